@@ -1,0 +1,34 @@
+# make demo | make test | make setup | make help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test benchmark clean
+.DEFAULT_GOAL := help
+
+help:  ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14
+
+# Up to date as long as neither the requirements nor the locked versions change.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "udaln needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+setup: $(VENV)/.ready  ## .venv with the locked versions
+
+demo: setup  ## fuse the built-in scene and show what came out
+	$(BIN)/python scripts/demo.py
+
+test: setup  ## style, types and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+benchmark: setup  ## milliseconds a step, against a plain loop
+	$(BIN)/python scripts/benchmark.py
+
+clean:  ## remove .venv and caches; outputs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

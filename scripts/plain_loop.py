@@ -1,0 +1,55 @@
+"""The paper's method as a plain loop: a convolution per band for the PSF, one per MSI band for the SRF.
+
+The yardstick of ``benchmark.py``, and a second derivation of the mathematics for the tests. Images are 1×B×H×W.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from udaln.networks import SPEUNET_SLOPE, FusionNetworks
+from udaln.scene import Scene
+
+
+class PlainLoop(nn.Module):
+    """The three networks and the losses of the three stages (Li et al. 2022, section II), for a PSF as wide as r.
+
+    Args:
+        networks: Whose weights these start from.
+        scene: The pair to fuse.
+        dtype: Of weights and images.
+    """
+
+    def __init__(self, networks: FusionNetworks, scene: Scene, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        side = self.scale = networks.scale
+        self.lr_hsi, self.hr_msi = (
+            (image / scene.unit).permute(2, 0, 1)[None].to(dtype).contiguous() for image in (scene.lr_hsi, scene.hr_msi)
+        )
+        self.psf = nn.Parameter(networks.spad.weight.detach().to(dtype).view(1, 1, side, side).clone())
+        self.covered = [slice(int(b.min()), int(b.max()) + 1) for b in map(torch.nonzero, networks.sped.support.T)]
+        weights = networks.sped.weight.detach().to(dtype)
+        self.srf = nn.ParameterList(
+            weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.covered)
+        )
+        self.layers = nn.Sequential()
+        for layer in networks.speu.layers:
+            assert isinstance(layer, nn.Linear)
+            convolution = nn.Conv2d(layer.in_features, layer.out_features, 1, dtype=dtype)
+            with torch.no_grad():
+                convolution.weight.copy_(layer.weight[:, :, None, None])
+                convolution.bias.copy_(layer.bias)
+            self.layers.extend((convolution, nn.LeakyReLU(SPEUNET_SLOPE)))
+
+    def spad(self, image: Tensor) -> Tensor:
+        """SpaDnet, band by band."""
+        bands = image.split(1, dim=1)
+        return torch.cat([F.conv2d(band, self.psf, stride=self.scale) for band in bands], dim=1)
+
+    def sped(self, image: Tensor) -> Tensor:
+        """SpeDnet, MSI band by MSI band."""
+        pairs = zip(self.covered, self.srf, strict=True)
+        return torch.cat([F.conv2d(image[:, bands], weight) / weight.sum() for bands, weight in pairs], dim=1)

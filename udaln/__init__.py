@@ -1,0 +1,8 @@
+"""udaln: blind, unsupervised fusion of a hyperspectral image with a multispectral one."""
+
+from udaln.errors import InputError
+from udaln.fusion import Fusion, fuse
+from udaln.scene import Scene
+from udaln.version import __version__
+
+__all__ = ["Fusion", "InputError", "Scene", "__version__", "fuse"]

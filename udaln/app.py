@@ -1,0 +1,157 @@
+"""The command ``udaln``: from a configuration to a finished run. The only module that knows all the others."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import seed_everything
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from udaln import pictures, results
+from udaln.chain import StageChain, make_trainer
+from udaln.cli import one_line_errors
+from udaln.config import Config, known_keys, typed
+from udaln.console import print_columns, quiet_lightning, run_log
+from udaln.data.load import load_scene
+from udaln.data.module import SceneData
+from udaln.errors import InputError
+from udaln.files import reading
+from udaln.fusion import build_networks, build_stages
+from udaln.monitor import FigureLog, Gallery, StageProgress
+from udaln.scene import Scene
+
+CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
+
+
+def main() -> None:
+    """Entry point of ``udaln``, ``python -m udaln`` and ``scripts/train.py``."""
+    with one_line_errors(known_keys()):
+        resumed = [argument for argument in sys.argv[1:] if argument.startswith("resume=")]
+        if not resumed:
+            _compose_and_run()
+        elif len(sys.argv) > 2:
+            raise InputError("resume: goes on with the run's own settings, so expected no other argument")
+        else:
+            resume(Path(resumed[0].removeprefix("resume=")))
+
+
+@hydra.main(version_base="1.3", config_path="pkg://udaln.conf", config_name="config")
+def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        with one_line_errors():  # here too, else Hydra adds a line of its own
+            return run(typed(composed), folder)
+    finally:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()  # nothing came of it
+
+
+def resume(folder: Path) -> dict[str, Any]:
+    """Go on with a run that was stopped; it ends with bitwise the networks and figures of one that was not.
+
+    Args:
+        folder: What the stopped run left.
+
+    Returns:
+        The content of ``metrics.json``.
+
+    Raises:
+        InputError: If there is no run in that folder, or it is finished.
+    """
+    with reading(folder / CONFIG, key="resume") as file:
+        composed = OmegaConf.load(file)
+        assert isinstance(composed, DictConfig)
+    if (folder / METRICS).exists():
+        raise InputError(f"resume: expected an unfinished run, got {folder}, which is finished")
+    return run(typed(composed), folder)
+
+
+def run(config: Config, folder: Path) -> dict[str, Any]:
+    """One run, from the scene to the files; goes on from a checkpoint where the folder holds one.
+
+    Args:
+        config: The checked configuration.
+        folder: Where everything goes.
+
+    Returns:
+        The content of ``metrics.json``.
+
+    Raises:
+        InputError: If the scene cannot be made as configured, or does not fit the other settings.
+    """
+    if (folder / METRICS).exists():
+        raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
+    started = time.monotonic()
+    quiet_lightning()
+    scene = load_scene(config)
+    seed_everything(config.seed, verbose=False)
+    networks = build_networks(scene, config.stages, config.scale.kernel_size)
+    data = SceneData(scene, networks.kernel_size)
+    chain = StageChain(build_stages(networks, config.stages, config.monitor.every), folder / CHECKPOINT)
+    figure_log = FigureLog(scene)
+    logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
+    trainer = make_trainer(
+        chain,
+        config.trainer.accelerator,
+        config.trainer.precision,
+        callbacks=[figure_log, Gallery(scene), StageProgress()],
+        logger=logger,
+    )
+
+    results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
+    with run_log(folder / "udaln.log") as log:
+        log.info("%s: %s", config.dataset.name, _sizes(scene))
+        resumed = chain.checkpoint is not None and chain.checkpoint.exists()
+        if resumed:
+            log.info("going on from %s", chain.checkpoint)
+        chain.run(trainer, data, resume=resumed)
+        rows = [
+            {"stage": stage.name, "steps": stage.schedule.steps, "seconds": round(chain.seconds[stage.name], 3)}
+            | figure_log.stage_ends[stage.name]
+            for stage in chain.stages
+        ]
+        for row in rows:
+            log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
+        print_columns(rows, "stage")
+
+        fused = networks.cpu().fuse(scene.hr_msi)
+        settings, final = _settings(config, scene), figure_log.latest
+        results.write_fused(folder / "fused.mat", fused)
+        results.write_degradation(folder / "degradation.npz", networks)
+        results.save_networks(folder / "model.ckpt", networks)
+        results.write_stages(folder / "stages.csv", rows)
+        page = pictures.overview(networks, scene, fused, f"{config.dataset.name} ×{scene.scale}")
+        results.write_picture(folder / "overview.png", page)
+        logger.log_hyperparams(settings, {f"final/{name}": value for name, value in final.items()})
+        logger.finalize("success")
+        times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
+        times["seconds"] = round(time.monotonic() - started, 3)
+        metrics = final | times | settings | results.versions()
+        results.write_metrics(folder / METRICS, metrics)
+        if resume_file := chain.checkpoint:
+            resume_file.unlink(missing_ok=True)
+        log.info("done: %s", folder)
+    return metrics
+
+
+def _sizes(scene: Scene) -> str:
+    sizes = ["×".join(map(str, image.shape)) for image in (scene.lr_hsi, scene.hr_msi)]
+    return f"LR-HSI {sizes[0]}, HR-MSI {sizes[1]}, scale factor {scene.scale}"
+
+
+def _settings(config: Config, scene: Scene) -> dict[str, Any]:
+    """The settings that runs are compared by."""
+    return {
+        "dataset": config.dataset.name,
+        "scale": scene.scale,
+        "stages": config.stages.name,
+        "seed": config.seed,
+        "accelerator": config.trainer.accelerator,
+        "precision": config.trainer.precision,
+    }

@@ -1,0 +1,158 @@
+"""The chain of stages: one Trainer, one ``fit`` a stage, and what passes from one stage to the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import Logger
+from torch import Tensor
+from torch.optim import Optimizer
+
+from udaln.data.module import SceneData
+from udaln.errors import InputError
+from udaln.files import atomically
+from udaln.stages.stage import Stage
+
+AdamState = dict[str, Any]
+
+
+class StageChain(Callback):
+    """Trains the stages in turn; a run killed at any point goes on from its last checkpoint.
+
+    Networks are shared by the stages, so they carry over by themselves. Adam's moments and step counts do not: a stage
+    starts from what earlier stages left for the parameters that it trains (Li et al. 2022, published settings: one Adam
+    per network).
+
+    Args:
+        stages: In the order of training.
+        checkpoint: File that always holds the latest checkpoint, if runs are to be resumable.
+        checkpoint_seconds: Least time between two checkpoints within a stage; one is always written at its end.
+    """
+
+    def __init__(
+        self, stages: Sequence[Stage], checkpoint: Path | None = None, checkpoint_seconds: float = 10.0
+    ) -> None:
+        self.stages = list(stages)
+        self.checkpoint = checkpoint
+        self.checkpoint_seconds = checkpoint_seconds
+        self.seconds: dict[str, float] = {}
+        self._adam: dict[str, AdamState] = {}
+        self._current = 0
+        self._last_tick = self._last_saved = 0.0
+        steps = 0
+        for stage in self.stages:
+            stage.first_step = steps
+            steps += stage.schedule.steps
+
+    @property
+    def steps(self) -> int:
+        """Optimisation steps of all stages."""
+        return sum(stage.schedule.steps for stage in self.stages)
+
+    def run(self, trainer: Trainer, data: SceneData, resume: bool = False) -> None:
+        """Train every stage that is not finished.
+
+        Args:
+            trainer: Has this callback among its callbacks.
+            data: The scene.
+            resume: Go on from ``checkpoint`` instead of from the start.
+
+        Raises:
+            InputError: If ``resume`` is set and there is no checkpoint to go on from.
+        """
+        first, restore = (self._stage_of_checkpoint(), self.checkpoint) if resume else (0, None)
+        for index in range(first, len(self.stages)):
+            self._current = index
+            stage = self.stages[index]
+            assert trainer.fit_loop is not None
+            trainer.fit_loop.max_epochs = trainer.current_epoch + 1  # an epoch is a stage; they add up over the fits
+            trainer.fit(stage, datamodule=data, ckpt_path=restore, weights_only=True)
+            if stage.steps_done != stage.schedule.steps:
+                raise RuntimeError(f"stage {stage.name} ended after {stage.steps_done} of {stage.schedule.steps} steps")
+            self._adam |= _adam_by_name(stage, trainer.optimizers[0])
+            restore = None
+
+    def _stage_of_checkpoint(self) -> int:
+        if self.checkpoint is None or not self.checkpoint.is_file():
+            raise InputError(f"resume: expected a checkpoint of an unfinished run, found no {self.checkpoint}")
+        saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        return int(saved["callbacks"][self.state_key]["current"])
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Hand over Adam's state; a checkpoint's own is restored after this and wins."""
+        assert isinstance(pl_module, Stage)
+        (optimizer,) = (
+            trainer.optimizers
+        )  # Lightning restores optimizer states by zip and cuts off extra ones in silence
+        for name, parameter in pl_module.parameters_by_name().items():
+            if name in self._adam:
+                optimizer.state[parameter] = _to(self._adam[name], parameter)
+        self.seconds.setdefault(pl_module.name, 0.0)
+        self._last_tick = self._last_saved = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+        """Count the time and write the checkpoint when it is due."""
+        assert isinstance(pl_module, Stage)
+        now = time.monotonic()
+        self.seconds[pl_module.name] += now - self._last_tick
+        self._last_tick = now
+        finished = pl_module.steps_done == pl_module.schedule.steps
+        if self.checkpoint and (finished or now - self._last_saved >= self.checkpoint_seconds):
+            self._last_saved = now
+            with atomically(self.checkpoint) as partial:
+                trainer.save_checkpoint(partial, weights_only=False)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Leave out Lightning's loop counters: stages count for themselves; restored, they would end the next early."""
+        del checkpoint["loops"]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which stage it is, what Adam left in the stages before, and the time spent."""
+        return {"current": self._current, "adam": self._adam, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
+        self._current, self._adam, self.seconds = (state_dict[key] for key in ("current", "adam", "seconds"))
+
+
+def make_trainer(
+    chain: StageChain, accelerator: str, precision: str, *, callbacks: Sequence[Callback] = (), logger: Logger | bool
+) -> Trainer:
+    """A Trainer for a chain of stages on one device: it logs every call and leaves checkpoints to the chain.
+
+    Raises:
+        InputError: If there is no such device here, or it does not know the precision.
+    """
+    try:
+        return Trainer(
+            accelerator=accelerator,
+            devices=1,
+            precision=precision,  # type: ignore[arg-type]  # checked by Lightning
+            callbacks=[*callbacks, chain],  # the chain last: its checkpoint then holds what the others noted
+            logger=logger,
+            log_every_n_steps=1,
+            max_epochs=1,  # the chain raises it
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"trainer: accelerator={accelerator}, precision={precision}: {said}") from error
+
+
+def _adam_by_name(stage: Stage, optimizer: Optimizer) -> dict[str, AdamState]:
+    return {
+        name: {key: value.detach().cpu().clone() for key, value in optimizer.state[parameter].items()}
+        for name, parameter in stage.parameters_by_name().items()
+    }
+
+
+def _to(state: Mapping[str, Tensor], parameter: Tensor) -> AdamState:
+    return {key: value.to(parameter.device, copy=True) for key, value in state.items()}

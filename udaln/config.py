@@ -1,0 +1,244 @@
+"""The typed schema of ``conf/``: what every key of a composed configuration may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import resources
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from udaln.cli import describe
+from udaln.errors import InputError
+from udaln.stages.stage import Schedule
+
+ACCELERATORS = ("auto", "cpu", "gpu")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+
+class Source(Enum):
+    """Where the PSF or the SRF comes from: ``learned`` from the pair, or ``known`` beforehand."""
+
+    learned = "learned"
+    known = "known"
+
+
+@dataclass
+class Noise:
+    """Noise added to a simulated pair: signal-to-noise ratios [dB], none for no noise, and the seed."""
+
+    snr_hsi: float | None = None
+    snr_msi: float | None = None
+    noise_seed: int = 0
+
+
+@dataclass
+class SyntheticDataset(Noise):
+    """The built-in scene, degraded by Wald's protocol."""
+
+    kind: str = "synthetic"
+    name: str = MISSING
+    size: int = MISSING
+    bands: int = MISSING
+    scene_seed: int = MISSING
+
+
+@dataclass
+class ReferenceDataset(Noise):
+    """A reference cube on disk, degraded by Wald's protocol.
+
+    ``crop`` is [first row, first column, rows, columns] and ``bands`` [first, past the last], both from 0.
+    ``wavelengths`` is [first, last] for evenly spaced bands, one number a band, or a file [nm].
+    """
+
+    kind: str = "reference"
+    name: str = MISSING
+    reference: str = MISSING
+    variable: str | None = None
+    crop: list[int] | None = None
+    bands: list[int] | None = None
+    wavelengths: Any = None
+    srf: str | None = None
+
+
+@dataclass
+class PairDataset:
+    """A real pair. ``psf`` and ``srf``: what is known of the sensors; the ``true_`` ones are only reported against."""
+
+    kind: str = "pair"
+    name: str = MISSING
+    lr_hsi: str = MISSING
+    lr_hsi_variable: str | None = None
+    hr_msi: str = MISSING
+    hr_msi_variable: str | None = None
+    wavelengths: Any = None
+    psf: str | None = None
+    srf: str | None = None
+    true_psf: str | None = None
+    true_srf: str | None = None
+
+
+Dataset = SyntheticDataset | ReferenceDataset | PairDataset
+DATASETS = {cls.kind: cls for cls in (SyntheticDataset, ReferenceDataset, PairDataset)}
+
+
+@dataclass
+class ScaleConfig:
+    """Scale factor r; side of the PSF's window and, in simulations, its width [HR pixels]: r each if not given."""
+
+    name: str = MISSING
+    factor: int | None = None
+    kernel_size: int | None = None
+    fwhm: float | None = None
+
+
+@dataclass
+class SensorConfig:
+    """A multispectral sensor: edges of its bands at half power [nm] and who published them."""
+
+    name: str = MISSING
+    source: str = MISSING
+    bands: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StagesConfig:
+    """Which stages are trained, for how long, and what they need not learn."""
+
+    name: str = MISSING
+    degradation: Schedule | None = None
+    spectral: Schedule | None = None
+    joint: Schedule | None = None
+    psf: Source = Source.learned
+    srf: Source = Source.learned
+
+
+@dataclass
+class TrainerConfig:
+    """What Lightning's Trainer runs on."""
+
+    accelerator: str = MISSING
+    precision: str = MISSING
+
+
+@dataclass
+class MonitorConfig:
+    """How many optimisation steps lie between two looks at the figures."""
+
+    every: int = 100
+
+
+@dataclass
+class Config:
+    """One run."""
+
+    dataset: Any = MISSING
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    sensor: SensorConfig | None = None
+    stages: StagesConfig = field(default_factory=StagesConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    seed: int = MISSING
+
+
+def typed(composed: DictConfig) -> Config:
+    """A composed configuration, checked against the schema.
+
+    Raises:
+        InputError: If a key is unknown or missing, or a value is of the wrong type or out of range; names the key.
+    """
+    kind = OmegaConf.select(composed, "dataset.kind")
+    if kind not in DATASETS:
+        raise InputError(f"dataset.kind: expected one of {', '.join(DATASETS)}, got {kind!r}")
+    try:
+        schema = OmegaConf.structured(Config)
+        schema.dataset = OmegaConf.structured(DATASETS[kind])
+        merged = OmegaConf.merge(schema, composed)
+        OmegaConf.resolve(merged)
+        if missing := sorted(OmegaConf.missing_keys(merged)):
+            raise InputError(f"{missing[0]}: expected a value, got none; give it as {missing[0]}=…")
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise InputError(describe(error, known_keys())) from error
+    assert isinstance(config, Config)
+    _check_ranges(config)
+    return config
+
+
+def known_keys() -> list[str]:
+    """Every key of the schema."""
+    keys = set()
+    any_schedule = Schedule(lr=1, steps=1, constant_until=1)
+    stages = StagesConfig(degradation=any_schedule, spectral=any_schedule, joint=any_schedule)
+    for dataset in DATASETS.values():
+        schema = OmegaConf.structured(Config(dataset=dataset(), sensor=SensorConfig(), stages=stages))
+        keys |= set(_leaves(schema, ""))
+    return sorted(keys)
+
+
+def _leaves(config: DictConfig, prefix: str) -> Iterator[str]:
+    for key in map(str, config):
+        child = None if OmegaConf.is_missing(config, key) else config[key]
+        yield f"{prefix}{key}"
+        if isinstance(child, DictConfig):
+            yield from _leaves(child, f"{prefix}{key}.")
+
+
+def stages_preset(name: str) -> StagesConfig:
+    """A file of ``conf/stages`` by its name, for use without Hydra's command line.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    folder = resources.files("udaln.conf") / "stages"
+    names = sorted(path.name.removesuffix(".yaml") for path in folder.iterdir())
+    if name not in names:
+        raise InputError(f"stages: expected one of {', '.join(names)}, got {name!r}")
+    preset = OmegaConf.create((folder / f"{name}.yaml").read_text())
+    assert isinstance(preset, DictConfig)
+    base = [stages_preset(str(entry)) for entry in preset.pop("defaults", []) if entry != "_self_"]
+    stages = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(StagesConfig), *base, preset))
+    assert isinstance(stages, StagesConfig)
+    return stages
+
+
+def _check_ranges(config: Config) -> None:
+    scale, stages = config.scale, config.stages
+    _at_least("scale.factor", scale.factor, 2)
+    _at_least("scale.kernel_size", scale.kernel_size, scale.factor or 2)
+    _positive("scale.fwhm", scale.fwhm)
+    _at_least("monitor.every", config.monitor.every, 1)
+    _at_least("seed", config.seed, 0)
+    _one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
+    _one_of("trainer.precision", config.trainer.precision, PRECISIONS)
+    schedules = {name: getattr(stages, name) for name in ("degradation", "spectral", "joint")}
+    if not any(schedules.values()):
+        raise InputError("stages: expected at least one of degradation, spectral and joint, got none")
+    for name, schedule in schedules.items():
+        if schedule:
+            _positive(f"stages.{name}.lr", schedule.lr)
+            _at_least(f"stages.{name}.steps", schedule.steps, 1)
+            _at_least(f"stages.{name}.constant_until", schedule.constant_until, 1)
+            if schedule.constant_until > schedule.steps:
+                raise InputError(
+                    f"stages.{name}.constant_until: expected at most the {schedule.steps} steps of the stage, "
+                    f"got {schedule.constant_until}"
+                )
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{key}: expected one of {', '.join(allowed)}, got {value!r}")
+
+
+def _at_least(key: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise InputError(f"{key}: expected at least {least}, got {value}")
+
+
+def _positive(key: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise InputError(f"{key}: expected a positive number, got {value:g}")

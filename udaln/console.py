@@ -1,0 +1,53 @@
+"""The terminal and the log: both on standard error, in step with the progress bars."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+console = Console(stderr=True)
+
+
+def quiet_lightning() -> None:
+    """Silence Lightning's chatter about devices and the end of each fit, and what it does that torch deprecates."""
+    warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def print_columns(rows: Sequence[Mapping[str, object]], heading: str) -> None:
+    """Print rows of figures as columns, headed by what each row holds under ``heading``."""
+    table = Table(*("", *(str(row[heading]) for row in rows)))
+    for name in dict.fromkeys(name for row in rows for name in row if name != heading):
+        values = [row.get(name, "") for row in rows]
+        table.add_row(name, *(f"{value:.5g}" if isinstance(value, float) else str(value) for value in values))
+    console.print(table)
+
+
+@contextmanager
+def run_log(path: Path) -> Iterator[logging.Logger]:
+    """Log to the terminal and, appending and in more detail, to a file."""
+    logger = logging.getLogger("udaln")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    terminal = RichHandler(logging.INFO, console=console, show_path=False, show_level=False, highlighter=None)
+    for handler in (file, terminal):
+        logger.addHandler(handler)
+    try:
+        yield logger
+    except BaseException as error:
+        file.handle(logger.makeRecord("udaln", logging.ERROR, "", 0, f"stopped: {error!r}", (), None))
+        raise
+    finally:
+        for handler in (file, terminal):
+            logger.removeHandler(handler)
+            handler.close()

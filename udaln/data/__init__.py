@@ -1,0 +1,1 @@
+"""Reading, simulating and sampling what is fused."""

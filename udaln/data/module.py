@@ -1,0 +1,51 @@
+"""The LightningDataModule: the scene in blocks, once per ``training_step`` call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+
+from pytorch_lightning import LightningDataModule
+
+from udaln.scene import Blocks, Scene
+from udaln.stages.stage import Stage
+
+
+class Repeated:
+    """The same blocks a number of times: a stage that sees the whole scene at every step.
+
+    Not a list, which Lightning would take for several dataloaders side by side.
+    """
+
+    def __init__(self, blocks: Blocks, times: int) -> None:
+        self.blocks, self.times = blocks, times
+
+    def __len__(self) -> int:
+        return self.times
+
+    def __iter__(self) -> Iterator[Blocks]:
+        return repeat(self.blocks, self.times)
+
+
+class SceneData(LightningDataModule):
+    """Feeds every call of a stage the whole scene, cut for a PSF of a given size.
+
+    Args:
+        scene: The pair to fuse.
+        kernel_size: Side k of the PSF [HR pixels].
+    """
+
+    def __init__(self, scene: Scene, kernel_size: int) -> None:
+        super().__init__()
+        self.scene = scene
+        self.blocks = scene.blocks(kernel_size)
+
+    def setup(self, stage: str) -> None:
+        """Move the blocks to the device, once; Lightning finds them there at every call."""
+        assert self.trainer is not None
+        self.blocks = self.blocks.to(self.trainer.strategy.root_device)
+
+    def train_dataloader(self) -> Repeated:
+        """The blocks for each call that the stage has left: an epoch is a stage."""
+        assert self.trainer is not None and isinstance(self.trainer.lightning_module, Stage)
+        return Repeated(self.blocks, self.trainer.lightning_module.calls)

@@ -1,0 +1,135 @@
+"""From a scene to its networks and stages, and the whole of it on arrays, from Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from pytorch_lightning import seed_everything
+
+from udaln.chain import StageChain, make_trainer
+from udaln.config import Source, StagesConfig, stages_preset
+from udaln.console import quiet_lightning
+from udaln.data.module import SceneData
+from udaln.errors import InputError
+from udaln.monitor.progress import StageProgress
+from udaln.networks import FusionNetworks
+from udaln.scene import Known, Scene
+from udaln.stages import STAGES, Stage
+
+
+def build_networks(scene: Scene, stages: StagesConfig, kernel_size: int | None = None) -> FusionNetworks:
+    """The untrained networks of a scene.
+
+    Args:
+        scene: The pair to fuse.
+        stages: Says whether PSF and SRF are learned or known.
+        kernel_size: Side of the PSF's window [HR pixels]; the scale factor if not given. A known PSF brings its own.
+
+    Raises:
+        InputError: If something is to be known that the scene does not know, or the window is smaller than r.
+    """
+    known = {}
+    for name in ("psf", "srf"):
+        if getattr(stages, name) is Source.known:
+            known[name] = getattr(scene.known, name)
+            if known[name] is None:
+                raise InputError(f"stages.{name}: expected one to be given for stages.{name}=known, got none")
+    size = known["psf"].shape[0] if "psf" in known else kernel_size or scene.scale
+    return FusionNetworks(
+        scale=scene.scale, kernel_size=size, support=scene.support, unit=scene.unit, known=Known(**known)
+    )
+
+
+def build_stages(networks: FusionNetworks, stages: StagesConfig, steps_per_call: int) -> list[Stage]:
+    """The stages that a configuration asks for, less those that have nothing to learn.
+
+    Raises:
+        InputError: If none is left.
+    """
+    schedules = {stage: getattr(stages, stage.name) for stage in STAGES}
+    built = [stage(networks, schedule, steps_per_call) for stage, schedule in schedules.items() if schedule]
+    built = [stage for stage in built if stage.parameters_by_name()]
+    if not built:
+        raise InputError("stages: expected something to learn, got a known PSF and SRF and no stage after the first")
+    return built
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What ``fuse`` returns.
+
+    Attributes:
+        image: The fused image X̂, H×W×C float32, in the units of the pair.
+        psf: The PSF learned, k×k.
+        srf: The SRF learned, C×c, columns sum to 1.
+        networks: The trained networks; ``networks.fuse`` maps another HR-MSI of the same sensors.
+    """
+
+    image: NDArray[np.float32]
+    psf: NDArray[np.float32]
+    srf: NDArray[np.float32]
+    networks: FusionNetworks
+
+
+def fuse(
+    lr_hsi: ArrayLike,
+    hr_msi: ArrayLike,
+    scale: int | None = None,
+    *,
+    support: ArrayLike | None = None,
+    stages: str | StagesConfig = "short",
+    accelerator: str = "auto",
+    precision: str = "32-true",
+    seed: int = 2,
+    progress: bool = True,
+) -> Fusion:
+    """Fuse a pair given as arrays.
+
+    Args:
+        lr_hsi: LR-HSI, h×w×C.
+        hr_msi: HR-MSI, rh×rw×c, in the same units.
+        scale: Scale factor r; follows from the sizes if not given.
+        support: C×c, non-zero where an MSI band may cover a hyperspectral one (an SRF will do); all if not given.
+        stages: A preset of ``conf/stages`` by name, or one's own.
+        accelerator: Lightning's: ``auto``, ``cpu`` or ``gpu``.
+        precision: Lightning's: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        seed: Of the networks' first weights.
+        progress: Show progress bars on a terminal.
+
+    Raises:
+        InputError: If the arrays do not make a pair, or an option is unknown.
+
+    Example:
+        >>> import udaln
+        >>> rng = np.random.default_rng(0)
+        >>> tiny = udaln.config.stages_preset("short")
+        >>> for stage in (tiny.degradation, tiny.spectral, tiny.joint):
+        ...     stage.steps, stage.constant_until = 2, 1
+        >>> fusion = udaln.fuse(rng.random((4, 4, 6)), rng.random((8, 8, 2)), stages=tiny, progress=False)
+        >>> fusion.image.shape, fusion.psf.shape, fusion.srf.shape
+        ((8, 8, 6), (2, 2), (6, 2))
+    """
+    quiet_lightning()
+    y, z = (torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)) for image in (lr_hsi, hr_msi))
+    if support is None:
+        covered = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
+    else:
+        covered = torch.from_numpy(np.asarray(support) != 0)
+    scene = Scene(y, z, covered)
+    if scale not in (None, scene.scale):
+        raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale}")
+    settings = stages_preset(stages) if isinstance(stages, str) else stages
+    seed_everything(seed, verbose=False)
+    networks = build_networks(scene, settings)
+    chain = StageChain(build_stages(networks, settings, steps_per_call=100))
+    trainer = make_trainer(chain, accelerator, precision, callbacks=[StageProgress()] if progress else [], logger=False)
+    chain.run(trainer, SceneData(scene, networks.kernel_size))
+    return Fusion(
+        image=networks.fuse(z).numpy(),
+        psf=networks.spad.psf.numpy(),
+        srf=networks.sped.srf.detach().numpy(),
+        networks=networks,
+    )

@@ -1,0 +1,179 @@
+"""The measures as torchmetrics classes, for logging during training and for evaluation over many images."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from udaln.metrics import functional
+
+
+class _MeanOverImages(Metric):
+    """A measure of one image, averaged over the images seen, on all processes."""
+
+    is_differentiable = True
+    full_state_update = False
+    total: Tensor
+    images: Tensor
+    measure: Callable[[Tensor, Tensor], Tensor]  # of one image
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, reference: Tensor, fused: Tensor) -> None:
+        """Take in one image.
+
+        Args:
+            reference: the true image, H×W×C.
+            fused: the image to judge, of the same shape.
+
+        Raises:
+            InputError: the two are not floating-point cubes of one shape, with at least one value.
+        """
+        self.total = self.total + self.measure(reference, fused)
+        self.images = self.images + 1
+
+    def compute(self) -> Tensor:
+        """The mean over the images seen since the last reset (float64, without dimensions)."""
+        return self.total / self.images
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Draw one value (by default the current one) or several; see `torchmetrics.Metric.plot`."""
+        return self._plot(val, ax)
+
+
+class PSNR(_MeanOverImages):
+    """`udaln.metrics.psnr` in dB, mean over images.
+
+    Example:
+        >>> metric = PSNR()
+        >>> reference = torch.tensor([[[1.0, 2.0], [0.5, 1.0]]])
+        >>> metric.update(reference, 0.9 * reference)
+        >>> round(metric.compute().item(), 3)
+        22.041
+    """
+
+    higher_is_better = True
+    measure = staticmethod(functional.psnr)
+
+
+class SAM(_MeanOverImages):
+    """`udaln.metrics.sam` in degrees, mean over images.
+
+    Example:
+        >>> metric = SAM()
+        >>> metric.update(torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[1.0, 1.0]]]))
+        >>> metric.update(torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 1.0]]]))
+        >>> round(metric.compute().item(), 3)
+        67.5
+    """
+
+    higher_is_better = False
+    plot_lower_bound = 0.0
+    measure = staticmethod(functional.sam)
+
+
+class ERGAS(_MeanOverImages):
+    """`udaln.metrics.ergas`, mean over images.
+
+    Args:
+        scale: the scale factor of the fusion.
+        kwargs: passed on to `torchmetrics.Metric`.
+
+    Example:
+        >>> metric = ERGAS(scale=4)
+        >>> reference = torch.tensor([[[1.0, 2.0], [1.0, 2.0]]])
+        >>> metric.update(reference, 0.9 * reference)
+        >>> round(metric.compute().item(), 3)
+        2.5
+    """
+
+    higher_is_better = False
+    plot_lower_bound = 0.0
+
+    def __init__(self, scale: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.measure = partial(functional.ergas, scale=scale)
+
+
+class CC(_MeanOverImages):
+    """`udaln.metrics.cc`, mean over images.
+
+    Example:
+        >>> metric = CC()
+        >>> metric.update(torch.tensor([[[1.0], [2.0], [3.0]]]), torch.tensor([[[1.0], [3.0], [2.0]]]))
+        >>> round(metric.compute().item(), 3)
+        0.5
+    """
+
+    higher_is_better = True
+    plot_lower_bound = -1.0
+    plot_upper_bound = 1.0
+    measure = staticmethod(functional.cc)
+
+
+class UIQI(_MeanOverImages):
+    """`udaln.metrics.uiqi`, mean over images.
+
+    Args:
+        window: side of the sliding window in pixels.
+        kwargs: passed on to `torchmetrics.Metric`.
+
+    Example:
+        >>> metric = UIQI()
+        >>> reference = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])
+        >>> metric.update(reference, 2 * reference)
+        >>> round(metric.compute().item(), 3)
+        0.64
+    """
+
+    higher_is_better = True
+    plot_lower_bound = -1.0
+    plot_upper_bound = 1.0
+
+    def __init__(self, window: int = 32, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.measure = partial(functional.uiqi, window=window)
+
+
+class RMSE(_MeanOverImages):
+    """`udaln.metrics.rmse`, mean over images (of their errors, not of their squared errors).
+
+    Example:
+        >>> metric = RMSE()
+        >>> metric.update(torch.zeros(2, 2, 3), torch.full((2, 2, 3), 0.5))
+        >>> metric.compute().item()
+        0.5
+    """
+
+    higher_is_better = False
+    plot_lower_bound = 0.0
+    measure = staticmethod(functional.rmse)
+
+
+def fusion_metrics(scale: int) -> MetricCollection:
+    """The six measures under the names psnr, sam, ergas, cc, uiqi and rmse, in this order.
+
+    Args:
+        scale: the scale factor of the fusion.
+
+    Returns:
+        The collection; update it with `(reference, fused)`, one image at a time.
+
+    Example:
+        >>> metrics = fusion_metrics(scale=4)
+        >>> reference = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])
+        >>> {name: round(value.item(), 2) for name, value in metrics(reference, 2 * reference).items()}
+        {'psnr': 3.29, 'sam': 0.0, 'ergas': 27.39, 'cc': 1.0, 'uiqi': 0.64, 'rmse': 2.74}
+    """
+    # The states of the six have the same names and may by chance be equal, which compute groups take for shared.
+    collection = MetricCollection({}, compute_groups=False)
+    metrics = {"psnr": PSNR(), "sam": SAM(), "ergas": ERGAS(scale), "cc": CC(), "uiqi": UIQI(), "rmse": RMSE()}
+    for name, metric in metrics.items():
+        collection.add_metrics({name: metric})  # one by one: a whole dict would be sorted by name
+    return collection

@@ -1,0 +1,47 @@
+"""The callback that shows the terminal how far a run is."""
+
+from __future__ import annotations
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from udaln.console import console
+from udaln.stages import Stage
+
+
+class StageProgress(Callback):
+    """A bar a stage, counting optimisation steps, on standard error; silent where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the stage's bar."""
+        assert isinstance(pl_module, Stage)
+        self._progress.start()
+        steps = pl_module.schedule.steps
+        self._task = self._progress.add_task(pl_module.name, total=steps, completed=pl_module.steps_done, loss="")
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+        """Advance it."""
+        assert isinstance(pl_module, Stage)
+        terms = [v for k, v in trainer.callback_metrics.items() if k.startswith(pl_module.name) and k[-3:] != "/lr"]
+        loss = f"loss {sum(map(float, terms)):.2e}" if terms else ""
+        self._progress.update(self._task, completed=pl_module.steps_done, loss=loss)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the finished bar."""
+        self._progress.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        self._progress.stop()

@@ -1,0 +1,160 @@
+"""SpaDnet, SpeDnet and SpeUnet (Li et al. 2022, section II), and the bundle of the three that all stages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from udaln.scene import Known
+
+SPEUNET_SLOPE = 0.2
+SRF_SIGMA = 3.5  # bands
+FUSE_PIXELS = 1 << 16  # pixels that SpeUnet maps at a time, to bound memory
+
+
+class SpaDnet(nn.Module):
+    """HR to LR in space: one k×k kernel shared by all bands, no bias.
+
+    Args:
+        kernel_size: Side k of the PSF [HR pixels].
+        psf: The PSF, k×k, if it is known: then it is not learned.
+    """
+
+    weight: nn.Parameter
+
+    def __init__(self, kernel_size: int, psf: Tensor | None = None) -> None:
+        super().__init__()
+        start = torch.full((kernel_size**2,), 1 / kernel_size**2) if psf is None else psf.float().flatten().clone()
+        self.weight = nn.Parameter(start, requires_grad=psf is None)
+
+    @property
+    def psf(self) -> Tensor:
+        """The PSF, k×k."""
+        side = round(self.weight.numel() ** 0.5)
+        return self.weight.detach().view(side, side)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Windows (N, K, B) to the LR pixels (N, B) they blur to."""
+        with torch.autocast(windows.device.type, enabled=False):  # physics stays in full precision
+            return torch.einsum("nkb,k->nb", windows.float(), self.weight)
+
+
+class SpeDnet(nn.Module):
+    """HSI to MSI in spectrum: per MSI band the weighted mean over the bands it covers.
+
+    The weights are free; the division by their sum makes the response, gradient and all. (The published code stops the
+    gradient there, which lets the sum drift to zero.)
+
+    Args:
+        support: C×c bool, the hyperspectral bands that each MSI band may cover.
+        srf: The response, C×c, columns summing to 1, if it is known: then it is not learned.
+    """
+
+    weight: nn.Parameter
+    support: Tensor
+
+    def __init__(self, support: Tensor, srf: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("support", support)
+        start = _gaussian_over(support) if srf is None else srf.float().clone()
+        self.weight = nn.Parameter(start, requires_grad=srf is None)
+
+    @property
+    def srf(self) -> Tensor:
+        """The response, C×c, columns summing to 1, zero outside the support. Differentiable."""
+        weight = self.weight * self.support
+        return weight / weight.sum(0)
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        """Spectra (…, C) to MSI pixels (…, c)."""
+        with torch.autocast(spectra.device.type, enabled=False):
+            return spectra.float() @ self.srf
+
+
+class SpeUnet(nn.Module):
+    """MSI to HSI in spectrum, pixel by pixel.
+
+    Layers of widths c, 2c, 4c, … c·2ⁿ, C with n = ⌊log₂(C/c)⌋, LeakyReLU(0.2) after each, the last one included. How
+    they start is not in the paper; Glorot's uniform weights (2010) and no bias train better than PyTorch's default.
+
+    Args:
+        msi_bands: c.
+        hsi_bands: C, at least c.
+    """
+
+    def __init__(self, msi_bands: int, hsi_bands: int) -> None:
+        super().__init__()
+        doublings = (hsi_bands // msi_bands).bit_length() - 1
+        widths = [msi_bands * 2**i for i in range(doublings + 1)] + [hsi_bands]
+        layers = [nn.Linear(narrow, wide) for narrow, wide in pairwise(widths)]
+        for layer in layers:
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """MSI pixels (…, c) to spectra (…, C), float32."""
+        for layer in self.layers:
+            pixels = F.leaky_relu_(layer(pixels), SPEUNET_SLOPE)
+        return pixels.float()
+
+
+class FusionNetworks(nn.Module):
+    """The three networks of one pair of sensors.
+
+    Args:
+        scale: Scale factor r.
+        kernel_size: Side k of the PSF [HR pixels].
+        support: C×c bool, the bands that each MSI band may cover.
+        unit: The value of the images that the networks see as 1.
+        known: The PSF and the SRF that are not to be learned.
+    """
+
+    unit: Tensor
+
+    def __init__(
+        self,
+        *,
+        scale: int,
+        kernel_size: int,
+        support: Tensor,
+        unit: float = 1.0,
+        known: Known,
+    ) -> None:
+        super().__init__()
+        hsi_bands, msi_bands = support.shape
+        self.scale = scale
+        self.spad = SpaDnet(kernel_size, known.psf)
+        self.sped = SpeDnet(support, known.srf)
+        self.speu = SpeUnet(msi_bands, hsi_bands)
+        self.register_buffer("unit", torch.tensor(unit, dtype=torch.float32))
+
+    @property
+    def kernel_size(self) -> int:
+        """Side k of the PSF [HR pixels]."""
+        return self.spad.psf.shape[0]
+
+    @torch.no_grad()
+    def fuse(self, hr_msi: Tensor) -> Tensor:
+        """The image wanted, H×W×C, from an HR-MSI, H×W×c, both in the units of the images; full precision."""
+        pixels = hr_msi.to(self.unit).reshape(-1, hr_msi.shape[-1])
+        with torch.autocast(pixels.device.type, enabled=False):
+            spectra = torch.cat([self.speu(part / self.unit) for part in torch.split(pixels, FUSE_PIXELS)])
+        return (spectra * self.unit).view(*hr_msi.shape[:2], -1)
+
+    def learned(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters that training may change, by name."""
+        return ((name, p) for name, p in self.named_parameters() if p.requires_grad)
+
+
+def _gaussian_over(support: Tensor) -> Tensor:
+    """A Gaussian of σ = 3.5 bands about the middle of each column's covered bands, zero elsewhere; C×c."""
+    band = torch.arange(support.shape[0], dtype=torch.float32)[:, None]
+    covered = support.float()
+    first = torch.where(support, band, torch.inf).amin(0)
+    last = torch.where(support, band, -torch.inf).amax(0)
+    return covered * torch.exp(-((band - (first + last) / 2) ** 2) / (2 * SRF_SIGMA**2))

@@ -1,0 +1,138 @@
+"""What a run leaves on disk. Every file appears whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pickle
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from udaln.data.cubes import write_mat
+from udaln.errors import InputError
+from udaln.files import atomically, reading
+from udaln.networks import FusionNetworks
+from udaln.scene import Known
+
+FORMAT = 1  # of model.ckpt
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    with atomically(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
+    """Write flat JSON: numbers and words by name. What is not finite becomes null, which JSON can hold."""
+    finite = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in metrics.items()}
+    write_text(path, json.dumps(finite, indent=2) + "\n")
+
+
+def write_stages(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write one CSV line a stage; a figure that a stage does not have stays empty."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with atomically(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_fused(path: Path, fused: Tensor) -> None:
+    """Write the fused image, H×W×C float32: to a ``.mat`` as ``Out``, the published code's name for it, or to a ``.npy``.
+
+    Raises:
+        InputError: If the suffix is another, or nothing can be written there.
+    """
+    cube = fused.cpu().numpy()
+    if path.suffix == ".mat":
+        write_mat(path, "Out", cube)
+    elif path.suffix == ".npy":
+        with atomically(path) as partial:
+            np.save(partial, cube)
+    else:
+        raise InputError(f"out: {path}: expected a .mat or .npy file")
+
+
+def write_degradation(path: Path, networks: FusionNetworks) -> None:
+    """Write ``psf`` k×k, ``srf`` C×c and ``support`` C×c bool as .npz."""
+    arrays = {"psf": networks.spad.psf, "srf": networks.sped.srf.detach(), "support": networks.sped.support}
+    with atomically(path) as partial:
+        np.savez(partial, allow_pickle=False, **{name: tensor.cpu().numpy() for name, tensor in arrays.items()})
+
+
+def write_picture(path: Path, figure: Figure) -> None:
+    """Write a figure as a picture of the kind that the suffix names."""
+    with atomically(path) as partial:
+        figure.savefig(partial, dpi=110)
+
+
+def save_networks(path: Path, networks: FusionNetworks) -> None:
+    """Write the three networks with all that rebuilding them takes.
+
+    Plain types and tensors only, so that the file loads without running code.
+    """
+    networks = networks.cpu()
+    content = {
+        "format": FORMAT,
+        "scale": networks.scale,
+        "kernel_size": networks.kernel_size,
+        "support": networks.sped.support,
+        "state_dict": networks.state_dict(),
+    }
+    with atomically(path) as partial:
+        torch.save(content, partial)
+
+
+def read_torch(path: Path, *, key: str, expected: str) -> dict[str, Any]:
+    """Read a dictionary of tensors and plain types that PyTorch wrote, without running code.
+
+    Args:
+        path: The file.
+        key: The argument that names the file; messages begin with it.
+        expected: What the file should be, for the message.
+
+    Raises:
+        InputError: If the file is not there or is none such.
+    """
+    with reading(path, key=key):
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, EOFError) as error:  # PyTorch's message suggests to switch the safety off
+            raise InputError(f"{key}: {path}: expected {expected}, got something else") from error
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise InputError(f"{key}: {path}: expected {expected}, got something else")
+    return content
+
+
+def load_networks(path: Path, *, key: str = "model") -> FusionNetworks:
+    """Read what ``save_networks`` wrote.
+
+    Raises:
+        InputError: If the file is not there or is no model of this version.
+    """
+    content = read_torch(path, key=key, expected="a model.ckpt that a run left")
+    if content.get("format") != FORMAT:
+        raise InputError(f"{key}: {path}: expected a model.ckpt that a run left, of format {FORMAT}, got another file")
+    with reading(path, key=key):
+        networks = FusionNetworks(
+            scale=content["scale"], kernel_size=content["kernel_size"], support=content["support"], known=Known()
+        )
+        networks.load_state_dict(content["state_dict"])
+    return networks
+
+
+def versions() -> dict[str, str]:
+    """What ran: the versions that decide the numbers."""
+    packages = {"udaln": "udaln", "torch": "torch", "lightning": "pytorch-lightning", "torchmetrics": "torchmetrics"}
+    return {f"{name}_version": version(package) for name, package in packages.items()} | {
+        "python_version": platform.python_version()
+    }

@@ -1,0 +1,10 @@
+"""The three training stages."""
+
+from udaln.stages.degradation import DegradationStage
+from udaln.stages.joint import JointStage
+from udaln.stages.spectral import SpectralStage
+from udaln.stages.stage import Schedule, Stage
+
+STAGES: tuple[type[Stage], ...] = (DegradationStage, SpectralStage, JointStage)
+
+__all__ = ["STAGES", "DegradationStage", "JointStage", "Schedule", "SpectralStage", "Stage"]

@@ -1,0 +1,30 @@
+"""Stage 2: from multispectral to hyperspectral, at low resolution."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from udaln.scene import Blocks
+from udaln.stages.stage import Stage
+
+
+class SpectralStage(Stage):
+    """Trains SpeUnet to map the LR-MSI, as the frozen SpaDnet sees it, to the LR-HSI (Li et al. 2022, stage 2)."""
+
+    name = "spectral"
+    _lr_msi: tuple[Blocks, Tensor] | None = None
+
+    def trained(self) -> list[nn.Module]:
+        """SpeUnet."""
+        return [self.networks.speu]
+
+    def losses(self, blocks: Blocks) -> dict[str, Tensor]:
+        """|SpeUnet(SpaDnet(Z)) − Y|."""
+        return {"lr_hsi": l1_loss(self.networks.speu(self._frozen_lr_msi(blocks)), blocks.lr)}
+
+    def _frozen_lr_msi(self, blocks: Blocks) -> Tensor:
+        """SpaDnet(Z): the same at every step, so computed once."""
+        if self._lr_msi is None or self._lr_msi[0] is not blocks:
+            with torch.no_grad():
+                self._lr_msi = blocks, self.networks.spad(blocks.windows)
+        return self._lr_msi[1]
