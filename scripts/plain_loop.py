@@ -32,9 +32,7 @@ class PlainLoop(nn.Module):
         self.psf = nn.Parameter(networks.spad.weight.detach().to(dtype).view(1, 1, side, side).clone())
         self.covered = [slice(int(b.min()), int(b.max()) + 1) for b in map(torch.nonzero, networks.sped.support.T)]
         weights = networks.sped.weight.detach().to(dtype)
-        self.srf = nn.ParameterList(
-            weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.covered)
-        )
+        self.srf = nn.ParameterList(weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.covered))
         self.layers = nn.Sequential()
         for layer in networks.speu.layers:
             assert isinstance(layer, nn.Linear)

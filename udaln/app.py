@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from udaln import pictures, results
 from udaln.chain import StageChain, make_trainer
-from udaln.cli import one_line_errors
-from udaln.config import Config, known_keys, typed
+from udaln.cli import check_arguments, one_line_errors
+from udaln.config import Config, choices, known_keys, typed
 from udaln.console import print_columns, quiet_lightning, run_log
 from udaln.data.load import load_scene
 from udaln.data.module import SceneData
@@ -34,6 +36,7 @@ def main() -> None:
     with one_line_errors(known_keys()):
         resumed = [argument for argument in sys.argv[1:] if argument.startswith("resume=")]
         if not resumed:
+            check_arguments(sys.argv[1:], choices())
             _compose_and_run()
         elif len(sys.argv) > 2:
             raise InputError("resume: goes on with the run's own settings, so expected no other argument")
@@ -48,8 +51,8 @@ def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
         with one_line_errors():  # here too, else Hydra adds a line of its own
             return run(typed(composed), folder)
     finally:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()  # nothing came of it
+        with suppress(OSError):  # there is something in it
+            os.removedirs(os.path.relpath(folder))  # nothing came of it
 
 
 def resume(folder: Path) -> dict[str, Any]:
@@ -66,10 +69,14 @@ def resume(folder: Path) -> dict[str, Any]:
     """
     with reading(folder / CONFIG, key="resume") as file:
         composed = OmegaConf.load(file)
-        assert isinstance(composed, DictConfig)
+        assert isinstance(composed, DictConfig), "expected keys and values"
+        try:
+            config = typed(composed)
+        except InputError as error:
+            raise InputError(f"resume: {file}: {error}") from error
     if (folder / METRICS).exists():
         raise InputError(f"resume: expected an unfinished run, got {folder}, which is finished")
-    return run(typed(composed), folder)
+    return run(config, folder)
 
 
 def run(config: Config, folder: Path) -> dict[str, Any]:
@@ -93,7 +100,9 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     seed_everything(config.seed, verbose=False)
     networks = build_networks(scene, config.stages, config.scale.kernel_size)
     data = SceneData(scene, networks.kernel_size)
-    chain = StageChain(build_stages(networks, config.stages, config.monitor.every), folder / CHECKPOINT)
+    checkpoint = folder / CHECKPOINT
+    stages = build_stages(networks, config.stages, config.monitor.every)
+    chain = StageChain(stages, checkpoint, config.trainer.checkpoint_seconds)
     figure_log = FigureLog(scene)
     logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
     trainer = make_trainer(
@@ -107,14 +116,13 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
     with run_log(folder / "udaln.log") as log:
         log.info("%s: %s", config.dataset.name, _sizes(scene))
-        resumed = chain.checkpoint is not None and chain.checkpoint.exists()
-        if resumed:
-            log.info("going on from %s", chain.checkpoint)
-        chain.run(trainer, data, resume=resumed)
+        if checkpoint.exists():
+            log.info("going on from %s", checkpoint)
+        chain.run(trainer, data, resume=checkpoint.exists())
         rows = [
             {"stage": stage.name, "steps": stage.schedule.steps, "seconds": round(chain.seconds[stage.name], 3)}
             | figure_log.stage_ends[stage.name]
-            for stage in chain.stages
+            for stage in stages
         ]
         for row in rows:
             log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
@@ -134,8 +142,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         times["seconds"] = round(time.monotonic() - started, 3)
         metrics = final | times | settings | results.versions()
         results.write_metrics(folder / METRICS, metrics)
-        if resume_file := chain.checkpoint:
-            resume_file.unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
         log.info("done: %s", folder)
     return metrics
 

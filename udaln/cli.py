@@ -6,19 +6,35 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from hydra.errors import HydraException
+from hydra._internal.utils import get_args_parser
+from hydra.core.utils import env_override
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from udaln.errors import InputError
 
-DEBUG = "HYDRA_FULL_ERROR"
+FULL_ERROR = "HYDRA_FULL_ERROR"
+TRACEBACKS = bool(os.environ.get(FULL_ERROR))  # as the user set it: one_line_errors sets it too, for Hydra
 
 T = TypeVar("T")
+
+_NO_FOLDER = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)  # Hydra makes the run's folder
+_MISTAKES = (InputError, HydraException, OmegaConfBaseException, *_NO_FOLDER)
+_NO_NAME = re.compile(r"(null|true|false|[-+.\d][-+.\de]*)$|[\[{]", re.IGNORECASE)
+_EXPECTED = (  # what OmegaConf says of a value of the wrong type, and what it expected
+    (r"could not be converted to Integer", "a whole number"),
+    (r"could not be converted to Float", "a number"),
+    (r"^Cannot convert .* to string", "a word"),
+    (r"is not a ListConfig", "a list in brackets"),
+    (r"is not a subclass of", "keys of its own"),
+    (r"^Incompatible value 'None'|is not Optional", "a value"),
+    (r"expected one of \[(.*)\]", r"one of \1"),
+)
 
 
 @contextmanager
@@ -30,18 +46,36 @@ def one_line_errors(known_keys: Iterable[str] = ()) -> Iterator[None]:
     Args:
         known_keys: What a misspelt key is compared with.
     """
-    debug = bool(os.environ.get(DEBUG))
-    os.environ[DEBUG] = "1"  # else Hydra prints errors its own way and exits
     try:
-        yield
-    except (InputError, HydraException, OmegaConfBaseException) as error:
-        if debug:
+        with env_override({FULL_ERROR: "1"}):  # else Hydra prints errors its own way and exits
+            yield
+    except _MISTAKES as error:
+        if TRACEBACKS:
             raise
         print(f"udaln: {describe(error, known_keys)}", file=sys.stderr)
         sys.exit(2)
-    finally:
-        if not debug:
-            del os.environ[DEBUG]
+
+
+def check_arguments(words: Sequence[str], choices: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what Hydra would answer with its usage or a traceback: unknown options, and choices that are no names.
+
+    Args:
+        words: The command line.
+        choices: The configuration groups and what there is in each.
+
+    Raises:
+        InputError: If there is such a word.
+    """
+    _, unknown = get_args_parser().parse_known_args(words)
+    for word in unknown:
+        if word.startswith("-"):
+            raise InputError(f"{word}: there is no such option; udaln --help tells the keys, --hydra-help the options")
+        raise InputError(f"{word}: expected options such as -m before or after all settings, not among them")
+    for word in words:
+        group, _, choice = word.partition("=")
+        if group in choices and any(map(_NO_NAME.match, choice.split(","))):
+            hint = f"; ~{group} leaves it out" if choice == "null" else ""
+            raise InputError(f"{group}: expected one of {', '.join(choices[group])}, got {choice}{hint}")
 
 
 def arguments(schema: type[T], positional: str | None = None) -> T:
@@ -59,7 +93,7 @@ def arguments(schema: type[T], positional: str | None = None) -> T:
     plain = [word for word in sys.argv[1:] if "=" not in word]
     if plain and (positional is None or len(plain) > 1 or plain[0].startswith("-")):
         raise InputError(f"expected {', '.join(f'{key}=…' for key in keys)}, got {plain[-1]!r}")
-    given = dict(word.split("=", 1) if "=" in word else (positional, word) for word in sys.argv[1:])
+    given = dict((word if "=" in word else f"{positional}={word}").split("=", 1) for word in sys.argv[1:])
     try:
         config = OmegaConf.merge(config, given)
         if missing := sorted(OmegaConf.missing_keys(config)):
@@ -71,20 +105,54 @@ def arguments(schema: type[T], positional: str | None = None) -> T:
 
 
 def describe(error: Exception, known_keys: Iterable[str] = ()) -> str:
-    """What an error says, on one line that begins with the key at fault where there is one."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if isinstance(error, InputError) or not said:
+    """What an error says, on one line that begins with the key or file at fault where there is one."""
+    said = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    if isinstance(error, InputError):
         return " ".join(said)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: expected key=value, values with special characters in quotes: 'key=\"a (1).mat\"'"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return f"{group}: expected one of {', '.join(error.options)}, got {choice!r}"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return _of_key(error.full_key, error, said[0], known_keys)
+    return _of_override(said, known_keys)
+
+
+def _of_key(key: str, error: OmegaConfBaseException, said: str, known_keys: Iterable[str]) -> str:
+    """What OmegaConf says of a key or its value."""
+    if re.match(r"Key '.*' (?:not in|is not in)", said):
+        return _unknown(key, known_keys)
+    if match := re.match(r"Interpolation key '(.*)' not found", said):
+        return f"{match[1]}: expected a value for {key}, got none"
+    for pattern, expected in _EXPECTED:
+        if match := re.search(pattern, said):
+            got = "null" if error.value is None else error.value
+            return f"{key}: expected {match.expand(expected)}, got {got}"
+    return f"{key}: {said}"
+
+
+def _of_override(said: Sequence[str], known_keys: Iterable[str]) -> str:
+    """What Hydra says of a ``key=value``."""
+    if match := re.match(r"Could not append to config. An item is already at '(.*)'", said[0]):
+        return f"{match[1]}: is there already; without the plus sign it is changed"
     if match := re.match(r"Could not (?:override|append|delete)[^']*'([^']+)'", said[0]):
         return _unknown(match[1], known_keys)
-    if re.match(r"Key '.*' (?:not in|is not in)", said[0]):
-        return _unknown(getattr(error, "full_key", None) or said[0], known_keys)
-    key = getattr(error, "full_key", None)
-    if isinstance(error, OmegaConfBaseException):
-        return f"{key}: {said[0]}" if key else said[0]
-    return re.sub(r":, ", ": ", ", ".join(dict.fromkeys(said)))
+    if match := re.match(r"Multiple values for (.*?)\. ", said[0]):
+        return f"{match[1]}: expected one choice, got several; without the plus sign it is changed"
+    if match := re.match(r"Ambiguous value for argument '(.*)'", said[0]):
+        return f"{match[1]}: expected one value, got several: with -m each is a run of its own, in […] they are a list"
+    return ", ".join(dict.fromkeys(said))
 
 
 def _unknown(key: str, known_keys: Iterable[str]) -> str:
-    close = difflib.get_close_matches(key, list(known_keys), n=1)
-    return f"{key}: there is no such key" + (f"; did you mean {close[0]}?" if close else "")
+    known = list(known_keys)
+    parent, dot, _ = key.rpartition(".")
+    siblings = [name.removeprefix(parent + dot) for name in known if name.rpartition(".")[0] == parent]
+    if key in known:
+        return f"{key}: there is no such key with this choice of {key.split('.')[0]}"
+    if close := difflib.get_close_matches(key, known, n=1):
+        return f"{key}: there is no such key; did you mean {close[0]}?"
+    return f"{key}: there is no such key" + (f"; expected one of {', '.join(siblings)}" if siblings else "")

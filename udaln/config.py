@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import resources
@@ -118,10 +119,11 @@ class StagesConfig:
 
 @dataclass
 class TrainerConfig:
-    """What Lightning's Trainer runs on."""
+    """What Lightning's Trainer runs on, and the least time between two checkpoints of a stage [s]."""
 
     accelerator: str = MISSING
     precision: str = MISSING
+    checkpoint_seconds: float = MISSING
 
 
 @dataclass
@@ -150,10 +152,10 @@ def typed(composed: DictConfig) -> Config:
     Raises:
         InputError: If a key is unknown or missing, or a value is of the wrong type or out of range; names the key.
     """
-    kind = OmegaConf.select(composed, "dataset.kind")
-    if kind not in DATASETS:
-        raise InputError(f"dataset.kind: expected one of {', '.join(DATASETS)}, got {kind!r}")
     try:
+        kind = OmegaConf.select(composed, "dataset.kind")
+        if kind not in DATASETS:
+            raise InputError(f"dataset.kind: expected one of {', '.join(DATASETS)}, got {kind!r}")
         schema = OmegaConf.structured(Config)
         schema.dataset = OmegaConf.structured(DATASETS[kind])
         merged = OmegaConf.merge(schema, composed)
@@ -187,17 +189,20 @@ def _leaves(config: DictConfig, prefix: str) -> Iterator[str]:
             yield from _leaves(child, f"{prefix}{key}.")
 
 
+def choices() -> dict[str, list[str]]:
+    """The groups of ``conf/`` and the names of the files in each."""
+    groups = (path for path in resources.files("udaln.conf").iterdir() if path.is_dir() and path.name[0] != "_")
+    return {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
+
+
 def stages_preset(name: str) -> StagesConfig:
     """A file of ``conf/stages`` by its name, for use without Hydra's command line.
 
     Raises:
         InputError: If there is none of that name.
     """
-    folder = resources.files("udaln.conf") / "stages"
-    names = sorted(path.name.removesuffix(".yaml") for path in folder.iterdir())
-    if name not in names:
-        raise InputError(f"stages: expected one of {', '.join(names)}, got {name!r}")
-    preset = OmegaConf.create((folder / f"{name}.yaml").read_text())
+    _one_of("stages", name, choices()["stages"])
+    preset = OmegaConf.create((resources.files("udaln.conf") / "stages" / f"{name}.yaml").read_text())
     assert isinstance(preset, DictConfig)
     base = [stages_preset(str(entry)) for entry in preset.pop("defaults", []) if entry != "_self_"]
     stages = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(StagesConfig), *base, preset))
@@ -206,12 +211,20 @@ def stages_preset(name: str) -> StagesConfig:
 
 
 def _check_ranges(config: Config) -> None:
-    scale, stages = config.scale, config.stages
+    scale, stages, dataset = config.scale, config.stages, config.dataset
+    if isinstance(dataset, SyntheticDataset):
+        _seed("dataset.scene_seed", dataset.scene_seed)
+    if isinstance(dataset, Noise):
+        _seed("dataset.noise_seed", dataset.noise_seed)
+        for name in ("snr_hsi", "snr_msi"):
+            if not math.isfinite(getattr(dataset, name) or 0):
+                raise InputError(f"dataset.{name}: expected a number of dB, or null, got {getattr(dataset, name)}")
     _at_least("scale.factor", scale.factor, 2)
     _at_least("scale.kernel_size", scale.kernel_size, scale.factor or 2)
     _positive("scale.fwhm", scale.fwhm)
     _at_least("monitor.every", config.monitor.every, 1)
-    _at_least("seed", config.seed, 0)
+    _seed("seed", config.seed)
+    _at_least("trainer.checkpoint_seconds", config.trainer.checkpoint_seconds, 0)
     _one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
     _one_of("trainer.precision", config.trainer.precision, PRECISIONS)
     schedules = {name: getattr(stages, name) for name in ("degradation", "spectral", "joint")}
@@ -229,16 +242,21 @@ def _check_ranges(config: Config) -> None:
                 )
 
 
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise InputError(f"{key}: expected one of {', '.join(allowed)}, got {value!r}")
 
 
-def _at_least(key: str, value: int | None, least: int) -> None:
-    if value is not None and value < least:
+def _at_least(key: str, value: float | None, least: int) -> None:
+    if value is not None and not value >= least:
         raise InputError(f"{key}: expected at least {least}, got {value}")
 
 
 def _positive(key: str, value: float | None) -> None:
-    if value is not None and not value > 0:
+    if value is not None and not 0 < value < math.inf:
         raise InputError(f"{key}: expected a positive number, got {value:g}")
+
+
+def _seed(key: str, value: int) -> None:
+    if not 0 <= value < 2**32:  # what NumPy and PyTorch both take
+        raise InputError(f"{key}: expected a whole number from 0 to 2³² − 1, got {value}")

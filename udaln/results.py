@@ -47,15 +47,15 @@ def write_stages(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_fused(path: Path, fused: Tensor) -> None:
-    """Write the fused image, H×W×C float32: to a ``.mat`` as ``Out``, the published code's name for it, or to a ``.npy``.
+    """Write the fused image, H×W×C float32, to a ``.mat`` as ``Out``, as the published code calls it, or to a ``.npy``.
 
     Raises:
         InputError: If the suffix is another, or nothing can be written there.
     """
     cube = fused.cpu().numpy()
-    if path.suffix == ".mat":
+    if path.suffix.lower() == ".mat":
         write_mat(path, "Out", cube)
-    elif path.suffix == ".npy":
+    elif path.suffix.lower() == ".npy":
         with atomically(path) as partial:
             np.save(partial, cube)
     else:

@@ -44,6 +44,7 @@ def read_cube(
     variable_key: str | None = None,
     rows: slice | None = None,
     cols: slice | None = None,
+    window_key: str | None = None,
 ) -> NDArray[np.float32]:
     """Read an image cube, or a window of one.
 
@@ -59,6 +60,7 @@ def read_cube(
         variable_key: the same for ``variable``; None stands for ``variable`` beside ``key``.
         rows: the rows to read, with step 1; None reads all.
         cols: the columns to read, likewise.
+        window_key: the same as ``key`` for ``rows`` and ``cols``; None stands for ``key``.
 
     Returns:
         The cube, H×W×C, contiguous.
@@ -66,7 +68,9 @@ def read_cube(
     Raises:
         InputError: the file, the variable in it or the window cannot be had; the message says why.
     """
-    part = _read(path, variable, 3, key=key, variable_key=variable_key, rows=rows, cols=cols)
+    part = _read(
+        path, variable, 3, key=key, variable_key=variable_key, rows=rows, cols=cols, window_key=window_key or key
+    )
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite; a scene refuses what is not finite
         return np.array(part, dtype=np.float32, order="C")
 
@@ -122,6 +126,7 @@ def _read(
     variable_key: str | None,
     rows: slice | None = None,
     cols: slice | None = None,
+    window_key: str = "",
 ) -> NDArray[Any]:
     variable_key = variable_key or ".".join([*key.split(".")[:-1], "variable"])
     with reading(path, key=key) as path, _opened(path, key) as variables:
@@ -135,8 +140,8 @@ def _read(
         if 0 in found.shape:
             raise InputError(f"{what} is empty ({found})")
         part = found.read(
-            _window(rows, found.shape[0], f"{key}: {path}: rows"),
-            _window(cols, found.shape[1], f"{key}: {path}: columns"),
+            _window(rows, found.shape[0], f"{window_key}: {path}: rows"),
+            _window(cols, found.shape[1], f"{window_key}: {path}: columns"),
         )
     if part.dtype.kind not in "iuf":  # a version 5 file tells complex numbers only as they are read
         raise InputError(f"{what} holds no real numbers but is {part.dtype}")

@@ -1,0 +1,137 @@
+"""``udaln.fuse``: the whole method on arrays."""
+
+import made_up
+import numpy as np
+import pytest
+import torch
+
+import udaln
+from udaln.config import Source, stages_preset
+
+
+def few_steps(steps=30, preset="short"):
+    """A preset cut to a number of steps a stage."""
+    stages = stages_preset(preset)
+    for stage in (stages.degradation, stages.spectral, stages.joint):
+        if stage is not None:
+            stage.steps, stage.constant_until = steps, steps // 2
+    return stages
+
+
+def fuse(lr_hsi, hr_msi, scale=None, **options):
+    """On the CPU, in silence, and in few steps unless told otherwise."""
+    return udaln.fuse(
+        lr_hsi, hr_msi, scale, **{"stages": few_steps(), "accelerator": "cpu", "progress": False} | options
+    )
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return made_up.scene()
+
+
+@pytest.fixture(scope="module")
+def pair(scene):
+    """Its largest value is 1, so that it is reflectance-like and digital numbers come from it by a factor alone."""
+    peak = max(scene.lr_hsi.max(), scene.hr_msi.max())
+    return (scene.lr_hsi / peak).numpy(), (scene.hr_msi / peak).numpy()
+
+
+@pytest.fixture(scope="module")
+def fusion(pair):
+    return fuse(*pair)
+
+
+def test_the_image_and_the_degradation_have_their_shapes(pair, fusion):
+    lr_hsi, hr_msi = pair
+    (rows, columns, msi_bands), bands = hr_msi.shape, lr_hsi.shape[2]
+    scale = rows // lr_hsi.shape[0]
+    shapes = {"image": (rows, columns, bands), "psf": (scale, scale), "srf": (bands, msi_bands)}
+    for name, shape in shapes.items():
+        array = getattr(fusion, name)
+        assert isinstance(array, np.ndarray)
+        assert array.dtype == np.float32
+        assert array.shape == shape
+        assert np.isfinite(array).all()
+    np.testing.assert_allclose(fusion.srf.sum(0), 1, atol=1e-5)
+
+
+def test_the_seed_decides_every_bit(pair, fusion):
+    again, other = fuse(*pair, scale=4, seed=2), fuse(*pair, seed=3)
+    for name in ("image", "psf", "srf"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(fusion, name))
+    assert not np.array_equal(other.image, fusion.image)
+
+
+def test_a_few_hundred_steps_come_nearer_to_the_truth_than_the_lr_hsi_is(scene):
+    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, stages=few_steps(300))
+    truth = scene.truth.image.numpy()
+    enlarged = np.kron(scene.lr_hsi, np.ones((scene.scale, scene.scale, 1)))
+    assert np.abs(fusion.image - truth).mean() < 0.75 * np.abs(enlarged - truth).mean()
+
+
+def test_digital_numbers_give_the_same_in_their_units(pair, fusion):
+    # a factor of a power of two changes no digit
+    shifted = fuse(*(2.0**13 * image for image in pair))
+    np.testing.assert_array_equal(shifted.image, 2.0**13 * fusion.image)
+    for name in ("psf", "srf"):
+        np.testing.assert_array_equal(getattr(shifted, name), getattr(fusion, name))
+    # another factor rounds the input, and training may carry that on
+    scaled = fuse(*(1e4 * image for image in pair))
+    np.testing.assert_allclose(scaled.image / 1e4, fusion.image, atol=1e-3)
+
+
+def test_the_response_stays_within_a_known_support(scene):
+    srf = scene.truth.srf.numpy()
+    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=srf)
+    assert (srf == 0).any()
+    np.testing.assert_array_equal(fusion.srf != 0, srf != 0)
+
+
+def test_the_networks_map_another_image_of_the_same_sensors(pair, fusion):
+    window = torch.from_numpy(pair[1][4:9, 2:5])
+    np.testing.assert_allclose(fusion.networks.fuse(window), fusion.image[4:9, 2:5], rtol=1e-5)
+
+
+def test_nested_lists_and_doubles_will_do(pair, fusion):
+    lr_hsi, hr_msi = pair
+    again = fuse(lr_hsi.tolist(), hr_msi.astype(np.float64))
+    np.testing.assert_array_equal(again.image, fusion.image)
+
+
+def with_nan(image):
+    spoilt = image.copy()
+    spoilt[1, 1, 0] = np.nan
+    return spoilt
+
+
+FAULTS = {
+    r"^scale: expected 4, as the sizes of the pair imply, got 3$": lambda y, z: fuse(y, z, scale=3),
+    r"^sizes: expected an HR-MSI of r·6×r·6 .*, got 23×24$": lambda y, z: fuse(y, z[:-1]),
+    r"^sizes: expected an HR-MSI of r·24×r·24 .*, got 6×6$": lambda y, z: fuse(z, y),
+    r"^LR-HSI: expected a cube .*, got shape \(6, 6\)$": lambda y, z: fuse(y[..., 0], z),
+    r"^HR-MSI: expected a cube .*, got shape \(1,\)$": lambda y, z: fuse(y, 1.0),
+    r"^LR-HSI: expected finite values, got 1 ": lambda y, z: fuse(with_nan(y), z),
+    r"^HR-MSI: expected finite values, got 1 ": lambda y, z: fuse(y, with_nan(z)),
+    r"^LR-HSI: expected a signal in every band, .* band 0, 1, ": lambda y, z: fuse(0 * y, z),
+    r"^HR-MSI: expected no more bands than the LR-HSI's 2, got 3$": lambda y, z: fuse(y[..., :2], z),
+    r"^support: expected shape 12×3, got 3×12$": lambda y, z: fuse(y, z, support=np.ones((3, 12))),
+    r"^SRF: MSI band 0, 1, 2 covers none of the 12 ": lambda y, z: fuse(y, z, support=np.zeros((12, 3))),
+    r"^stages: expected one of .*short.*, got 'shrot'$": lambda y, z: fuse(y, z, stages="shrot"),
+    r"^stages.psf: expected one to be given": lambda y, z: fuse(y, z, stages=with_known_psf()),
+    r"^trainer: .*precision=64": lambda y, z: fuse(y, z, precision="64bit"),
+    r"^trainer: accelerator=abacus": lambda y, z: fuse(y, z, accelerator="abacus"),
+}
+
+
+def with_known_psf():
+    stages = few_steps()
+    stages.psf = Source.known
+    return stages
+
+
+@pytest.mark.parametrize("message", FAULTS)
+def test_what_cannot_be_fused_is_refused_in_one_line(message, pair):
+    with pytest.raises(udaln.InputError, match=message) as caught:
+        FAULTS[message](*pair)
+    assert "\n" not in str(caught.value)

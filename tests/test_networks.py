@@ -1,0 +1,88 @@
+import made_up
+import pytest
+import torch
+import torch.nn.functional as F
+
+from udaln.networks import SRF_SIGMA, SpaDnet, SpeDnet, SpeUnet
+from udaln.scene import Known
+
+
+def test_spadnet_starts_flat_and_is_one_kernel_for_all_bands():
+    spad = SpaDnet(5)
+    assert torch.equal(spad.psf, torch.full((5, 5), 1 / 25))
+    windows = torch.rand(7, 25, 3)
+    torch.testing.assert_close(spad(windows), windows.mean(1))
+
+
+def test_spednet_starts_as_a_gaussian_over_its_support():
+    support = torch.zeros(20, 2, dtype=torch.bool)
+    support[3:10, 0] = support[8:20, 1] = True
+    srf = SpeDnet(support).srf
+    torch.testing.assert_close(srf.sum(0), torch.ones(2))
+    assert torch.equal(srf > 0, support)
+    assert srf[:, 0].argmax() == 6  # the middle of bands 3 to 9
+    ratio = (srf[6, 0] / srf[9, 0]).item()
+    assert ratio == pytest.approx(torch.tensor(9 / (2 * SRF_SIGMA**2)).exp().item(), rel=1e-5)
+
+
+def test_spednet_is_a_weighted_mean_with_its_gradient_through_the_division():
+    support = torch.rand(10, 3) > 0.3
+    sped = SpeDnet(support).double()
+    spectra = torch.rand(4, 10, dtype=torch.float64)
+    weights = sped.weight.detach()
+    for band in range(3):
+        covered = support[:, band]
+        expected = (spectra[:, covered] * weights[covered, band]).sum(1) / weights[covered, band].sum()
+        torch.testing.assert_close(spectra @ sped.srf[:, band], expected)
+    # scaling all weights of a band changes nothing: the gradient along that direction is zero
+    (spectra @ sped.srf).square().sum().backward()
+    torch.testing.assert_close((sped.weight.grad * sped.weight).sum(0), torch.zeros(3, dtype=torch.float64))
+    assert not sped.weight.grad[~support].any()
+
+
+@pytest.mark.parametrize(
+    ("msi_bands", "hsi_bands", "widths"),
+    [(8, 46, [8, 16, 32, 46]), (8, 64, [8, 16, 32, 64, 64]), (9, 198, [9, 18, 36, 72, 144, 198]), (4, 7, [4, 7])],
+)
+def test_speunet_has_the_papers_widths(msi_bands, hsi_bands, widths):
+    layers = SpeUnet(msi_bands, hsi_bands).layers
+    assert [layers[0].in_features, *(layer.out_features for layer in layers)] == widths
+
+
+def test_speunet_is_1x1_convolutions_with_leaky_relu_after_each():
+    speu = SpeUnet(2, 9)
+    image = torch.randn(5, 4, 2)
+    x = image.permute(2, 0, 1)[None]
+    for layer in speu.layers:
+        x = F.leaky_relu(F.conv2d(x, layer.weight[:, :, None, None], layer.bias), 0.2)
+    torch.testing.assert_close(speu(image), x[0].permute(1, 2, 0))
+
+
+def test_fuse_works_in_the_units_of_the_images_and_in_parts(monkeypatch):
+    pair = made_up.scene()
+    networks = made_up.networks(pair)
+    whole = networks.fuse(pair.hr_msi)
+    networks.unit.fill_(1000.0)
+    torch.testing.assert_close(networks.fuse(pair.hr_msi * 1000), whole * 1000, rtol=1e-5, atol=1e-3)
+    networks.unit.fill_(pair.unit)
+    monkeypatch.setattr("udaln.networks.FUSE_PIXELS", 50)
+    torch.testing.assert_close(networks.fuse(pair.hr_msi), whole)
+
+
+def test_what_is_known_is_not_learned():
+    pair = made_up.scene()
+    networks = made_up.networks(pair, known=Known(pair.truth.psf, pair.truth.srf))
+    assert {name.split(".")[0] for name, _ in networks.learned()} == {"speu"}
+    torch.testing.assert_close(networks.spad.psf, pair.truth.psf)
+    torch.testing.assert_close(networks.sped.srf, pair.truth.srf)
+
+
+def test_reduced_precision_leaves_the_degradation_exact():
+    pair = made_up.scene()
+    networks = made_up.networks(pair)
+    blocks = pair.blocks(4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert networks.speu.layers[0](blocks.windows).dtype == torch.bfloat16
+        reduced = networks.spad(blocks.windows), networks.sped(blocks.lr)
+    assert torch.equal(reduced[0], networks.spad(blocks.windows))
+    assert torch.equal(reduced[1], networks.sped(blocks.lr))
