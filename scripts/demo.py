@@ -4,6 +4,7 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def _bicubic(scene: Scene) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.compute().items()}
 
 
-def _in_characters(name: str, picture: NDArray) -> Text:
+def _in_characters(name: str, picture: NDArray[np.float32]) -> Text:
     """A picture in half blocks, two pixels a character."""
     step = torch.linspace(0, picture.shape[0] - 1, SHOWN).round().long().numpy()
     pixels = (picture[step][:, step] * 255).round().astype(int)

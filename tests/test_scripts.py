@@ -92,7 +92,7 @@ def test_evaluate_refuses_what_it_cannot_compare(refused, cubes):
         ({"fused": folder / "nan.npy"}, f"fused: {folder / 'nan.npy'}: expected finite values, got 2 NaN or infinite"),
         ({"reference_variable": "ref"}, f"reference_variable: {folder / 'reference.mat'} holds "),
         ({"scale": 0}, "scale: expected a positive scale factor, got 0"),
-        ({"scale": "five"}, "scale: expected a whole number, got five"),
+        ({"scale": "five"}, "scale: expected a whole number, got "),
         ({"refrence": "x"}, "refrence: there is no such key; did you mean reference?"),
     ):
         assert refused("evaluate.py", *judged(folder, **more, out=folder / "m.json")).startswith(message)

@@ -34,12 +34,13 @@ CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 def main() -> None:
     """Entry point of ``udaln``, ``python -m udaln`` and ``scripts/train.py``."""
     with one_line_errors(known_keys()):
-        resumed = [argument for argument in sys.argv[1:] if argument.startswith("resume=")]
+        words = sys.argv[1:]
+        resumed = [word for word in words if word.startswith("resume=")]
         if not resumed:
-            check_arguments(sys.argv[1:], choices())
+            check_arguments(words, choices())
             _compose_and_run()
-        elif len(sys.argv) > 2:
-            raise InputError("resume: goes on with the run's own settings, so expected no other argument")
+        elif others := [word for word in words if word not in resumed[:1]]:
+            raise InputError(f"resume: goes on with the run's own settings, expected no others, got {' '.join(others)}")
         else:
             resume(Path(resumed[0].removeprefix("resume=")))
 
@@ -49,7 +50,10 @@ def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         with one_line_errors():  # here too, else Hydra adds a line of its own
-            return run(typed(composed), folder)
+            config = typed(composed)
+            if (folder / CHECKPOINT).exists() and _config_of(folder, "hydra.run.dir") != config:
+                raise InputError(f"hydra.run.dir: expected no run with other settings there, got {folder}")
+            return run(config, folder)
     finally:
         with suppress(OSError):  # there is something in it
             os.removedirs(os.path.relpath(folder))  # nothing came of it
@@ -67,16 +71,21 @@ def resume(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: If there is no run in that folder, or it is finished.
     """
-    with reading(folder / CONFIG, key="resume") as file:
-        composed = OmegaConf.load(file)
-        assert isinstance(composed, DictConfig), "expected keys and values"
-        try:
-            config = typed(composed)
-        except InputError as error:
-            raise InputError(f"resume: {file}: {error}") from error
+    config = _config_of(folder, "resume")
     if (folder / METRICS).exists():
         raise InputError(f"resume: expected an unfinished run, got {folder}, which is finished")
     return run(config, folder)
+
+
+def _config_of(folder: Path, key: str) -> Config:
+    """The configuration that a run left in its folder."""
+    with reading(folder / CONFIG, key=key) as file:
+        composed = OmegaConf.load(file)
+        assert isinstance(composed, DictConfig), "expected keys and values"
+        try:
+            return typed(composed)
+        except InputError as error:
+            raise InputError(f"{key}: {file}: {error}") from error
 
 
 def run(config: Config, folder: Path) -> dict[str, Any]:
@@ -129,18 +138,18 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         print_columns(rows, "stage")
 
         fused = networks.cpu().fuse(scene.hr_msi)
-        settings, final = _settings(config, scene), figure_log.latest
+        final = figure_log.latest
         results.write_fused(folder / "fused.mat", fused)
         results.write_degradation(folder / "degradation.npz", networks)
         results.save_networks(folder / "model.ckpt", networks)
         results.write_stages(folder / "stages.csv", rows)
         page = pictures.overview(networks, scene, fused, f"{config.dataset.name} ×{scene.scale}")
         results.write_picture(folder / "overview.png", page)
-        logger.log_hyperparams(settings, {f"final/{name}": value for name, value in final.items()})
+        logger.log_hyperparams(_hparams(config), {f"final/{name}": value for name, value in final.items()})
         logger.finalize("success")
         times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
         times["seconds"] = round(time.monotonic() - started, 3)
-        metrics = final | times | settings | results.versions()
+        metrics = final | times | _settings(config, scene) | results.versions()
         results.write_metrics(folder / METRICS, metrics)
         checkpoint.unlink(missing_ok=True)
         log.info("done: %s", folder)
@@ -153,7 +162,7 @@ def _sizes(scene: Scene) -> str:
 
 
 def _settings(config: Config, scene: Scene) -> dict[str, Any]:
-    """The settings that runs are compared by."""
+    """The settings that ``metrics.json`` names."""
     return {
         "dataset": config.dataset.name,
         "scale": scene.scale,
@@ -162,3 +171,10 @@ def _settings(config: Config, scene: Scene) -> dict[str, Any]:
         "accelerator": config.trainer.accelerator,
         "precision": config.trainer.precision,
     }
+
+
+def _hparams(config: Config) -> dict[str, Any]:
+    """Every setting, for TensorBoard to compare the runs of a sweep by whatever was swept."""
+    settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(settings, dict)
+    return {str(group): keys for group, keys in settings.items()} | {"sensor": config.sensor and config.sensor.name}

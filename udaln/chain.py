@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch.optim import Optimizer
 
 from udaln.data.module import SceneData
 from udaln.errors import InputError
-from udaln.files import atomically
+from udaln.files import atomically, reading
 from udaln.stages.stage import Stage
 
 AdamState = dict[str, Any]
@@ -81,8 +82,9 @@ class StageChain(Callback):
     def _stage_of_checkpoint(self) -> int:
         if self.checkpoint is None or not self.checkpoint.is_file():
             raise InputError(f"resume: expected a checkpoint of an unfinished run, found no {self.checkpoint}")
-        saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        return int(saved["callbacks"][self.state_key]["current"])
+        with reading(self.checkpoint, key="resume"):
+            saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            return int(saved["callbacks"][self.state_key]["current"])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Hand over Adam's state; a checkpoint's own is restored after this and wins."""
@@ -130,21 +132,26 @@ def make_trainer(
         InputError: If there is no such device here, or it does not know the precision.
     """
     try:
-        return Trainer(
-            accelerator=accelerator,
-            devices=1,
-            precision=precision,  # type: ignore[arg-type]  # checked by Lightning
-            callbacks=[*callbacks, chain],  # the chain last: its checkpoint then holds what the others noted
-            logger=logger,
-            log_every_n_steps=1,
-            max_epochs=1,  # the chain raises it
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*AMP with fp16 is not supported on CPU")  # refused below instead
+            trainer = Trainer(
+                accelerator=accelerator,
+                devices=1,
+                precision=precision,  # type: ignore[arg-type]  # checked by Lightning
+                callbacks=[*callbacks, chain],  # the chain last: its checkpoint then holds what the others noted
+                logger=logger,
+                log_every_n_steps=1,
+                max_epochs=1,  # the chain raises it
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split())
         raise InputError(f"trainer: accelerator={accelerator}, precision={precision}: {said}") from error
+    if trainer.precision != precision:
+        raise InputError(f"trainer.precision: expected 32-true or bf16-mixed on a CPU, got {precision}")
+    return trainer
 
 
 def _adam_by_name(stage: Stage, optimizer: Optimizer) -> dict[str, AdamState]:

@@ -74,7 +74,7 @@ def check_arguments(words: Sequence[str], choices: Mapping[str, Sequence[str]]) 
     for word in words:
         group, _, choice = word.partition("=")
         if group in choices and any(map(_NO_NAME.match, choice.split(","))):
-            hint = f"; ~{group} leaves it out" if choice == "null" else ""
+            hint = "; ~sensor leaves it out" if word == "sensor=null" else ""
             raise InputError(f"{group}: expected one of {', '.join(choices[group])}, got {choice}{hint}")
 
 
@@ -115,7 +115,7 @@ def describe(error: Exception, known_keys: Iterable[str] = ()) -> str:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}: expected one of {', '.join(error.options)}, got {choice!r}"
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        return f"{error.filename}: cannot be made or opened: {error.strerror}"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return _of_key(error.full_key, error, said[0], known_keys)
     return _of_override(said, known_keys)
@@ -129,7 +129,7 @@ def _of_key(key: str, error: OmegaConfBaseException, said: str, known_keys: Iter
         return f"{match[1]}: expected a value for {key}, got none"
     for pattern, expected in _EXPECTED:
         if match := re.search(pattern, said):
-            got = "null" if error.value is None else error.value
+            got = "null" if error.value is None else repr(error.value)
             return f"{key}: expected {match.expand(expected)}, got {got}"
     return f"{key}: {said}"
 
