@@ -25,7 +25,7 @@ test: setup  ## style, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest  # the arrays are tiny
 
 benchmark: setup  ## milliseconds a step, against a plain loop
 	$(BIN)/python scripts/benchmark.py

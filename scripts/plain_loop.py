@@ -44,7 +44,7 @@ class PlainLoop(nn.Module):
 
     def spad(self, image: Tensor) -> Tensor:
         """SpaDnet, band by band."""
-        bands = image.split(1, dim=1)
+        bands = torch.split(image, 1, dim=1)
         return torch.cat([F.conv2d(band, self.psf, stride=self.scale) for band in bands], dim=1)
 
     def sped(self, image: Tensor) -> Tensor:

@@ -40,7 +40,8 @@ class SpaDnet(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """Windows (N, K, B) to the LR pixels (N, B) they blur to."""
         with torch.autocast(windows.device.type, enabled=False):  # physics stays in full precision
-            return torch.einsum("nkb,k->nb", windows.float(), self.weight)
+            by_pixel = windows.float().transpose(0, 1).flatten(1)  # (K, N·B); no copy in the layout of scene.windows
+            return (self.weight @ by_pixel).view(len(windows), -1)
 
 
 class SpeDnet(nn.Module):
@@ -72,7 +73,7 @@ class SpeDnet(nn.Module):
     def forward(self, spectra: Tensor) -> Tensor:
         """Spectra (…, C) to MSI pixels (…, c)."""
         with torch.autocast(spectra.device.type, enabled=False):
-            return spectra.float() @ self.srf
+            return F.linear(spectra.float(), self.srf.T.contiguous())  # its gradient is faster than a product's
 
 
 class SpeUnet(nn.Module):
@@ -98,9 +99,10 @@ class SpeUnet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """MSI pixels (…, c) to spectra (…, C), float32."""
+        signal = pixels.flatten(0, -2)  # of a matrix alone autograd keeps no copies for the activations in place
         for layer in self.layers:
-            pixels = F.leaky_relu_(layer(pixels), SPEUNET_SLOPE)
-        return pixels.float()
+            signal = F.leaky_relu_(layer(signal), SPEUNET_SLOPE)
+        return signal.float().view(*pixels.shape[:-1], -1)
 
 
 class FusionNetworks(nn.Module):

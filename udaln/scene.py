@@ -137,7 +137,7 @@ def windows(image: Tensor, kernel_size: int, scale: int) -> Tensor:
         scale: Distance r between windows [HR pixels].
 
     Returns:
-        (H/r · W/r, k², B), contiguous.
+        (H/r · W/r, k², B); in memory, pixel k of all windows comes before pixel k + 1 of any, for SpaDnet's sake.
 
     Raises:
         InputError: If ``kernel_size`` is smaller than ``scale``: some pixels would be in no window.
@@ -150,7 +150,8 @@ def windows(image: Tensor, kernel_size: int, scale: int) -> Tensor:
     if after:
         channels_first = F.pad(channels_first, (before, after, before, after), mode="replicate")
     cut = channels_first.unfold(1, kernel_size, scale).unfold(2, kernel_size, scale)  # B, h, w, k, k
-    return cut.permute(1, 2, 3, 4, 0).reshape(-1, kernel_size**2, image.shape[2]).contiguous()
+    by_pixel = cut.permute(3, 4, 1, 2, 0).reshape(kernel_size**2, -1, image.shape[2]).contiguous()
+    return by_pixel.transpose(0, 1)
 
 
 def scale_factor(lr_hsi: Tensor, hr_msi: Tensor) -> int:

@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from udaln.networks import FusionNetworks
 from udaln.scene import Blocks
 from udaln.stages.stage import Stage
 
@@ -19,9 +18,4 @@ class DegradationStage(Stage):
 
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """|SpeDnet(Y) − SpaDnet(Z)|."""
-        return {"lr_msi": lr_msi_loss(self.networks, blocks)}
-
-
-def lr_msi_loss(networks: FusionNetworks, blocks: Blocks) -> Tensor:
-    """Mean absolute difference of the two LR-MSIs, SpeDnet(Y) and SpaDnet(Z)."""
-    return l1_loss(networks.sped(blocks.lr), networks.spad(blocks.windows))
+        return {"lr_msi": l1_loss(self.networks.sped(blocks.lr), self.networks.spad(blocks.windows))}

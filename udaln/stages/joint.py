@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from udaln.scene import Blocks
-from udaln.stages.degradation import lr_msi_loss
+from udaln.stages.consistency import consistency_losses
 from udaln.stages.stage import Stage
 
 
@@ -19,11 +19,11 @@ class JointStage(Stage):
 
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """Those of stages 1 and 2, |SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y|, with X̂ = SpeUnet(Z)."""
-        networks = self.networks
-        fused = networks.speu(blocks.windows)
+        lr_msi = self.networks.spad(blocks.windows)
+        hr_msi, fused_lr_hsi = consistency_losses(self.networks, blocks)
         return {
-            "lr_msi": lr_msi_loss(networks, blocks),
-            "lr_hsi": l1_loss(networks.speu(networks.spad(blocks.windows)), blocks.lr),
-            "hr_msi": l1_loss(networks.sped(fused), blocks.windows),
-            "fused_lr_hsi": l1_loss(networks.spad(fused), blocks.lr),
+            "lr_msi": l1_loss(self.networks.sped(blocks.lr), lr_msi),
+            "lr_hsi": l1_loss(self.networks.speu(lr_msi), blocks.lr),
+            "hr_msi": hr_msi,
+            "fused_lr_hsi": fused_lr_hsi,
         }
