@@ -5,6 +5,8 @@ The yardstick of ``benchmark.py``, and a second derivation of the mathematics fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,12 +36,11 @@ class PlainLoop(nn.Module):
         weights = networks.sped.weight.detach().to(dtype)
         self.srf = nn.ParameterList(weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.covered))
         self.layers = nn.Sequential()
+        self._frozen: Tensor | None = None
         for layer in networks.speu.layers:
             assert isinstance(layer, nn.Linear)
             convolution = nn.Conv2d(layer.in_features, layer.out_features, 1, dtype=dtype)
-            with torch.no_grad():
-                convolution.weight.copy_(layer.weight[:, :, None, None])
-                convolution.bias.copy_(layer.bias)
+            convolution.load_state_dict({"weight": layer.weight[:, :, None, None], "bias": layer.bias})
             self.layers.extend((convolution, nn.LeakyReLU(SPEUNET_SLOPE)))
 
     def spad(self, image: Tensor) -> Tensor:
@@ -51,3 +52,31 @@ class PlainLoop(nn.Module):
         """SpeDnet, MSI band by MSI band."""
         pairs = zip(self.covered, self.srf, strict=True)
         return torch.cat([F.conv2d(image[:, bands], weight) / weight.sum() for bands, weight in pairs], dim=1)
+
+    def losses(self, stage: str) -> list[Tensor]:
+        """The losses that a stage adds up; in stage 2 SpaDnet(Z) is frozen, so computed once."""
+        y, z = self.lr_hsi, self.hr_msi
+        if stage == "spectral":
+            if self._frozen is None:
+                self._frozen = self.spad(z).detach()
+            return [l1_loss(self.layers(self._frozen), y)]
+        lr_msi = self.spad(z)
+        losses = [l1_loss(self.sped(y), lr_msi)]
+        if stage == "joint":
+            fused = self.layers(z)
+            losses.append(l1_loss(self.layers(lr_msi), y))
+            losses.extend((l1_loss(self.sped(fused), z), l1_loss(self.spad(fused), y)))
+        return losses
+
+    def stepper(self, stage: str, lr: float) -> Callable[[int], None]:
+        """Runs so many steps of a stage."""
+        trained = {"degradation": (self.psf, *self.srf), "spectral": self.layers.parameters()}
+        optimizer = torch.optim.Adam(trained.get(stage, self.parameters()), lr=lr)
+
+        def run(steps: int) -> None:
+            for _ in range(steps):
+                optimizer.zero_grad()
+                torch.stack(self.losses(stage)).sum().backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+
+        return run

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -87,38 +87,45 @@ class Stage(LightningModule, ABC):
         optimizer = Adam(self.parameters_by_name().values(), lr=self.schedule.lr, fused=True)
         return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, self.schedule.factor)}
 
+    def optimise(
+        self, blocks: Blocks, steps: int, optimizer: Adam, scheduler: LambdaLR, scaler: GradScaler
+    ) -> dict[str, Tensor]:
+        """Run optimisation steps, without Lightning's wrappers, which cost as much as a step.
+
+        Args:
+            blocks: The whole scene.
+            steps: How many.
+            optimizer: Over ``parameters_by_name``.
+            scheduler: Of its learning rate, stepped with it.
+            scaler: Of the gradients, which float16 would round to zero; disabled at any other precision.
+
+        Returns:
+            The last step's losses by name.
+        """
+        terms: dict[str, Tensor] = {}
+        for _ in range(steps):
+            optimizer.zero_grad()
+            terms = self.losses(blocks)
+            torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
+            scaler.step(optimizer)
+            scaler.update()
+            scheduler.step()
+            torch.clear_autocast_cache()  # autocast keeps its copies of the weights until the call ends
+        return {name: value.detach() for name, value in terms.items()}
+
     def training_step(self, blocks: Blocks, _: int) -> None:
         """Run the next ``steps_per_call`` steps and log the last one's losses."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         scheduler = self.lr_schedulers()
         assert isinstance(optimizer, Adam) and isinstance(scheduler, LambdaLR)
-        backward, update = self._backward_and_update(optimizer)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
         steps = min(self.steps_per_call, self.schedule.steps - self.steps_done)
-        terms: dict[str, Tensor] = {}
-        for _ in range(steps):
-            optimizer.zero_grad()
-            terms = self.losses(blocks)
-            backward(torch.stack(list(terms.values())).sum())
-            update()
-            scheduler.step()
-            torch.clear_autocast_cache()  # autocast keeps its copies of the weights until the call ends
+        terms = self.optimise(blocks, steps, optimizer, scheduler, scaler)
         self.steps_done += steps
-        logged: dict[str, Any] = {f"{self.name}/{term}": value.detach() for term, value in terms.items()}
+        logged: dict[str, Any] = {f"{self.name}/{term}": value for term, value in terms.items()}
         logged[f"{self.name}/lr"] = scheduler.get_last_lr()[0]
         self.log_dict(logged)
         self.log("step", float(self.global_steps_done))
-
-    def _backward_and_update(self, optimizer: Adam) -> tuple[Callable[[Tensor], Any], Callable[[], Any]]:
-        """Without Lightning's wrappers, which cost as much as a step; float16 needs its gradients scaled."""
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is None:
-            return torch.Tensor.backward, optimizer.step
-
-        def update() -> None:
-            scaler.step(optimizer)
-            scaler.update()
-
-        return lambda loss: scaler.scale(loss).backward(), update
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the step count."""
