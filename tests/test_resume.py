@@ -1,12 +1,14 @@
 """A real process, really killed, goes on and ends with the same bits."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
 from hydra import compose, initialize_config_module
+from pytorch_lightning import Callback
 
 from udaln import app
 from udaln.config import typed
@@ -89,3 +91,24 @@ def test_a_run_without_a_checkpoint_starts_over(runs, tmp_path):
     (run / app.CONFIG).write_bytes((runs / "whole" / app.CONFIG).read_bytes())
     app.resume(run)
     assert figures(run) == figures(runs / "whole")
+
+
+def test_an_interrupted_run_tells_how_to_go_on(tmp_path, monkeypatch):
+    class Interrupt(Callback):
+        def on_train_batch_end(self, trainer, pl_module, *_):
+            raise KeyboardInterrupt
+
+    made = app.make_trainer
+    monkeypatch.setattr(
+        app,
+        "make_trainer",
+        lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Interrupt()], **named),
+    )
+    with initialize_config_module("udaln.conf", version_base="1.3"):
+        config = typed(compose("config", SETTINGS))
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit):
+        app.run(config, tmp_path / "run")
+    signal.signal(signal.SIGINT, before)  # Lightning ignores further ones while it stops
+    assert f"go on with: udaln resume={tmp_path / 'run'}" in (tmp_path / "run" / "udaln.log").read_text()
+    assert not (tmp_path / "run" / app.METRICS).exists()

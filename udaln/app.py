@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from udaln.errors import InputError
 from udaln.files import reading
 from udaln.fusion import build_networks, build_stages
 from udaln.monitor import FigureLog, Gallery, StageProgress
+from udaln.networks import FusionNetworks
 from udaln.scene import Scene
 
 CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
@@ -103,7 +103,6 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     """
     if (folder / METRICS).exists():
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
-    started = time.monotonic()
     quiet_lightning()
     scene = load_scene(config)
     seed_everything(config.seed, verbose=False)
@@ -127,7 +126,11 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         log.info("%s: %s", config.dataset.name, _sizes(scene))
         if checkpoint.exists():
             log.info("going on from %s", checkpoint)
-        chain.run(trainer, data, resume=checkpoint.exists())
+        try:
+            chain.run(trainer, data, resume=checkpoint.exists())
+        except (KeyboardInterrupt, SystemExit):
+            log.warning("stopped; go on with: udaln resume=%s", folder)
+            raise
         rows = [
             {"stage": stage.name, "steps": stage.schedule.steps, "seconds": round(chain.seconds[stage.name], 3)}
             | figure_log.stage_ends[stage.name]
@@ -136,24 +139,35 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         for row in rows:
             log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
         print_columns(rows, "stage")
-
-        fused = networks.cpu().fuse(scene.hr_msi)
         final = figure_log.latest
-        results.write_fused(folder / "fused.mat", fused)
-        results.write_degradation(folder / "degradation.npz", networks)
-        results.save_networks(folder / "model.ckpt", networks)
-        results.write_stages(folder / "stages.csv", rows)
-        page = pictures.overview(networks, scene, fused, f"{config.dataset.name} ×{scene.scale}")
-        results.write_picture(folder / "overview.png", page)
         logger.log_hyperparams(_hparams(config), {f"final/{name}": value for name, value in final.items()})
         logger.finalize("success")
         times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
-        times["seconds"] = round(time.monotonic() - started, 3)
-        metrics = final | times | _settings(config, scene) | results.versions()
-        results.write_metrics(folder / METRICS, metrics)
+        metrics = final | times | {"seconds": round(sum(chain.seconds.values()), 3)}
+        metrics |= _settings(config, scene) | results.versions()
+        _write(folder, config.dataset.name, scene, networks.cpu(), rows, metrics)
         checkpoint.unlink(missing_ok=True)
         log.info("done: %s", folder)
     return metrics
+
+
+def _write(
+    folder: Path,
+    title: str,
+    scene: Scene,
+    networks: FusionNetworks,
+    rows: list[dict[str, Any]],
+    metrics: dict[str, Any],
+) -> None:
+    """Everything that a finished run leaves; the metrics last, since they mark it as finished."""
+    fused = networks.fuse(scene.hr_msi)
+    results.write_fused(folder / "fused.mat", fused)
+    results.write_degradation(folder / "degradation.npz", networks)
+    results.save_networks(folder / "model.ckpt", networks)
+    results.write_stages(folder / "stages.csv", rows)
+    page = pictures.overview(networks, scene, fused, f"{title} ×{scene.scale}")
+    results.write_picture(folder / "overview.png", page)
+    results.write_metrics(folder / METRICS, metrics)
 
 
 def _sizes(scene: Scene) -> str:

@@ -42,7 +42,7 @@ def test_every_format_gives_the_values_back(tmp_path, suffix):
         np.save(path, VALUES)
     srf = read_srf(path, 3, key=KEY)
     np.testing.assert_array_equal(srf.values, VALUES)
-    assert srf.names == (("blue", "red") if suffix == ".csv" else ("band 1", "band 2"))
+    assert srf.names == (("blue", "red") if suffix == ".csv" else ("1", "2"))
     if suffix == ".csv":
         np.testing.assert_array_equal(srf.wavelengths, [450, 550, 650])
     else:

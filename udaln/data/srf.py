@@ -118,7 +118,7 @@ def read_srf(
     try:
         if wavelengths is not None:
             wavelengths = _checked(wavelengths)
-        return SRF(values, tuple(names or (f"band {j + 1}" for j in range(values.shape[1]))), wavelengths)
+        return SRF(values, tuple(names or (str(j + 1) for j in range(values.shape[1]))), wavelengths)
     except InputError as error:
         raise InputError(f"{key}: {path}: {error}") from None
 
