@@ -88,6 +88,16 @@ def test_the_response_stays_within_a_known_support(scene):
     np.testing.assert_array_equal(fusion.srf != 0, srf != 0)
 
 
+def test_what_is_known_is_kept(scene):
+    psf, srf = scene.truth.psf.numpy(), scene.truth.srf.numpy()
+    fusion = fuse(scene.lr_hsi, scene.hr_msi, psf=psf, srf=srf)
+    np.testing.assert_array_equal(fusion.psf, psf)
+    np.testing.assert_allclose(fusion.srf, srf, rtol=1e-6)
+    learned = fuse(scene.lr_hsi, scene.hr_msi, psf=psf, support=srf)
+    np.testing.assert_array_equal(learned.psf, psf)
+    assert not np.allclose(learned.srf, srf, rtol=1e-3)
+
+
 def test_the_networks_map_another_image_of_the_same_sensors(pair, fusion):
     window = torch.from_numpy(pair[1][4:9, 2:5])
     np.testing.assert_allclose(fusion.networks.fuse(window), fusion.image[4:9, 2:5], rtol=1e-5)
@@ -115,6 +125,9 @@ FAULTS = {
     r"^HR-MSI: expected finite values, got 1 ": lambda y, z: fuse(y, with_nan(z)),
     r"^LR-HSI: expected a signal in every band, .* band 0, 1, ": lambda y, z: fuse(0 * y, z),
     r"^HR-MSI: expected no more bands than the LR-HSI's 2, got 3$": lambda y, z: fuse(y[..., :2], z),
+    r"^PSF: expected shape 3×3, got 3×4$": lambda y, z: fuse(y, z, psf=np.ones((3, 4))),
+    r"^PSF kernel size: expected at least the scale factor 4, got 3$": lambda y, z: fuse(y, z, psf=np.ones((3, 3)) / 9),
+    r"^support: expected shape 12×3, got 12×2$": lambda y, z: fuse(y, z, srf=np.ones((12, 2))),
     r"^support: expected shape 12×3, got 3×12$": lambda y, z: fuse(y, z, support=np.ones((3, 12))),
     r"^SRF: MSI band 0, 1, 2 covers none of the 12 ": lambda y, z: fuse(y, z, support=np.zeros((12, 3))),
     r"^stages: expected one of .*short.*, got 'shrot'$": lambda y, z: fuse(y, z, stages="shrot"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -80,6 +80,8 @@ def fuse(
     scale: int | None = None,
     *,
     support: ArrayLike | None = None,
+    psf: ArrayLike | None = None,
+    srf: ArrayLike | None = None,
     stages: str | StagesConfig = "short",
     accelerator: str = "auto",
     precision: str = "32-true",
@@ -92,7 +94,9 @@ def fuse(
         lr_hsi: LR-HSI, h×w×C.
         hr_msi: HR-MSI, rh×rw×c, in the same units.
         scale: Scale factor r; follows from the sizes if not given.
-        support: C×c, non-zero where an MSI band may cover a hyperspectral one (an SRF will do); all if not given.
+        support: C×c, non-zero where an MSI band may cover a hyperspectral one; follows from ``srf``, or is everywhere.
+        psf: The point spread function, k×k, summing to 1, if it is known: then it is not learned.
+        srf: The spectral response, C×c, if it is known: then it is not learned.
         stages: A preset of ``conf/stages`` by name, or one's own.
         accelerator: Lightning's: ``auto``, ``cpu`` or ``gpu``.
         precision: Lightning's: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
@@ -114,14 +118,21 @@ def fuse(
     """
     quiet_lightning()
     y, z = (torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)) for image in (lr_hsi, hr_msi))
-    if support is None:
+    known = Known(*(None if given is None else torch.tensor(np.asarray(given, np.float32)) for given in (psf, srf)))
+    covering = srf if support is None else support
+    if covering is None:
         covered = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
     else:
-        covered = torch.from_numpy(np.asarray(support) != 0)
-    scene = Scene(y, z, covered)
+        covered = torch.from_numpy(np.asarray(covering) != 0)
+    scene = Scene(y, z, covered, known=known)
     if scale not in (None, scene.scale):
         raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale}")
     settings = stages_preset(stages) if isinstance(stages, str) else stages
+    settings = replace(
+        settings,
+        psf=settings.psf if psf is None else Source.known,
+        srf=settings.srf if srf is None else Source.known,
+    )
     seed_everything(seed, verbose=False)
     networks = build_networks(scene, settings)
     chain = StageChain(build_stages(networks, settings, steps_per_call=100))

@@ -97,6 +97,9 @@ class Scene:
             _check_shape("wavelengths", self.wavelengths, (bands,))
         if self.truth.image is not None:
             _check_shape("reference", self.truth.image, (*self.hr_msi.shape[:2], bands))
+        for name, psf in (("PSF", self.known.psf), ("true PSF", self.truth.psf)):
+            if psf is not None:
+                _check_shape(name, psf, (len(psf), len(psf)))
         for name, srf in (("SRF", self.known.srf), ("true SRF", self.truth.srf)):
             if srf is not None:
                 _check_shape(name, srf, (bands, msi_bands))
