@@ -37,7 +37,7 @@ class TrueColour:
         self.hsi_bands = [int((position - w).abs().argmin()) for w in wanted]
         self.msi_bands = [int((centre - w).abs().argmin()) for w in wanted]
         seen = scene.lr_hsi[:, :, self.hsi_bands].flatten(0, 1)
-        self.low, self.high = (torch.quantile(seen.float(), q, dim=0) for q in (0.01, 0.99))
+        self.low, self.high = torch.from_numpy(np.quantile(seen.cpu().numpy(), (0.01, 0.99), axis=0)).float()
 
     def of(self, image: Tensor) -> NDArray[np.float32]:
         """The composite of an image H×W×C or H×W×c: H×W×3 in [0, 1]."""
@@ -91,7 +91,7 @@ def _error_map(axis: Axes, figure: Figure, networks: FusionNetworks, scene: Scen
         error, title = (fused - scene.truth.image).square().mean(2).sqrt(), "RMSE against the truth"
     else:
         error, title = (fused @ networks.sped.srf.detach() - scene.hr_msi).abs().mean(2), "|SpeDnet(fused) − HR-MSI|"
-    drawn = axis.imshow(error.numpy(), cmap="magma", vmin=0, vmax=float(torch.quantile(error.flatten(), 0.99)))
+    drawn = axis.imshow(error.numpy(), cmap="magma", vmin=0, vmax=float(np.quantile(error.numpy(), 0.99)))
     axis.set_title(title, fontsize=10)
     axis.set_axis_off()
     figure.colorbar(drawn, ax=axis, shrink=0.6)
