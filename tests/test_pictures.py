@@ -30,8 +30,11 @@ def test_a_page_can_be_drawn_of_any_scene(tmp_path, variant):
 
 def test_true_colour_takes_the_bands_at_red_green_and_blue():
     scene = with_wavelengths(made_up.scene(bands=51))
-    colour = pictures.TrueColour(scene)
-    assert [scene.wavelengths[band].item() for band in colour.hsi_bands] == [640, 550, 460]
+    hsi, msi = pictures.shown_bands(scene)
+    assert [scene.wavelengths[band].item() for band in hsi] == [640, 550, 460]
+    centres = [scene.wavelengths[scene.support[:, band]].mean() for band in range(3)]
+    nearest = [min(range(3), key=lambda band: abs(centres[band] - wanted)) for wanted in pictures.RED_GREEN_BLUE]
+    assert msi == nearest
 
 
 def test_images_of_one_scene_are_stretched_alike():

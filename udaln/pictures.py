@@ -16,41 +16,38 @@ RED_GREEN_BLUE = (640.0, 550.0, 465.0)  # nm
 POINTS = 3  # spectra shown
 
 
-class TrueColour:
-    """True-colour composites of a scene's images, all stretched alike.
-
-    Bands are found by wavelength; without wavelengths they are spread over the spectrum. The stretch goes from the
-    1st to the 99th percentile of the LR-HSI's composite, colour by colour.
-
-    Args:
-        scene: The scene.
-    """
-
-    def __init__(self, scene: Scene) -> None:
-        bands = len(scene.support)
-        if scene.wavelengths is not None:
-            position, wanted = scene.wavelengths.double(), torch.tensor(RED_GREEN_BLUE, dtype=torch.float64)
-        else:
-            position, wanted = torch.arange(bands).double(), bands * torch.tensor([0.75, 0.5, 0.25]).double()
-        covered = scene.support.double()
-        centre = (position[:, None] * covered).sum(0) / covered.sum(0)
-        self.hsi_bands = [int((position - w).abs().argmin()) for w in wanted]
-        self.msi_bands = [int((centre - w).abs().argmin()) for w in wanted]
-        seen = scene.lr_hsi[:, :, self.hsi_bands].flatten(0, 1)
-        self.low, self.high = torch.from_numpy(np.quantile(seen.cpu().numpy(), (0.01, 0.99), axis=0)).float()
-
-    def of(self, image: Tensor) -> NDArray[np.float32]:
-        """The composite of an image H×W×C or H×W×c: H×W×3 in [0, 1]."""
-        bands = self.hsi_bands if image.shape[2] > max(self.hsi_bands) else self.msi_bands
-        stretched = (image[:, :, bands] - self.low) / (self.high - self.low).clamp_min(1e-12)
-        return np.asarray(stretched.clamp(0, 1).cpu().numpy(), dtype=np.float32)
-
-
 def images(scene: Scene, fused: Tensor | None) -> dict[str, NDArray[np.float32]]:
-    """True-colour composites by name: LR-HSI, HR-MSI, fused (if given) and truth (if known), each H×W×3."""
-    colour = TrueColour(scene)
-    shown = {"LR-HSI": scene.lr_hsi, "HR-MSI": scene.hr_msi, "fused": fused, "truth": scene.truth.image}
-    return {name: colour.of(image) for name, image in shown.items() if image is not None}
+    """True-colour composites by name: LR-HSI, HR-MSI, fused (if given) and truth (if known), each H×W×3 in [0, 1].
+
+    The hyperspectral ones are stretched alike, from the 1st to the 99th percentile of the LR-HSI, colour by colour; the
+    HR-MSI, whose bands are others, by its own percentiles.
+    """
+    hsi_bands, msi_bands = shown_bands(scene)
+    lr_hsi, hr_msi = scene.lr_hsi[:, :, hsi_bands], scene.hr_msi[:, :, msi_bands]
+    result = {"LR-HSI": _stretched(lr_hsi, like=lr_hsi), "HR-MSI": _stretched(hr_msi, like=hr_msi)}
+    for name, image in (("fused", fused), ("truth", scene.truth.image)):
+        if image is not None:
+            result[name] = _stretched(image[:, :, hsi_bands], like=lr_hsi)
+    return result
+
+
+def shown_bands(scene: Scene) -> tuple[list[int], list[int]]:
+    """The bands of the LR-HSI and of the HR-MSI nearest to red, green and blue; without wavelengths, spread evenly."""
+    bands = len(scene.support)
+    if scene.wavelengths is not None:
+        position, wanted = scene.wavelengths.double(), torch.tensor(RED_GREEN_BLUE, dtype=torch.float64)
+    else:
+        position, wanted = torch.arange(bands).double(), bands * torch.tensor([0.75, 0.5, 0.25]).double()
+    covered = scene.support.double()
+    centre = (position[:, None] * covered).sum(0) / covered.sum(0)
+    hsi, msi = ([int((at - w).abs().argmin()) for w in wanted] for at in (position, centre))
+    return hsi, msi
+
+
+def _stretched(composite: Tensor, like: Tensor) -> NDArray[np.float32]:
+    low, high = np.quantile(like.cpu().numpy(), (0.01, 0.99), axis=(0, 1))
+    stretched = (composite.cpu().numpy() - low) / np.maximum(high - low, 1e-12)
+    return np.asarray(np.clip(stretched, 0, 1), dtype=np.float32)
 
 
 def degradation(networks: FusionNetworks, scene: Scene) -> Figure:
