@@ -43,9 +43,9 @@ class Arguments:
     bands: int = 46
     scale: int = 5
     threads: int = 2
-    rounds: int = 9
+    rounds: int = 5
     milliseconds: int = 500  # of one measurement of a step
-    share: float = 0.2  # of the schedule that Lightning's cost is measured on
+    share: float = 0.5  # of the schedule that Lightning's cost is measured on
     out: str | None = None
 
 
