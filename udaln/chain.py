@@ -51,11 +51,6 @@ class StageChain(Callback):
             stage.first_step = steps
             steps += stage.schedule.steps
 
-    @property
-    def steps(self) -> int:
-        """Optimisation steps of all stages."""
-        return sum(stage.schedule.steps for stage in self.stages)
-
     def run(self, trainer: Trainer, data: SceneData, resume: bool = False) -> None:
         """Train every stage that is not finished.
 
