@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from udaln.networks import SPEUNET_SLOPE, FusionNetworks
+from udaln.networks import FusionNetworks
 from udaln.scene import Scene
+from udaln.speunet import SLOPE, PaperSpeUnet
 
 
 class PlainLoop(nn.Module):
@@ -37,11 +38,12 @@ class PlainLoop(nn.Module):
         self.srf = nn.ParameterList(weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.covered))
         self.layers = nn.Sequential()
         self._frozen: Tensor | None = None
+        assert isinstance(networks.speu, PaperSpeUnet)
         for layer in networks.speu.layers:
             assert isinstance(layer, nn.Linear)
             convolution = nn.Conv2d(layer.in_features, layer.out_features, 1, dtype=dtype)
             convolution.load_state_dict({"weight": layer.weight[:, :, None, None], "bias": layer.bias})
-            self.layers.extend((convolution, nn.LeakyReLU(SPEUNET_SLOPE)))
+            self.layers.extend((convolution, nn.LeakyReLU(SLOPE)))
 
     def spad(self, image: Tensor) -> Tensor:
         """SpaDnet, band by band."""

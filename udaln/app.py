@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,19 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
 
 from udaln import pictures, results
 from udaln.chain import StageChain, make_trainer
 from udaln.cli import check_arguments, one_line_errors
-from udaln.config import Config, choices, known_keys, typed
+from udaln.config import Config, Refine, choices, known_keys, typed
 from udaln.console import print_columns, quiet_lightning, run_log
 from udaln.data.load import load_scene
 from udaln.data.module import SceneData
 from udaln.errors import InputError
+from udaln.figures import figures
 from udaln.files import reading
-from udaln.fusion import build_networks, build_stages
+from udaln.fusion import build_networks, build_stages, fused_image
 from udaln.monitor import FigureLog, Gallery, StageProgress
 from udaln.networks import FusionNetworks
 from udaln.scene import Scene
@@ -106,18 +109,18 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     quiet_lightning()
     scene = load_scene(config)
     seed_everything(config.seed, verbose=False)
-    networks = build_networks(scene, config.stages, config.scale.kernel_size)
+    networks = build_networks(scene, config, config.scale.kernel_size)
     data = SceneData(scene, networks.kernel_size)
     checkpoint = folder / CHECKPOINT
-    stages = build_stages(networks, config.stages, config.monitor.every)
+    stages = build_stages(networks, config.stages, config.monitor.every, config.seed)
     chain = StageChain(stages, checkpoint, config.trainer.checkpoint_seconds)
-    figure_log = FigureLog(scene)
+    figure_log, gallery = FigureLog(scene), Gallery(scene)
     logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
     trainer = make_trainer(
         chain,
         config.trainer.accelerator,
         config.trainer.precision,
-        callbacks=[figure_log, Gallery(scene), StageProgress()],
+        callbacks=[figure_log, gallery, StageProgress()],
         logger=logger,
     )
 
@@ -128,24 +131,33 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             log.info("going on from %s", checkpoint)
         try:
             chain.run(trainer, data, resume=checkpoint.exists())
+            began = time.monotonic()
+            device = trainer.strategy.root_device
+            fused = fused_image(networks, scene, config.refine, device, progress=True)
         except (KeyboardInterrupt, SystemExit):
             log.warning("stopped; go on with: udaln resume=%s", folder)
             raise
-        rows = [
-            {"stage": stage.name, "steps": stage.schedule.steps, "seconds": round(chain.seconds[stage.name], 3)}
+        rows: list[dict[str, Any]] = [
+            {"stage": stage.name, "steps": stage.steps_done, "seconds": round(chain.seconds[stage.name], 3)}
             | figure_log.stage_ends[stage.name]
             for stage in stages
         ]
+        if config.refine is not Refine.none:
+            seconds, final = round(time.monotonic() - began, 3), figures(networks, scene, fused)
+            rows.append({"stage": "refine", "steps": 0, "seconds": seconds} | final)
+            step = stages[-1].global_steps_done + 1
+            logger.log_metrics({f"figures/{name}": value for name, value in final.items()}, step)
+            gallery.show(logger, networks, fused, step)
         for row in rows:
             log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
         print_columns(rows, "stage")
-        final = figure_log.latest
+        final = {name: value for name, value in rows[-1].items() if name not in ("stage", "steps", "seconds")}
         logger.log_hyperparams(_hparams(config), {f"final/{name}": value for name, value in final.items()})
         logger.finalize("success")
         times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
-        metrics = final | times | {"seconds": round(sum(chain.seconds.values()), 3)}
+        metrics = final | times | {"seconds": round(sum(row["seconds"] for row in rows), 3)}
         metrics |= _settings(config, scene) | results.versions()
-        _write(folder, config.dataset.name, scene, networks.cpu(), rows, metrics)
+        _write(folder, config.dataset.name, scene, networks, fused, rows, metrics)
         checkpoint.unlink(missing_ok=True)
         log.info("done: %s", folder)
     return metrics
@@ -156,11 +168,11 @@ def _write(
     title: str,
     scene: Scene,
     networks: FusionNetworks,
+    fused: Tensor,
     rows: list[dict[str, Any]],
     metrics: dict[str, Any],
 ) -> None:
     """Everything that a finished run leaves; the metrics last, since they mark it as finished."""
-    fused = networks.fuse(scene.hr_msi)
     results.write_fused(folder / "fused.mat", fused)
     results.write_degradation(folder / "degradation.npz", networks)
     results.save_networks(folder / "model.ckpt", networks)
@@ -181,6 +193,8 @@ def _settings(config: Config, scene: Scene) -> dict[str, Any]:
         "dataset": config.dataset.name,
         "scale": scene.scale,
         "stages": config.stages.name,
+        "network": config.network,
+        "refine": config.refine.name,
         "seed": config.seed,
         "accelerator": config.trainer.accelerator,
         "precision": config.trainer.precision,

@@ -69,7 +69,7 @@ class StageChain(Callback):
             assert trainer.fit_loop is not None
             trainer.fit_loop.max_epochs = trainer.current_epoch + 1  # an epoch is a stage; they add up over the fits
             trainer.fit(stage, datamodule=data, ckpt_path=restore, weights_only=True)
-            if stage.steps_done != stage.schedule.steps:
+            if not stage.finished:
                 raise RuntimeError(f"stage {stage.name} ended after {stage.steps_done} of {stage.schedule.steps} steps")
             self._adam |= _adam_by_name(stage, trainer.optimizers[0])
             restore = None
@@ -99,8 +99,7 @@ class StageChain(Callback):
         now = time.monotonic()
         self.seconds[pl_module.name] += now - self._last_tick
         self._last_tick = now
-        finished = pl_module.steps_done == pl_module.schedule.steps
-        if self.checkpoint and (finished or now - self._last_saved >= self.checkpoint_seconds):
+        if self.checkpoint and (pl_module.finished or now - self._last_saved >= self.checkpoint_seconds):
             self._last_saved = now
             with atomically(self.checkpoint) as partial:
                 trainer.save_checkpoint(partial, weights_only=False)

@@ -14,10 +14,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from udaln.cli import describe
 from udaln.errors import InputError
-from udaln.stages.stage import Schedule
+from udaln.speunet import SPEUNETS
+from udaln.stages.stage import Init, Schedule
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+INITS = {
+    "degradation": (Init.none, Init.convex),
+    "spectral": (Init.none, Init.regression),
+    "joint": (Init.none,),
+}
 
 
 class Source(Enum):
@@ -25,6 +31,26 @@ class Source(Enum):
 
     learned = "learned"
     known = "known"
+
+
+class Support(Enum):
+    """What tells which hyperspectral bands an MSI band may cover.
+
+    ``given``: the SRF's file; ``sensor``: the sensor's band edges; ``full``: nothing, all of them may be; ``auto``: the
+    first of these that there is.
+    """
+
+    auto = "auto"
+    given = "given"
+    sensor = "sensor"
+    full = "full"
+
+
+class Refine(Enum):
+    """What follows the stages: nothing, or the fused image made ``consistent`` with both images."""
+
+    none = "none"
+    consistent = "consistent"
 
 
 @dataclass
@@ -118,6 +144,15 @@ class StagesConfig:
 
 
 @dataclass
+class Method:
+    """How a pair is fused: a file of ``conf/stages``. ``network``: which SpeUnet."""
+
+    network: str = MISSING
+    refine: Refine = MISSING
+    stages: StagesConfig = field(default_factory=StagesConfig)
+
+
+@dataclass
 class TrainerConfig:
     """What Lightning's Trainer runs on, and the least time between two checkpoints of a stage [s]."""
 
@@ -134,13 +169,13 @@ class MonitorConfig:
 
 
 @dataclass
-class Config:
+class Config(Method):
     """One run."""
 
     dataset: Any = MISSING
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     sensor: SensorConfig | None = None
-    stages: StagesConfig = field(default_factory=StagesConfig)
+    support: Support = Support.auto
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     seed: int = MISSING
@@ -195,7 +230,7 @@ def choices() -> dict[str, list[str]]:
     return {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
 
 
-def stages_preset(name: str) -> StagesConfig:
+def method_preset(name: str) -> Method:
     """A file of ``conf/stages`` by its name, for use without Hydra's command line.
 
     Raises:
@@ -204,14 +239,14 @@ def stages_preset(name: str) -> StagesConfig:
     _one_of("stages", name, choices()["stages"])
     preset = OmegaConf.create((resources.files("udaln.conf") / "stages" / f"{name}.yaml").read_text())
     assert isinstance(preset, DictConfig)
-    base = [stages_preset(str(entry)) for entry in preset.pop("defaults", []) if entry != "_self_"]
-    stages = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(StagesConfig), *base, preset))
-    assert isinstance(stages, StagesConfig)
-    return stages
+    base = [method_preset(str(entry)) for entry in preset.pop("defaults", []) if entry != "_self_"]
+    method = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Method), *base, preset))
+    assert isinstance(method, Method)
+    return method
 
 
 def _check_ranges(config: Config) -> None:
-    scale, stages, dataset = config.scale, config.stages, config.dataset
+    scale, dataset = config.scale, config.dataset
     if isinstance(dataset, SyntheticDataset):
         _seed("dataset.scene_seed", dataset.scene_seed)
     if isinstance(dataset, Noise):
@@ -227,19 +262,42 @@ def _check_ranges(config: Config) -> None:
     _at_least("trainer.checkpoint_seconds", config.trainer.checkpoint_seconds, 0)
     _one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
     _one_of("trainer.precision", config.trainer.precision, PRECISIONS)
-    schedules = {name: getattr(stages, name) for name in ("degradation", "spectral", "joint")}
+    check_method(config)
+
+
+def check_method(method: Method) -> None:
+    """Refuse a method that cannot be carried out.
+
+    Raises:
+        InputError: Names the key.
+    """
+    stages = method.stages
+    _one_of("network", method.network, list(SPEUNETS))
+    schedules = {name: getattr(stages, name) for name in INITS}
     if not any(schedules.values()):
         raise InputError("stages: expected at least one of degradation, spectral and joint, got none")
     for name, schedule in schedules.items():
         if schedule:
             _positive(f"stages.{name}.lr", schedule.lr)
-            _at_least(f"stages.{name}.steps", schedule.steps, 1)
+            if schedule.init not in INITS[name]:
+                allowed = " or ".join(init.name for init in INITS[name])
+                raise InputError(f"stages.{name}.init: expected {allowed}, got {schedule.init.name}")
+            _at_least(f"stages.{name}.steps", schedule.steps, 0)
             _at_least(f"stages.{name}.constant_until", schedule.constant_until, 1)
-            if schedule.constant_until > schedule.steps:
+            _at_least(f"stages.{name}.blocks", schedule.blocks, 1)
+            _at_least(f"stages.{name}.patience", schedule.patience, 1)
+            if schedule.constant_until > max(1, schedule.steps):
                 raise InputError(
                     f"stages.{name}.constant_until: expected at most the {schedule.steps} steps of the stage, "
                     f"got {schedule.constant_until}"
                 )
+    spectral, joint = stages.spectral, stages.joint
+    solved = spectral and spectral.init is Init.regression and method.network != "paper"
+    if not (solved or any(schedule and schedule.steps for schedule in (spectral, joint))):
+        raise InputError(
+            f"network: expected steps in stages.spectral or stages.joint for {method.network}, got none; "
+            "try stages=sampled"
+        )
 
 
 def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:

@@ -33,21 +33,22 @@ def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dic
     """
     result: dict[str, float] = {}
     truth, psf, srf = scene.truth, networks.spad.psf, networks.sped.srf
+    lr_hsi, hr_msi = scene.lr_hsi.double(), scene.hr_msi.double()
     if fused is not None:
         if truth.image is not None:
             metrics = fusion_metrics(scene.scale).to(fused.device)
             metrics.update(truth.image, fused)
             result |= {name: float(value) for name, value in metrics.compute().items()}
-        result["lr_hsi_error"] = float(l1_loss(degrade(fused, psf, scene.scale), scene.lr_hsi))
-        result["hr_msi_error"] = float(l1_loss(fused @ srf, scene.hr_msi))
-    lr_msi_spad, lr_msi_sped = degrade(scene.hr_msi, psf, scene.scale), scene.lr_hsi @ srf
+        result["lr_hsi_error"] = float(l1_loss(degrade(fused, psf, scene.scale).double(), lr_hsi))
+        result["hr_msi_error"] = float(l1_loss(fused.double() @ srf, hr_msi))
+    lr_msi_spad, lr_msi_sped = degrade(hr_msi, psf, scene.scale), lr_hsi @ srf
     result["lr_msi_error"] = float(l1_loss(lr_msi_sped, lr_msi_spad))
     if truth.psf is not None and truth.psf.shape == psf.shape:
         result["psf_error"] = float((psf - truth.psf).abs().max())
     if truth.srf is not None:
         result["srf_error"] = float((srf - truth.srf).norm() / truth.srf.norm())
     if truth.image is not None and truth.psf is not None and truth.srf is not None:
-        true_lr_msi = degrade(truth.image @ truth.srf, truth.psf, scene.scale)
+        true_lr_msi = degrade(truth.image.double() @ truth.srf.double(), truth.psf, scene.scale)
         result["spad_psnr"] = float(psnr(true_lr_msi, lr_msi_spad))
         result["sped_psnr"] = float(psnr(true_lr_msi, lr_msi_sped))
     return result

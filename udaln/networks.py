@@ -1,23 +1,25 @@
-"""SpaDnet, SpeDnet and SpeUnet (Li et al. 2022, section II), and the bundle of the three that all stages share."""
+"""SpaDnet and SpeDnet (Li et al. 2022, section II), and the bundle of the three networks that all stages share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from udaln.errors import InputError
 from udaln.scene import Known
+from udaln.speunet import SPEUNETS
 
-SPEUNET_SLOPE = 0.2
 SRF_SIGMA = 3.5  # bands
 FUSE_PIXELS = 1 << 16  # pixels that SpeUnet maps at a time, to bound memory
 
 
 class SpaDnet(nn.Module):
     """HR to LR in space: one k×k kernel shared by all bands, no bias.
+
+    The kernel is float64, as is the SRF: float32 has not the digits of what stage 1 solves.
 
     Args:
         kernel_size: Side k of the PSF [HR pixels].
@@ -28,12 +30,12 @@ class SpaDnet(nn.Module):
 
     def __init__(self, kernel_size: int, psf: Tensor | None = None) -> None:
         super().__init__()
-        start = torch.full((kernel_size**2,), 1 / kernel_size**2) if psf is None else psf.float().flatten().clone()
-        self.weight = nn.Parameter(start, requires_grad=psf is None)
+        start = torch.full((kernel_size**2,), 1 / kernel_size**2) if psf is None else psf.flatten()
+        self.weight = nn.Parameter(start.double().clone(), requires_grad=psf is None)
 
     @property
     def psf(self) -> Tensor:
-        """The PSF, k×k."""
+        """The PSF, k×k float64."""
         side = round(self.weight.numel() ** 0.5)
         return self.weight.detach().view(side, side)
 
@@ -41,7 +43,7 @@ class SpaDnet(nn.Module):
         """Windows (N, K, B) to the LR pixels (N, B) they blur to."""
         with torch.autocast(windows.device.type, enabled=False):  # physics stays in full precision
             by_pixel = windows.float().transpose(0, 1).flatten(1)  # (K, N·B); no copy in the layout of scene.windows
-            return (self.weight @ by_pixel).view(len(windows), -1)
+            return (self.weight.float() @ by_pixel).view(len(windows), -1)
 
 
 class SpeDnet(nn.Module):
@@ -61,48 +63,19 @@ class SpeDnet(nn.Module):
     def __init__(self, support: Tensor, srf: Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("support", support)
-        start = _gaussian_over(support) if srf is None else srf.float().clone()
-        self.weight = nn.Parameter(start, requires_grad=srf is None)
+        start = _gaussian_over(support) if srf is None else srf
+        self.weight = nn.Parameter(start.double().clone(), requires_grad=srf is None)
 
     @property
     def srf(self) -> Tensor:
-        """The response, C×c, columns summing to 1, zero outside the support. Differentiable."""
+        """The response, C×c float64, columns summing to 1, zero outside the support. Differentiable."""
         weight = self.weight * self.support
         return weight / weight.sum(0)
 
     def forward(self, spectra: Tensor) -> Tensor:
         """Spectra (…, C) to MSI pixels (…, c)."""
         with torch.autocast(spectra.device.type, enabled=False):
-            return F.linear(spectra.float(), self.srf.T.contiguous())  # its gradient is faster than a product's
-
-
-class SpeUnet(nn.Module):
-    """MSI to HSI in spectrum, pixel by pixel.
-
-    Layers of widths c, 2c, 4c, … c·2ⁿ, C with n = ⌊log₂(C/c)⌋, LeakyReLU(0.2) after each, the last one included. How
-    they start is not in the paper; Glorot's uniform weights (2010) and no bias train better than PyTorch's default.
-
-    Args:
-        msi_bands: c.
-        hsi_bands: C, at least c.
-    """
-
-    def __init__(self, msi_bands: int, hsi_bands: int) -> None:
-        super().__init__()
-        doublings = (hsi_bands // msi_bands).bit_length() - 1
-        widths = [msi_bands * 2**i for i in range(doublings + 1)] + [hsi_bands]
-        layers = [nn.Linear(narrow, wide) for narrow, wide in pairwise(widths)]
-        for layer in layers:
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        self.layers = nn.ModuleList(layers)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """MSI pixels (…, c) to spectra (…, C), float32."""
-        signal = pixels.flatten(0, -2)  # of a matrix alone autograd keeps no copies for the activations in place
-        for layer in self.layers:
-            signal = F.leaky_relu_(layer(signal), SPEUNET_SLOPE)
-        return signal.float().view(*pixels.shape[:-1], -1)
+            return F.linear(spectra.float(), self.srf.float().T.contiguous())  # its gradient is faster than a product's
 
 
 class FusionNetworks(nn.Module):
@@ -114,6 +87,10 @@ class FusionNetworks(nn.Module):
         support: C×c bool, the bands that each MSI band may cover.
         unit: The value of the images that the networks see as 1.
         known: The PSF and the SRF that are not to be learned.
+        network: Which SpeUnet, by its name in `udaln.speunet.SPEUNETS`.
+
+    Raises:
+        InputError: If there is no such SpeUnet.
     """
 
     unit: Tensor
@@ -126,13 +103,17 @@ class FusionNetworks(nn.Module):
         support: Tensor,
         unit: float = 1.0,
         known: Known,
+        network: str,
     ) -> None:
         super().__init__()
+        if network not in SPEUNETS:
+            raise InputError(f"network: expected one of {', '.join(SPEUNETS)}, got {network!r}")
         hsi_bands, msi_bands = support.shape
+        self.network = network
         self.scale = scale
         self.spad = SpaDnet(kernel_size, known.psf)
         self.sped = SpeDnet(support, known.srf)
-        self.speu = SpeUnet(msi_bands, hsi_bands)
+        self.speu = SPEUNETS[network](msi_bands, hsi_bands)
         self.register_buffer("unit", torch.tensor(unit, dtype=torch.float32))
 
     @property

@@ -87,7 +87,8 @@ def _error_map(axis: Axes, figure: Figure, networks: FusionNetworks, scene: Scen
     if scene.truth.image is not None:
         error, title = (fused - scene.truth.image).square().mean(2).sqrt(), "RMSE against the truth"
     else:
-        error, title = (fused @ networks.sped.srf.detach() - scene.hr_msi).abs().mean(2), "|SpeDnet(fused) − HR-MSI|"
+        error = (fused.double() @ networks.sped.srf.detach() - scene.hr_msi).abs().mean(2)
+        title = "|SpeDnet(fused) − HR-MSI|"
     drawn = axis.imshow(error.numpy(), cmap="magma", vmin=0, vmax=float(np.quantile(error.numpy(), 0.99)))
     axis.set_title(title, fontsize=10)
     axis.set_axis_off()

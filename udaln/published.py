@@ -52,14 +52,14 @@ def read_published(folder: Path, srf: Path | None = None) -> FusionNetworks:
     if covered.shape[1] != len(sped):
         raise InputError(f"srf: {srf}: expected {len(sped)} MSI bands as in {SPEDNET}, got {covered.shape[1]}")
     _check_shapes(folder / SPEDNET, sped, [(1, int(bands), 1, 1) for bands in covered.sum(0)])
-    networks = FusionNetworks(scale=side, kernel_size=side, support=covered, known=Known())
+    networks = FusionNetworks(scale=side, kernel_size=side, support=covered, known=Known(), network="paper")
     ours = list(networks.speu.parameters())
     _check_shapes(folder / SPEUNET, speu, [(*p.shape, 1, 1) if p.ndim == 2 else tuple(p.shape) for p in ours])
 
     (psf,) = spad.values()
     networks.spad.weight.copy_(psf.flatten())
     weights = torch.cat([tensor.flatten() for tensor in sped.values()])
-    networks.sped.weight.T[covered.T] = weights.float()  # a row a column: MSI band by MSI band, as they are listed
+    networks.sped.weight.T[covered.T] = weights.double()  # a row a column: MSI band by MSI band, as they are listed
     for parameter, tensor in zip(ours, speu.values(), strict=True):
         parameter.copy_(tensor.view_as(parameter))
     return networks

@@ -22,7 +22,7 @@ from udaln.files import atomically, reading
 from udaln.networks import FusionNetworks
 from udaln.scene import Known
 
-FORMAT = 1  # of model.ckpt
+FORMAT = 2  # of model.ckpt
 
 
 def write_text(path: Path, text: str) -> None:
@@ -85,6 +85,7 @@ def save_networks(path: Path, networks: FusionNetworks) -> None:
         "format": FORMAT,
         "scale": networks.scale,
         "kernel_size": networks.kernel_size,
+        "network": networks.network,
         "support": networks.sped.support,
         "state_dict": networks.state_dict(),
     }
@@ -124,7 +125,11 @@ def load_networks(path: Path, *, key: str = "model") -> FusionNetworks:
         raise InputError(f"{key}: {path}: expected a model.ckpt that a run left, of format {FORMAT}, got another file")
     with reading(path, key=key):
         networks = FusionNetworks(
-            scale=content["scale"], kernel_size=content["kernel_size"], support=content["support"], known=Known()
+            scale=content["scale"],
+            kernel_size=content["kernel_size"],
+            support=content["support"],
+            known=Known(),
+            network=content["network"],
         )
         networks.load_state_dict(content["state_dict"])
     return networks

@@ -58,14 +58,18 @@ class Blocks:
         """The same blocks on another device."""
         return _moved(self, device)
 
+    def sample(self, index: Tensor) -> Blocks:
+        """Some of the blocks, in the same layout in memory."""
+        return Blocks(self.lr[index], self.windows.transpose(0, 1)[:, index].transpose(0, 1))
+
 
 @dataclass(frozen=True)
 class Scene:
     """A pair to fuse.
 
     Attributes:
-        lr_hsi: Y, low-resolution hyperspectral image, h×w×C float32.
-        hr_msi: Z, high-resolution multispectral image, rh×rw×c float32, in the same units.
+        lr_hsi: Y, low-resolution hyperspectral image, h×w×C, float32 or float64.
+        hr_msi: Z, high-resolution multispectral image, rh×rw×c, likewise, in the same units.
         support: C×c bool: which hyperspectral bands each MSI band may cover.
         wavelengths: Band centres of the LR-HSI [nm], C, if known.
         known: What is known of the sensors.
@@ -123,10 +127,10 @@ class Scene:
         peak = max(self.lr_hsi.max().item(), self.hr_msi.max().item())
         return 1.0 if 0.1 <= peak <= 2.0 else peak
 
-    def blocks(self, kernel_size: int) -> Blocks:
+    def blocks(self, kernel_size: int, dtype: torch.dtype = torch.float32) -> Blocks:
         """The scene in blocks, in network units, for a PSF of ``kernel_size`` HR pixels a side."""
-        lr = self.lr_hsi.flatten(0, 1) / self.unit
-        return Blocks(lr.contiguous(), windows(self.hr_msi / self.unit, kernel_size, self.scale))
+        lr, hr_msi = ((image.to(dtype) / self.unit) for image in (self.lr_hsi, self.hr_msi))
+        return Blocks(lr.flatten(0, 1).contiguous(), windows(hr_msi, kernel_size, self.scale))
 
 
 def windows(image: Tensor, kernel_size: int, scale: int) -> Tensor:
@@ -180,7 +184,7 @@ def check_image(image: Tensor, name: str) -> None:
     """
     if image.ndim != 3 or 0 in image.shape:
         raise InputError(f"{name}: expected a cube of rows×columns×bands, got shape {tuple(image.shape)}")
-    if bad := int((~torch.isfinite(image)).sum()):
+    if bad := int((~torch.isfinite(image.float())).sum()):  # the networks calculate in float32
         raise InputError(f"{name}: expected finite values, got {bad} NaN or infinite ones")
     if dead := (image == 0).flatten(0, 1).all(0).nonzero().flatten().tolist():
         listed = ", ".join(map(str, dead[:8])) + (", …" if len(dead) > 8 else "")

@@ -45,7 +45,7 @@ def read_cube(
     rows: slice | None = None,
     cols: slice | None = None,
     window_key: str | None = None,
-) -> NDArray[np.float32]:
+) -> NDArray[np.floating[Any]]:
     """Read an image cube, or a window of one.
 
     MATLAB files (``.mat``, version 5 or 7.3), NumPy files (``.npy``) and, with the extra ``io``, the rasters that GDAL
@@ -63,7 +63,7 @@ def read_cube(
         window_key: the same as ``key`` for ``rows`` and ``cols``; None stands for ``key``.
 
     Returns:
-        The cube, H×W×C, contiguous.
+        The cube, H×W×C, contiguous, in the precision that holds its values: float32 or float64.
 
     Raises:
         InputError: the file, the variable in it or the window cannot be had; the message says why.
@@ -71,8 +71,7 @@ def read_cube(
     part = _read(
         path, variable, 3, key=key, variable_key=variable_key, rows=rows, cols=cols, window_key=window_key or key
     )
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite; a scene refuses what is not finite
-        return np.array(part, dtype=np.float32, order="C")
+    return np.array(part, dtype=np.promote_types(part.dtype, np.float32), order="C")
 
 
 def read_matrix(

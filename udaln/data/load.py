@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from udaln.config import Config, Dataset, PairDataset, ReferenceDataset, Source, SyntheticDataset
+from udaln.config import Config, Dataset, PairDataset, ReferenceDataset, Source, Support, SyntheticDataset
 from udaln.data.cubes import read_cube, read_matrix
 from udaln.data.simulate import gaussian_psf, simulate
 from udaln.data.srf import SRF, normalise, read_srf, read_wavelengths, srf_from_edges, support
@@ -52,7 +52,7 @@ def _simulated(dataset: SyntheticDataset | ReferenceDataset, config: Config) -> 
     return simulate(
         torch.from_numpy(cube),
         torch.from_numpy(srf.values),
-        torch.from_numpy(support(srf)),
+        _covered(config, (cube.shape[2], len(srf.names)), wavelengths, srf, file),
         gaussian_psf(config.scale.kernel_size or factor, factor, config.scale.fwhm or factor),
         factor,
         snr_hsi=dataset.snr_hsi,
@@ -63,7 +63,7 @@ def _simulated(dataset: SyntheticDataset | ReferenceDataset, config: Config) -> 
     )
 
 
-def _reference(dataset: ReferenceDataset) -> NDArray[np.float32]:
+def _reference(dataset: ReferenceDataset) -> NDArray[np.floating[Any]]:
     """The reference, cropped, H×W×C."""
     rows = columns = None
     if dataset.crop is not None:
@@ -126,7 +126,7 @@ def _pair(dataset: PairDataset, config: Config) -> Scene:
         scene = Scene(
             lr_hsi,
             hr_msi,
-            torch.ones(bands, msi_bands, dtype=torch.bool) if srf is None else torch.from_numpy(support(srf)),
+            _covered(config, (bands, msi_bands), wavelengths, srf, dataset.srf),
             wavelengths=_tensor(wavelengths),
             known=Known(_psf(dataset.psf, scale, "dataset.psf"), _matrix(srf)),
             truth=Truth(psf=_psf(dataset.true_psf, scale, "dataset.true_psf"), srf=_matrix(true_srf)),
@@ -148,6 +148,24 @@ def _srf(config: Config, bands: int, wavelengths: Wavelengths, file: str | None)
     return srf_from_edges(config.sensor.bands, wavelengths)
 
 
+def _covered(
+    config: Config, sizes: tuple[int, int], wavelengths: Wavelengths, srf: SRF | None, file: str | None
+) -> Tensor:
+    """Which of the hyperspectral bands each MSI band may cover, C×c bool, by what ``support`` says to go by."""
+    if config.support is Support.full or (config.support is Support.auto and srf is None):
+        return torch.ones(sizes, dtype=torch.bool)
+    if config.support is Support.given and file is None:
+        raise InputError("dataset.srf: expected the file of an SRF for support=given, got none")
+    if config.support is Support.sensor:
+        srf = _srf(config, sizes[0], wavelengths if wavelengths is not None or srf is None else srf.wavelengths, None)
+        if srf is None:
+            raise InputError("sensor: expected one for support=sensor, got none")
+        if len(srf.names) != sizes[1]:
+            raise InputError(f"sensor: expected {sizes[1]} MSI bands as in dataset.srf, got {len(srf.names)}")
+    assert srf is not None
+    return torch.from_numpy(support(srf))
+
+
 def _wavelengths(given: Any, bands: int) -> Wavelengths:
     return None if given is None else read_wavelengths(given, bands, key="dataset.wavelengths")
 
@@ -157,7 +175,7 @@ def _tensor(array: Wavelengths) -> Tensor | None:
 
 
 def _matrix(srf: SRF | None) -> Tensor | None:
-    return None if srf is None else torch.from_numpy(normalise(srf).values).float()
+    return None if srf is None else torch.from_numpy(normalise(srf).values)
 
 
 def _psf(file: str | None, scale: int, key: str) -> Tensor | None:
@@ -169,7 +187,7 @@ def _psf(file: str | None, scale: int, key: str) -> Tensor | None:
         raise InputError(f"{key}: {file}: expected a square PSF with a positive sum, got {got}")
     if psf.shape[0] < scale:
         raise InputError(f"{key}: {file}: expected a PSF of at least {scale}×{scale}, the scale factor, got {got}")
-    return (psf / psf.sum()).float()
+    return psf / psf.sum()
 
 
 def _integers(key: str, values: Sequence[int], meaning: str) -> Sequence[int]:

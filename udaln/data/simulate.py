@@ -53,6 +53,7 @@ def simulate(
 ) -> Scene:
     """The pair of a reference image, with the reference, PSF and SRF as its truth.
 
+    The pair is float64: rounded to float32, it no longer tells the PSF and the SRF to more than six digits.
     The reference is cropped centrally to a multiple of the scale factor. Noise is white and Gaussian, of one
     signal-to-noise ratio for all bands of an image; the LR-HSI's is drawn first.
 
@@ -87,12 +88,12 @@ def simulate(
     lr_hsi = _noisy(degrade(truth, psf.double(), scale), snr_hsi, rng)
     hr_msi = _noisy(truth @ srf, snr_msi, rng)
     return Scene(
-        lr_hsi.float(),
-        hr_msi.float(),
+        lr_hsi,
+        hr_msi,
         support,
         wavelengths=wavelengths,
-        known=Known(psf.float(), srf.float()),
-        truth=Truth(truth.float(), psf.float(), srf.float()),
+        known=Known(psf.double(), srf),
+        truth=Truth(truth.float(), psf.double(), srf),
     )
 
 

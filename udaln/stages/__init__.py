@@ -3,8 +3,8 @@
 from udaln.stages.degradation import DegradationStage
 from udaln.stages.joint import JointStage
 from udaln.stages.spectral import SpectralStage
-from udaln.stages.stage import Schedule, Stage
+from udaln.stages.stage import Init, Schedule, Stage
 
 STAGES: tuple[type[Stage], ...] = (DegradationStage, SpectralStage, JointStage)
 
-__all__ = ["STAGES", "DegradationStage", "JointStage", "Schedule", "SpectralStage", "Stage"]
+__all__ = ["STAGES", "DegradationStage", "Init", "JointStage", "Schedule", "SpectralStage", "Stage"]

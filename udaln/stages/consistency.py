@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from udaln.networks import SPEUNET_SLOPE, FusionNetworks
+from udaln.networks import FusionNetworks
 from udaln.scene import Blocks
+from udaln.speunet import SLOPE, PaperSpeUnet
 
 STRIP = 1 << 18  # values of X̂ at a time: about what stays in a core's cache
 
@@ -18,18 +19,19 @@ STRIP = 1 << 18  # values of X̂ at a time: about what stays in a core's cache
 def consistency_losses(networks: FusionNetworks, blocks: Blocks) -> tuple[Tensor, Tensor]:
     """|SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y| with X̂ = SpeUnet(Z), mean absolute errors, to be minimised as a sum.
 
-    On a CPU at full precision the same sums are taken strip by strip: X̂ and its gradient are the largest arrays of
-    all, and passing them through memory takes longer than to compute them.
+    On a CPU at full precision the sums of the paper's SpeUnet are taken strip by strip: X̂ and its gradient are the
+    largest arrays of all, and passing them through memory takes longer than to compute them.
     """
-    if blocks.lr.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        layers = [p for layer in networks.speu.layers for p in layer.parameters()]
-        srf = networks.sped.srf.T.contiguous()
+    speu = networks.speu
+    if isinstance(speu, PaperSpeUnet) and blocks.lr.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        layers = [p for layer in speu.layers for p in layer.parameters()]
+        srf = networks.sped.srf.float().T.contiguous()
         both: tuple[Tensor, Tensor] = _Strips.apply(  # type: ignore[no-untyped-call]
-            blocks.windows, blocks.lr, networks.spad.weight, srf, *layers
+            blocks.windows, blocks.lr, networks.spad.weight.float(), srf, *layers
         )
         return both
     pixels = blocks.windows.transpose(0, 1)
-    fused = networks.speu(pixels)
+    fused = speu(pixels)
     return l1_loss(networks.sped(fused), pixels), l1_loss(networks.spad(fused.transpose(0, 1)), blocks.lr)
 
 
@@ -46,7 +48,7 @@ class _Strips(torch.autograd.Function):
         for z, y in zip(torch.split(windows, step), torch.split(lr, step), strict=True):
             signals = [z.transpose(0, 1).reshape(-1, z.shape[2])]  # a row an HR pixel, (K·n, c)
             for weight, bias in zip(layers[::2], layers[1::2], strict=True):
-                signals.append(F.leaky_relu_(F.linear(signals[-1], weight, bias), SPEUNET_SLOPE))
+                signals.append(F.leaky_relu_(F.linear(signals[-1], weight, bias), SLOPE))
             fused = signals[-1]
             by_window = fused.view(len(psf), -1)  # the same, (K, n·C)
             msi_error = F.linear(fused, srf).sub_(signals[0])
@@ -62,7 +64,7 @@ class _Strips(torch.autograd.Function):
             back.view(len(psf), -1).addr_(psf, hsi_error)
             for i in reversed(range(0, len(layers), 2)):
                 signal, output = signals[i // 2 : i // 2 + 2]
-                torch.ops.aten.leaky_relu_backward(back, output, SPEUNET_SLOPE, True, grad_input=back)
+                torch.ops.aten.leaky_relu_backward(back, output, SLOPE, True, grad_input=back)
                 d_layers[i].addmm_(back.T, signal)
                 d_layers[i + 1].add_(back.sum(0))
                 if i:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from udaln.scene import Blocks
-from udaln.stages.stage import Stage
+from udaln.stages.stage import Init, Stage
 
 
 class SpectralStage(Stage):
@@ -17,6 +17,14 @@ class SpectralStage(Stage):
     def trained(self) -> list[nn.Module]:
         """SpeUnet."""
         return [self.networks.speu]
+
+    @torch.no_grad()
+    def start(self, blocks: Blocks) -> None:
+        """``regression``: the affine regression of the LR-HSI on SpaDnet(Z)."""
+        assert self.schedule.init is Init.regression
+        psf = self.networks.spad.weight.to(blocks.windows.device)
+        lr_msi = torch.einsum("nkc,k->nc", blocks.windows.to(psf), psf)
+        self.networks.speu.start_at_regression(lr_msi, blocks.lr.to(psf))
 
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """|SpeUnet(SpaDnet(Z)) − Y|."""

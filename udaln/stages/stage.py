@@ -1,12 +1,15 @@
-"""What the three stages have in common: many optimisation steps a call, one Adam, one schedule."""
+"""What the three stages have in common: a start, many optimisation steps a call, one Adam, one schedule."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, ClassVar
 
 import torch
+from omegaconf import MISSING
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -16,23 +19,42 @@ from torch.optim.lr_scheduler import LambdaLR
 from udaln.networks import FusionNetworks
 from udaln.scene import Blocks
 
+SETTLED = 1e-3  # a fall of the loss that counts
+PROGRESS = ("steps_done", "started", "settled", "best_loss", "best_at")  # what a checkpoint keeps of a stage
+
+
+class Init(Enum):
+    """What a stage's networks start from: as they are, or the solution of stage 1 or stage 2 in closed form."""
+
+    none = "none"
+    convex = "convex"
+    regression = "regression"
+
 
 @dataclass
 class Schedule:
-    """How long and how fast a stage trains.
+    """How a stage starts, how long and how fast it trains.
 
     Attributes:
+        init: What it starts from.
         lr: Adam's learning rate at the start.
-        steps: N, optimisation steps.
+        steps: N, optimisation steps; 0 leaves it at what it starts from.
         constant_until: d, the step from which the rate falls linearly towards 0 at step N.
+        blocks: How many LR pixels, with the HR pixels under them, a step sees, drawn at random; all if not given.
+        patience: Stop after so many steps in which the loss has not fallen by 0.1 %; never if not given.
     """
 
-    lr: float
-    steps: int
-    constant_until: int
+    lr: float = MISSING
+    steps: int = MISSING
+    constant_until: int = MISSING
+    init: Init = Init.none
+    blocks: int | None = None
+    patience: int | None = None
 
     def factor(self, done: int) -> float:
         """What the learning rate is multiplied with after ``done`` finished steps (Li et al. 2022)."""
+        if not self.steps:
+            return 1.0
         return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
 
 
@@ -46,17 +68,21 @@ class Stage(LightningModule, ABC):
         networks: The three networks, shared by all stages.
         schedule: Learning rate and number of steps.
         steps_per_call: Optimisation steps per ``training_step``.
+        seed: Of the blocks drawn.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, networks: FusionNetworks, schedule: Schedule, steps_per_call: int) -> None:
+    def __init__(self, networks: FusionNetworks, schedule: Schedule, steps_per_call: int, seed: int = 0) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.networks = networks
         self.schedule = schedule
         self.steps_per_call = steps_per_call
+        self.seed = seed
         self.steps_done = 0
+        self.started = self.settled = False
+        self.best_loss, self.best_at = math.inf, 0  # of a call's mean loss, and the step at its end
         self.first_step = 0  # optimisation steps of the stages before this one
 
     @abstractmethod
@@ -66,6 +92,19 @@ class Stage(LightningModule, ABC):
     @abstractmethod
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """The terms whose sum a step minimises."""
+
+    def start(self, blocks: Blocks) -> None:
+        """Take the networks to what the schedule says they start from.
+
+        Args:
+            blocks: The whole scene, in the precision it came in.
+        """
+        assert self.schedule.init is Init.none
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left to do."""
+        return self.settled or self.steps_done >= self.schedule.steps
 
     @property
     def calls(self) -> int:
@@ -87,6 +126,18 @@ class Stage(LightningModule, ABC):
         optimizer = Adam(self.parameters_by_name().values(), lr=self.schedule.lr, fused=True)
         return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, self.schedule.factor)}
 
+    def on_train_start(self) -> None:
+        """Start, unless a checkpoint is what it starts from."""
+        if not self.started and self.schedule.init is not Init.none:
+            assert self.trainer.datamodule is not None  # type: ignore[attr-defined]  # what the chain fits with
+            scene = self.trainer.datamodule.scene  # type: ignore[attr-defined]
+            self.start(scene.blocks(self.networks.kernel_size, scene.hr_msi.dtype))
+        self.started = True
+
+    def on_train_batch_start(self, *_: Any) -> int | None:
+        """Tell Lightning that the epoch, which is the stage, is over where the loss has settled."""
+        return -1 if self.settled else None
+
     def optimise(
         self, blocks: Blocks, steps: int, optimizer: Adam, scheduler: LambdaLR, scaler: GradScaler
     ) -> dict[str, Tensor]:
@@ -100,18 +151,33 @@ class Stage(LightningModule, ABC):
             scaler: Of the gradients, which float16 would round to zero; disabled at any other precision.
 
         Returns:
-            The last step's losses by name.
+            The losses by name: the last step's where each sees the whole scene, else their mean.
         """
+        drawn = self._drawn(len(blocks.lr), steps).to(blocks.lr.device) if self._samples(blocks) else None
         terms: dict[str, Tensor] = {}
-        for _ in range(steps):
+        total: dict[str, Tensor] = {}
+        for step in range(steps):
             optimizer.zero_grad()
-            terms = self.losses(blocks)
+            terms = self.losses(blocks if drawn is None else blocks.sample(drawn[step]))
+            if drawn is not None:
+                total = {name: total.get(name, 0) + value.detach() for name, value in terms.items()}
             torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
             scaler.step(optimizer)
             scaler.update()
             scheduler.step()
             torch.clear_autocast_cache()  # autocast keeps its copies of the weights until the call ends
+        if drawn is not None:
+            return {name: value / steps for name, value in total.items()}
         return {name: value.detach() for name, value in terms.items()}
+
+    def _samples(self, blocks: Blocks) -> bool:
+        return self.schedule.blocks is not None and self.schedule.blocks < len(blocks.lr)
+
+    def _drawn(self, number: int, steps: int) -> Tensor:
+        """The blocks of the next steps, (steps, blocks): they follow from the seed and the steps done, for resuming."""
+        assert self.schedule.blocks is not None
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
+        return torch.randint(number, (steps, self.schedule.blocks), generator=generator)
 
     def training_step(self, blocks: Blocks, _: int) -> None:
         """Run the next ``steps_per_call`` steps and log the last one's losses."""
@@ -123,14 +189,26 @@ class Stage(LightningModule, ABC):
         terms = self.optimise(blocks, steps, optimizer, scheduler, scaler)
         self.steps_done += steps
         logged: dict[str, Any] = {f"{self.name}/{term}": value for term, value in terms.items()}
-        logged[f"{self.name}/lr"] = scheduler.get_last_lr()[0]
+        if terms:
+            logged[f"{self.name}/lr"] = scheduler.get_last_lr()[0]
+            self._note(terms)
         self.log_dict(logged)
         self.log("step", float(self.global_steps_done))
 
+    def _note(self, terms: dict[str, Tensor]) -> None:
+        """Keep the least loss so far, and settle where none was lower for long."""
+        if self.schedule.patience is None:
+            return
+        loss = float(torch.stack(list(terms.values())).sum())
+        if loss < (1 - SETTLED) * self.best_loss:
+            self.best_loss, self.best_at = loss, self.steps_done
+        self.settled = self.steps_done - self.best_at >= self.schedule.patience
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the step count."""
-        checkpoint["steps_done"] = self.steps_done
+        """Keep how far it is."""
+        checkpoint["progress"] = {name: getattr(self, name) for name in PROGRESS}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from the step count."""
-        self.steps_done = checkpoint["steps_done"]
+        """Go on from there."""
+        for name in PROGRESS:
+            setattr(self, name, checkpoint["progress"][name])

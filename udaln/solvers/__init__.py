@@ -1,0 +1,1 @@
+"""Problems that have a solution to compute rather than to search for."""

@@ -1,0 +1,223 @@
+"""Area-to-point kriging: what an LR residual says of the HR pixels under it.
+
+A spectral map leaves a residual Y − PX̂ at low resolution. Where it is error of the map, it is shared by pixels that
+look alike and lie near each other; where it is detail of single pixels, it belongs to those under that LR pixel alone;
+the rest is noise of Y. Kriging (Kyriakidis 2004, of areas; in remote sensing Wang, Shi and Atkinson 2016) weighs the
+three by their covariances and gives the posterior mean of the HR residual, with the PSF as the weights of the areas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from udaln.scene import windows
+
+SHAPE_RANGE = 12.0  # of the covariance, in standard deviations of the whitened spectral shape
+SPACE_RANGE = 32.0  # of the covariance [LR pixels]
+TREND = 1.0  # prior variance of an affine correction of the map, relative to the covariance
+TILE, HALO, SEAM = 10, 5, 2  # sides [LR pixels]: of a tile, of what is seen around it, of what fades into the next
+WHITE = np.r_[0, np.logspace(-5, 0, 41)]  # shares of the variance that may belong to single pixels
+EXACT = 1e-2  # of the residual's size: noise far below does not count
+AT_ONCE = 1 << 24  # covariances in memory
+
+
+class _Components(NamedTuple):
+    """The residual in components that are uncorrelated over the scene.
+
+    Attributes:
+        values: (N, m).
+        spectra: (m, C), one of each component.
+        noise: Variance of each that is not scene, (m,).
+    """
+
+    values: Tensor
+    spectra: Tensor
+    noise: Tensor
+
+
+class _Sites(NamedTuple):
+    """What the covariance of HR pixels depends on.
+
+    Attributes:
+        place: Spectral shape and position, each divided by its range, (…, c + 2).
+        brightness: (…,); the error of a map grows with it.
+        msi: MSI bands, centred and scaled, (…, c).
+    """
+
+    place: Tensor
+    brightness: Tensor
+    msi: Tensor
+
+    def at(self, index: Tensor) -> _Sites:
+        """Those of some."""
+        return _Sites(*(part[index] for part in self))
+
+
+def krige(
+    residual: Tensor, hr_msi: Tensor, psf: Tensor, noise: Tensor, done: Callable[[float], None] | None = None
+) -> Tensor:
+    """The posterior mean of an HR residual whose PSF-weighted means were seen under noise.
+
+    The residual is taken apart into spectral components. Each has the covariance
+    q·(1 − a)·(brightness · brightness' · exp(−distance) + trend) + q·a·[same pixel], where the distance is that of
+    spectral shape and position together. q and a are the most probable given the data, tile by tile. Without noise the
+    result's PSF-weighted means are the residual, and it is zero in every direction in which the residual is.
+
+    Args:
+        residual: h×w×C.
+        hr_msi: The HR-MSI, as free of noise as can be, rh×rw×c.
+        psf: k×k.
+        noise: Standard deviation of the noise in each band of the residual, (C,).
+        done: Told after each tile which share of the work is done.
+
+    Returns:
+        rh×rw×C float32.
+    """
+    scale = hr_msi.shape[0] // residual.shape[0]
+    parts = _components(residual.flatten(0, 1).double(), noise.double(), hr_msi.shape[2])
+    sites = _sites(hr_msi, scale)
+    weights = psf.flatten().float()
+    number = torch.arange(hr_msi[..., 0].numel(), device=hr_msi.device).view(*hr_msi.shape[:2], 1)
+    under = windows(number.double(), psf.shape[0], scale)[..., 0].round().long()  # HR pixels of each LR pixel, (N, K)
+    result = torch.zeros(number.numel(), len(parts.spectra), device=hr_msi.device)
+    share = torch.zeros(number.numel(), 1, device=hr_msi.device)
+    tiles = list(_tiles(*residual.shape[:2]))
+    for count, (seen, fade) in enumerate(tiles if len(parts.spectra) else []):
+        fade = fade.to(hr_msi.device).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+        rows, columns = (slice(part.start * scale, part.stop * scale) for part in seen)
+        wanted = fade > 0
+        pixels = number[rows, columns, 0][wanted]
+        lr = torch.arange(len(under), device=hr_msi.device).view(residual.shape[:2])[seen].flatten()
+        part = _tile(parts, sites, weights, under[lr], pixels, lr)
+        result[pixels] += fade[wanted][:, None] * part
+        share[pixels] += fade[wanted][:, None]
+        if done:
+            done((count + 1) / len(tiles))
+    kriged = result / share.clamp(min=1e-12) @ parts.spectra.float()
+    return kriged.view(*hr_msi.shape[:2], -1)
+
+
+def _components(residual: Tensor, noise: Tensor, msi_bands: int) -> _Components:
+    """The residual's principal components in units of its noise, those that noise explains left out.
+
+    The largest of many noise variances are larger than the noise: a component counts from the edge of their
+    distribution on (Marchenko and Pastur 1967), and what its variance gains from noise is taken as noise
+    (Baik and Silverstein 2006).
+    """
+    unit = (noise**2 + EXACT**2 * residual.square().mean(0)).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+    _, sizes, axes = torch.linalg.svd(residual / unit, full_matrices=False)
+    variance = sizes**2 / len(residual)
+    floor = ((axes * noise / unit) ** 2).sum(1).clamp(min=1e-12 * max(1.0, float(variance.max())))
+    ratio = len(unit) / max(1, len(residual) - msi_bands - 1)
+    seen = variance / floor
+    inner = seen + 1 - ratio
+    true = (inner + (inner**2 - 4 * seen).clamp(min=0).sqrt()) / 2
+    counts = (seen > (1 + ratio**0.5) ** 2) & (variance > 0)
+    return _Components(
+        (residual / unit @ axes.T)[:, counts],
+        (axes * unit)[counts],
+        (variance - (true - 1) * floor)[counts],
+    )
+
+
+def _sites(hr_msi: Tensor, scale: int) -> _Sites:
+    """The sites of all HR pixels, in the order of the image."""
+    rows, columns = hr_msi.shape[:2]
+    pixels = hr_msi.flatten(0, 1).double()
+    relative = pixels / pixels.mean(0)
+    brightness = torch.linalg.vector_norm(relative, dim=1)
+    shape = relative / brightness.clamp(min=1e-6 * brightness.mean())[:, None]
+    shape = shape - shape.mean(0)
+    variance, axes = torch.linalg.eigh(shape.T @ shape / len(shape))
+    white = shape @ (axes / variance.clamp(min=1e-6 * variance.max().clamp(min=1e-12)).sqrt())
+    y, x = (torch.arange(n, device=pixels.device) / scale / SPACE_RANGE for n in (rows, columns))
+    grid = torch.cartesian_prod(y, x)
+    spread = pixels.std(0).clamp(min=1e-12)
+    return _Sites(
+        torch.cat([white / SHAPE_RANGE, grid], 1).float(),
+        brightness.float(),
+        ((pixels - pixels.mean(0)) / spread).float(),
+    )
+
+
+def _tile(parts: _Components, sites: _Sites, weights: Tensor, under: Tensor, pixels: Tensor, lr: Tensor) -> Tensor:
+    """The components at some HR pixels, given those at n LR pixels and the HR pixels under them, (n, K)."""
+    n, window = under.shape
+    smooth = sites.at(under.flatten())
+    weighted = weights * smooth.brightness.view(n, window)
+    trend = torch.einsum("nkc,k->nc", smooth.msi.view(n, window, -1), weights)
+
+    def covariance(at: _Sites) -> Tensor:
+        """With the LR pixels, (…, n)."""
+        blocks = torch.split(at.place, max(1, AT_ONCE // len(smooth.place)))
+        alike = (torch.cdist(block, smooth.place).neg_().exp_().view(-1, n, window) for block in blocks)
+        return at.brightness[:, None] * torch.cat([torch.einsum("mnk,nk->mn", block, weighted) for block in alike])
+
+    among = torch.einsum("nkm,k->nm", covariance(smooth).view(n, window, n), weights).double()
+    size = among.diagonal().mean()
+    affine = TREND / (trend.shape[1] + 1) * (1 + trend @ trend.T).double()
+    among = (among + among.T) / 2 / size + affine
+    local, owners = torch.unique(under, return_inverse=True)
+    spread = torch.zeros(n, len(local), dtype=torch.float64, device=under.device)
+    spread.scatter_add_(1, owners, weights.double().expand(n, -1))
+    white = spread @ spread.T
+    norm = white.diagonal().mean()
+    coefficients, share, variance = _most_probable(parts.values[lr], among, white / norm)
+
+    noise = (parts.noise / (share * variance).clamp(min=1e-300)).clamp(max=1)
+    here = sites.at(pixels)
+    at_pixels = covariance(here).double() / size
+    at_pixels += TREND / (trend.shape[1] + 1) * (1 + here.msi @ trend.T).double()
+    own = torch.zeros(len(share), len(sites.brightness), dtype=torch.float64, device=under.device)
+    own[:, local] = (spread.T / norm @ (coefficients * share * (1 - noise))).T
+    return (at_pixels @ (coefficients * (1 - share)) + own[:, pixels].T).float()
+
+
+def _most_probable(values: Tensor, among: Tensor, white: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For each component: the kriging coefficients (n, m), the white share a and the variance q, (m,) each.
+
+    In the basis that makes both covariances diagonal, the likelihood of every share is a sum.
+    """
+    n = len(values)
+    lower = torch.linalg.cholesky(white)
+    half = torch.linalg.solve_triangular(lower, among, upper=False)
+    both = torch.linalg.solve_triangular(lower, half.T, upper=False)
+    power, axes = torch.linalg.eigh((both + both.T) / 2)
+    rotated = axes.T @ torch.linalg.solve_triangular(lower, values, upper=False)
+    shares = torch.as_tensor(WHITE, device=values.device)
+    spectrum = (1 - shares) * power.clamp(min=1e-9 * power.max())[:, None] + shares  # (n, shares)
+    variance = (rotated**2).T @ (1 / spectrum) / n  # (m, shares)
+    score = n * variance.clamp(min=1e-300).log() + spectrum.log().sum(0)
+    best = score.argmin(1)
+    solved = axes @ (rotated / spectrum[:, best])
+    coefficients = torch.linalg.solve_triangular(lower.T, solved, upper=True)
+    return coefficients, shares[best], variance.gather(1, best[:, None])[:, 0]
+
+
+def _tiles(rows: int, columns: int) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
+    """Of each tile the LR pixels that are seen, and how much what it says of each of them counts, (seen rows, columns).
+
+    A scene of up to two tiles a side is one tile.
+    """
+    for (top, above), (left, beside) in ((a, b) for a in _spans(rows) for b in _spans(columns)):
+        yield (top, left), above[:, None] * beside
+
+
+def _spans(side: int) -> Iterator[tuple[slice, Tensor]]:
+    """The same along one side."""
+    count = 1 if side <= TILE + 2 * HALO else round(side / TILE)
+    edges = [round(i * side / count) for i in range(count + 1)]
+    for first, last in pairwise(edges):
+        seen = slice(max(0, first - HALO), min(side, last + HALO))
+        middle = torch.arange(seen.start, seen.stop) + 0.5
+        inside = torch.minimum(
+            middle - first if first else torch.full_like(middle, torch.inf),
+            last - middle if last < side else torch.full_like(middle, torch.inf),
+        )
+        yield seen, ((inside + SEAM) / (2 * SEAM)).clamp(0, 1)

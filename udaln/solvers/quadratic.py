@@ -1,0 +1,264 @@
+"""The quadratic programme behind stage 1: one PSF and c spectral responses, each on its simplex.
+
+Band j of the pair says Y s_j = Z_j p up to noise, so the responses meet only in p: given p they separate, and the
+whole Newton system is solved by Schur's complement at the cost of c systems of C unknowns and one of K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from torch import Tensor
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+EXCHANGES = 60  # of the active set; about ten are usual
+REFINEMENTS = 3  # Newton steps on one active set: the first is exact but for rounding
+ROUNDING = 1e-12
+SINGULAR = 1e-14  # curvature, against the largest, that is rounding alone
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The equations Y s_j = Z_j p, compressed to few rows with the same inner products.
+
+    Attributes:
+        y: (M, C).
+        z: (c, M, K).
+        count: Number N of LR pixels behind them (their total weight).
+    """
+
+    y: Array
+    z: Array
+    count: float
+
+    def residuals(self, psf: Array, srf: Array) -> Array:
+        """Y s_j − Z_j p, (c, M)."""
+        out: Array = (self.y @ srf).T - self.z @ psf
+        return out
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """½ Σ_j w_j ‖Y s_j − Z_j p‖² + ½ (s_j − m_j)ᵀ Q_j (s_j − m_j), and the same of p.
+
+    Attributes:
+        rows: The equations.
+        weight: w_j, the inverse variance of band j's residual, c.
+        srf_mean: m, C×c.
+        srf_precision: Q, (c, C, C).
+        psf_mean: K.
+        psf_precision: K×K.
+    """
+
+    rows: Rows
+    weight: Array
+    srf_mean: Array
+    srf_precision: Array
+    psf_mean: Array
+    psf_precision: Array
+
+    def gradient(self, psf: Array, srf: Array) -> tuple[Array, Array]:
+        """With respect to p (K) and S (C×c); through the rows, for products of products lose half the digits."""
+        residuals = self.rows.residuals(psf, srf) * self.weight[:, None]
+        by_psf = -np.einsum("jmk,jm->k", self.rows.z, residuals) + self.psf_precision @ (psf - self.psf_mean)
+        by_srf = self.rows.y.T @ residuals.T
+        by_srf += np.einsum("jab,bj->aj", self.srf_precision, srf - self.srf_mean)
+        return by_psf, by_srf
+
+    def value(self, psf: Array, srf: Array) -> float:
+        """The objective."""
+        squares = (self.rows.residuals(psf, srf) ** 2).sum(1)
+        off, off_p = srf - self.srf_mean, psf - self.psf_mean
+        prior = np.einsum("aj,jab,bj", off, self.srf_precision, off) + off_p @ self.psf_precision @ off_p
+        return float(0.5 * (self.weight @ squares + prior))
+
+
+def compress(lr: Tensor, windows: Tensor, weights: Tensor | None = None) -> Rows:
+    """Rows with the inner products of all N, by QR factors of block after block: memory does not grow with N.
+
+    Unlike normal equations this keeps the condition number unsquared.
+
+    Args:
+        lr: (N, C), any dtype.
+        windows: (N, K, c).
+        weights: (N), how much each LR pixel counts; all 1 if none.
+    """
+    count = float(len(lr) if weights is None else weights.sum())
+    bands, pixels, msi_bands = lr.shape[1], windows.shape[1], windows.shape[2]
+    held = torch.empty(0, bands + msi_bands * pixels, dtype=torch.float64)
+    for block in _blocks(lr, windows, weights, rows=max(2048, 2 * held.shape[1])):
+        held = torch.cat([held, block])
+        if len(held) > 2 * held.shape[1]:
+            held = torch.linalg.qr(held, mode="r").R
+    z = held[:, bands:].reshape(-1, msi_bands, pixels).transpose(0, 1)
+    return Rows(held[:, :bands].contiguous().numpy(), z.contiguous().numpy(), count)
+
+
+def _blocks(lr: Tensor, windows: Tensor, weights: Tensor | None, rows: int) -> Iterator[Tensor]:
+    for start in range(0, len(lr), rows):
+        part = slice(start, start + rows)
+        block = torch.cat([lr[part].double(), windows[part].double().transpose(1, 2).flatten(1)], 1).cpu()
+        yield block if weights is None else block * weights[part, None].sqrt()
+
+
+def minimise(
+    problem: Quadratic, psf: Array, srf: Array, support: Mask, *, move_psf: bool = True, move_srf: bool = True
+) -> tuple[Array, Array]:
+    """The minimum over the simplexes by block principal pivoting (Portugal, Júdice and Vicente, 1994).
+
+    Args:
+        problem: The objective, convex.
+        psf: A start that sums to 1, K; kept if not ``move_psf``.
+        srf: A start, zero outside the support, columns that sum to 1, C×c; kept if not ``move_srf``.
+        support: Where S may differ from 0, C×c.
+        move_psf: Whether p is an unknown.
+        move_srf: Whether S is.
+
+    Returns:
+        p and S: the minimum or, where exchanges go round in circles (a strong prior over many bands), the best of the
+        feasible points met.
+    """
+    free_p, free_s = (psf > 0) & move_psf, support & (srf > 0) & move_srf  # an even start frees all
+    gram = problem.rows.y.T @ problem.rows.y
+    scale = max(float(problem.weight.max() * gram.diagonal().max()), np.finfo(float).tiny)
+    best, patience, fewest = (psf, srf), 3, np.inf
+    lowest = np.inf
+    for _ in range(EXCHANGES):
+        p, s = _on_simplex(np.where(free_p, psf, 0.0) if move_psf else psf), srf
+        if move_srf:
+            s = _columns_on_simplex(np.where(free_s, srf, 0.0), free_s)
+        system = _System(problem, gram, free_p, free_s)
+        for _ in range(REFINEMENTS):
+            step_p, step_s = system.step(*problem.gradient(p, s))
+            p, s = p + step_p, s + step_s
+        by_psf, by_srf = problem.gradient(p, s)
+        below_p, below_s = free_p & (p < -ROUNDING), free_s & (s < -ROUNDING)
+        dual_p = move_psf & ~free_p & (by_psf - _mean(by_psf, free_p) < -ROUNDING * scale)
+        dual_s = support & ~free_s & (by_srf - _mean(by_srf, free_s) < -ROUNDING * scale) & move_srf
+        feasible = _on_simplex(np.maximum(p, 0)) if move_psf else p, _clipped(s) if move_srf else s
+        if (value := problem.value(*feasible)) < lowest:
+            lowest, best = value, feasible
+        wrong = int(below_p.sum() + below_s.sum() + dual_p.sum() + dual_s.sum())
+        if wrong == 0:
+            return feasible
+        if wrong < fewest:
+            patience, fewest = 3, wrong
+        elif patience:
+            patience -= 1
+        else:  # the safe but slow way: never give back what has been dropped
+            dual_p, dual_s = np.zeros_like(dual_p), np.zeros_like(dual_s)
+            if not (below_p.any() or below_s.any()):
+                break
+        free_p, free_s = (free_p & ~below_p) | dual_p, (free_s & ~below_s) | dual_s
+    return best
+
+
+class _System:
+    """Newton steps on the free unknowns, sums kept."""
+
+    def __init__(self, problem: Quadratic, gram: Array, free_p: Mask, free_s: Mask) -> None:
+        self.shape = free_s.shape
+        self.p = np.flatnonzero(free_p)
+        self.s = [np.flatnonzero(column) for column in free_s.T]
+        rows, weight = problem.rows, problem.weight
+        z = rows.z[:, :, self.p]
+        schur = problem.psf_precision[np.ix_(self.p, self.p)] + np.einsum("j,jmk,jml->kl", weight, z, z, optimize=True)
+        self.inner: list[Array] = []
+        self.cross: list[Array] = []
+        scale = float(schur.diagonal().max()) if len(self.p) else None
+        for j, index in enumerate(self.s):
+            own = weight[j] * gram + problem.srf_precision[j]
+            inverse = _sum_keeping_inverse(own[np.ix_(index, index)])
+            cross = -weight[j] * rows.y[:, index].T @ z[j]
+            schur = schur - cross.T @ inverse @ cross
+            self.inner.append(inverse)
+            self.cross.append(cross)
+        self.outer = _sum_keeping_inverse(schur, scale)
+
+    def step(self, by_psf: Array, by_srf: Array) -> tuple[Array, Array]:
+        step_p, step_s = np.zeros_like(by_psf), np.zeros(self.shape)
+        gradients = [by_srf[index, j] for j, index in enumerate(self.s)]
+        reduced = by_psf[self.p]
+        for inner, cross, gradient in zip(self.inner, self.cross, gradients, strict=True):
+            reduced = reduced - cross.T @ (inner @ gradient)
+        move = -self.outer @ reduced
+        step_p[self.p] = move
+        for j, index in enumerate(self.s):
+            step_s[index, j] = -self.inner[j] @ (gradients[j] + self.cross[j] @ move)
+        return step_p, step_s
+
+
+def schur_complement(problem: Quadratic, support: Mask) -> Array:
+    """Precision of p with S free on its support, K×K (positivity left aside)."""
+    gram = problem.rows.y.T @ problem.rows.y
+    free_p = np.ones(problem.psf_mean.shape, dtype=bool)
+    system = _System(problem, gram, free_p, support)
+    schur = problem.psf_precision + np.einsum("j,jmk,jml->kl", problem.weight, problem.rows.z, problem.rows.z)
+    for inner, cross in zip(system.inner, system.cross, strict=True):
+        schur = schur - cross.T @ inner @ cross
+    value, vector = np.linalg.eigh((schur + schur.T) / 2)
+    return np.asarray((vector * np.maximum(value, value[-1] * 1e-15)) @ vector.T)
+
+
+def _sum_keeping_inverse(matrix: Array, scale: float | None = None) -> Array:
+    """The inverse on the vectors that sum to 0: what minimises ½xᵀMx + gᵀx among them is −(this) g.
+
+    Args:
+        matrix: M, positive but for rounding, n×n.
+        scale: The size of what M was calculated from, its own if none: what is below its rounding counts as that.
+    """
+    n = len(matrix)
+    if n < 2:
+        return np.zeros((n, n))
+    matrix = (matrix + matrix.T) / 2
+    floor = SINGULAR * max(float(matrix.diagonal().max()) if scale is None else scale, np.finfo(float).tiny / SINGULAR)
+    if matrix.diagonal().min() > floor:
+        unit = 1 / np.sqrt(matrix.diagonal())
+        try:
+            factor = cho_factor(matrix * np.outer(unit, unit))
+        except np.linalg.LinAlgError:
+            factor = (np.zeros((1, 1)), False)
+        if (factor[0].diagonal() ** 2).min() > SINGULAR:
+            inverse = np.asarray(cho_solve(factor, np.eye(n), check_finite=False))
+            ones = inverse @ unit
+            return np.asarray((inverse - np.outer(ones, ones) / (unit @ ones)) * np.outer(unit, unit))
+    basis = zero_sum_basis(n)  # fewer LR pixels than unknowns
+    value, vector = np.linalg.eigh(basis.T @ matrix @ basis)
+    half = basis @ (vector / np.sqrt(np.maximum(value, floor)))
+    return np.asarray(half @ half.T)
+
+
+def zero_sum_basis(n: int) -> Array:
+    """An orthonormal basis of the n-vectors that sum to 0, n×(n − 1): a Householder reflection without its first."""
+    v = np.full(n, n**-0.5)
+    v[0] += 1.0
+    return np.asarray((np.eye(n) - 2 * np.outer(v, v) / (v @ v))[:, 1:])
+
+
+def _on_simplex(p: Array) -> Array:
+    total = p.sum()
+    return np.asarray(p / total if total > ROUNDING else np.full_like(p, 1 / p.size))
+
+
+def _columns_on_simplex(s: Array, free: Mask) -> Array:
+    """Columns that sum to 1, spread evenly over what is free where nothing is left."""
+    total = s.sum(0)
+    even = free / np.maximum(free.sum(0), 1)
+    return np.where(total > ROUNDING, s / np.where(total > ROUNDING, total, 1.0), even)
+
+
+def _clipped(s: Array) -> Array:
+    positive = np.maximum(s, 0)
+    return np.asarray(positive / positive.sum(0))
+
+
+def _mean(gradient: Array, free: Mask) -> Array:
+    """Lagrange's multiplier of the sum: the gradient of the free unknowns, all the same at a minimum."""
+    return np.asarray((gradient * free).sum(0) / np.maximum(free.sum(0), 1))
