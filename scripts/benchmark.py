@@ -1,157 +1,246 @@
 #!/usr/bin/env python3
-"""Milliseconds a step of ``stages=paper`` against a plain loop, and Lightning's own cost: ``make benchmark``.
+"""How fast, in one run on the same threads: ``make benchmark``, or ``scripts/benchmark.py part=quality reference=…``.
 
-Everything is measured in one run, in turn, round after round, and the medians are compared: machines are shared.
+* ``steps``: ms per step of ``stages=paper`` against a plain loop;
+* ``lightning``: what Lightning adds to it;
+* ``quality``: seconds in training until a PSNR and a SAM are reached, which only the reference tells;
+* ``size``: ms per step on sampled blocks, and seconds and memory of a fusion, against the size of the scene.
 """
 
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
+from typing import Any
 
+import measure
 import torch
 from hydra import compose, initialize_config_module
-from plain_loop import PlainLoop
-from pytorch_lightning.loggers import TensorBoardLogger
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
-from torch.amp import GradScaler
 
-from udaln.chain import StageChain, make_trainer
 from udaln.cli import arguments, one_line_errors
-from udaln.config import stages_preset, typed
+from udaln.config import method_preset, typed
 from udaln.console import quiet_lightning
 from udaln.data.load import load_scene
-from udaln.data.module import SceneData
-from udaln.fusion import build_networks, build_stages
-from udaln.results import write_text
+from udaln.errors import InputError
+from udaln.results import write_picture, write_text
 from udaln.scene import Scene
-from udaln.stages import Schedule, Stage
 
-STEPS_PER_CALL = 100  # as monitor.every has it
-ENDLESS = 10**9  # steps: a step's time is the same wherever in the schedule
+PARTS = ("steps", "lightning", "quality", "size")
+COLOURS = {"fast": "C0", "sampled": "C2", "paper": "C3"}
+console = Console()
 
 
 @dataclass
 class Arguments:
-    """The synthetic scene's size, how often is measured, and a JSON file for what came out."""
+    """What is measured, on which scene, how long, and where it goes. Lists have commas."""
 
-    size: int = 240
+    part: str = "all"
+    size: int = 240  # of the built-in scene
     bands: int = 46
     scale: int = 5
     threads: int = 2
     rounds: int = 5
     milliseconds: int = 500  # of one measurement of a step
     share: float = 0.5  # of the schedule that Lightning's cost is measured on
-    out: str | None = None
+    reference: str | None = None  # quality: a cube, and its SRF; else the built-in scene of quality_size
+    srf: str | None = None
+    quality_size: int = 100
+    methods: str = "fast,paper"
+    paper_share: float = 0.1  # of the steps of stages=paper; 1 is the published schedule
+    psnr: float | None = None  # what is to be reached; what stages=paper ends with if not given
+    sam: float | None = None
+    every: int = 1000  # steps between two looks
+    seed: int = 2
+    sizes: str = "100,200,500,1000,2000"  # HR pixels a side
+    fuse_up_to: int = 500  # of them, whole fusions
+    figure: str | None = None  # picture of the curves
+    out: str | None = None  # JSON of everything
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, write."""
     with one_line_errors():
         given = arguments(Arguments)
+        parts = chosen(given.part, PARTS, "part") if given.part != "all" else list(PARTS)
+        if given.figure and not {"quality", "size"} & set(parts):
+            raise InputError("figure: expected part=quality or part=size, which have curves")
         torch.set_num_threads(given.threads)
         quiet_lightning()
-        scene = synthetic(given)
-        steps = against_plain_loop(scene, given)
-        cost = lightning_cost(scene, given)
-        size = f"{given.size}×{given.size}×{given.bands}, c = {scene.hr_msi.shape[2]}, ×{given.scale}"
-        show(f"{size}, {given.threads} threads", steps, cost)
+        found: dict[str, Any] = {}
+        if "steps" in parts or "lightning" in parts:
+            found |= of_a_step(given, parts)
+        if "quality" in parts:
+            found["quality"] = quality(given)
+        if "size" in parts:
+            found["size"] = against_size(given)
+        if given.figure:
+            write_picture(Path(given.figure), drawn(found))
         if given.out:
-            write_text(Path(given.out), json.dumps({"steps": steps, "lightning": cost}, indent=2) + "\n")
+            settings = {"arguments": vars(given), "torch": torch.__version__}
+            write_text(Path(given.out), json.dumps(settings | found, indent=2) + "\n")
 
 
-def synthetic(given: Arguments) -> Scene:
-    """The built-in scene, seen by WorldView-2."""
+def chosen(words: str, allowed: Sequence[str], key: str) -> list[str]:
+    """A list with commas, of words that are allowed."""
+    listed = words.split(",")
+    if unknown := [word for word in listed if word not in allowed]:
+        raise InputError(f"{key}: expected some of {', '.join(allowed)}, got {unknown[0]!r}")
+    return listed
+
+
+def numbers(words: str, key: str) -> list[int]:
+    """A list with commas, of whole numbers, from the smallest."""
+    try:
+        return sorted(int(word) for word in words.split(","))
+    except ValueError as error:
+        raise InputError(f"{key}: expected whole numbers with commas, got {words!r}") from error
+
+
+def built_in(size: int, bands: int, scale: int, sensor: str = "worldview2") -> Scene:
+    """The built-in scene."""
     with initialize_config_module("udaln.conf", version_base="1.3"):
-        sizes = [f"dataset.size={given.size}", f"dataset.bands={given.bands}", f"scale.factor={given.scale}"]
+        sizes = [f"dataset.size={size}", f"dataset.bands={bands}", f"scale.factor={scale}", f"sensor={sensor}"]
         return load_scene(typed(compose("config", sizes)))
 
 
-def against_plain_loop(scene: Scene, given: Arguments) -> dict[str, dict[str, float]]:
-    """By stage: ms per step of the plain loop and of ours, from the same weights; all over the whole schedule last."""
-    paper = stages_preset("paper")
-    rows: dict[str, dict[str, float]] = {}
-    total = {"plain": 0.0, "ours": 0.0}
-    for stage in build_stages(build_networks(scene, paper), paper, STEPS_PER_CALL):
-        steps = stage.schedule.steps
-        stage.schedule = Schedule(stage.schedule.lr, ENDLESS, ENDLESS)
-        plain = PlainLoop(stage.networks, scene)
-        steppers = {"plain": plain.stepper(stage.name, stage.schedule.lr), "ours": our_stepper(stage, scene)}
-        times = in_turn(steppers, given)
-        rows[stage.name] = times | {"ratio": times["plain"] / times["ours"], "steps": steps}
-        for name in total:
-            total[name] += times[name] * steps
-    whole = sum(row["steps"] for row in rows.values())
-    mean = {name: value / whole for name, value in total.items()}
-    return rows | {"whole schedule": mean | {"ratio": total["plain"] / total["ours"], "steps": whole}}
+def with_reference(given: Arguments) -> Scene:
+    """The scene of the given files, else the built-in one."""
+    if given.reference is None:
+        return built_in(given.quality_size, given.bands, given.scale)
+    with initialize_config_module("udaln.conf", version_base="1.3"):
+        composed = compose("config", ["dataset=mat", f"scale.factor={given.scale}"])
+    composed.dataset = OmegaConf.merge(composed.dataset, {"reference": given.reference, "srf": given.srf})
+    return load_scene(typed(composed))
 
 
-def our_stepper(stage: Stage, scene: Scene) -> Callable[[int], object]:
-    """Runs so many steps of a stage as ``training_step`` does, without Lightning."""
-    made = stage.configure_optimizers()
-    blocks, scaler = scene.blocks(stage.networks.kernel_size), GradScaler(enabled=False)
-    return lambda steps: stage.optimise(blocks, steps, made["optimizer"], made["lr_scheduler"], scaler)
-
-
-def in_turn(steppers: dict[str, Callable[[int], object]], given: Arguments) -> dict[str, float]:
-    """Median ms per step of each, measured in turn."""
-    counts: dict[str, int] = {}
-    times: dict[str, list[float]] = {name: [] for name in steppers}
-    for name, run in steppers.items():
-        run(2)  # warm-up
-        counts[name] = max(1, round(given.milliseconds / max(seconds(run, 2) * 500, 1e-3)))
-    for _ in range(given.rounds):
-        for name, run in steppers.items():
-            times[name].append(1000 * seconds(run, counts[name]) / counts[name])
-    return {name: median(values) for name, values in times.items()}
-
-
-def seconds(run: Callable[[int], object], steps: int) -> float:
-    """Wall time of so many steps."""
-    start = time.perf_counter()
-    run(steps)
-    return time.perf_counter() - start
-
-
-def lightning_cost(scene: Scene, given: Arguments) -> dict[str, float]:
-    """Seconds of stages 1 and 2, bare and under Lightning with TensorBoard and checkpoints; the extra in per cent."""
-    stages = stages_preset("no_joint")
-    for schedule in (stages.degradation, stages.spectral):
-        assert schedule is not None
-        schedule.steps, schedule.constant_until = (
-            max(1, round(given.share * steps)) for steps in (schedule.steps, schedule.constant_until)
+def of_a_step(given: Arguments, parts: Sequence[str]) -> dict[str, Any]:
+    """``steps`` and ``lightning``."""
+    found: dict[str, Any] = {}
+    scene = built_in(given.size, given.bands, given.scale)
+    if "steps" in parts:
+        found["steps"] = measure.against_plain_loop(scene, given.rounds, given.milliseconds)
+        size = f"{given.size}×{given.size}×{given.bands}, c = {scene.hr_msi.shape[2]}, ×{given.scale}"
+        title = f"a step of stages=paper, {size}, threads: {given.threads}"
+        table = Table("stage", "steps", "plain loop [ms]", "ours [ms]", "ratio", title=title)
+        for name, row in found["steps"].items():
+            times = (f"{row[key]:.3f}" for key in ("plain", "ours"))
+            table.add_row(name, f"{row['steps']:.0f}", *times, f"{row['ratio']:.2f}")
+        console.print(table)
+    if "lightning" in parts:
+        cost = found["lightning"] = measure.lightning_cost(scene, given.rounds, given.share)
+        console.print(
+            f"stages 1 and 2: {cost['bare']:.2f} s bare, {cost['Lightning']:.2f} s under Lightning with TensorBoard "
+            f"and checkpoints: {cost['extra_percent']:+.1f} %"
         )
-    times: dict[str, list[float]] = {"bare": [], "Lightning": []}
-    for _ in range(given.rounds):
-        bare = build_stages(build_networks(scene, stages), stages, STEPS_PER_CALL)
-        times["bare"].append(sum(seconds(our_stepper(stage, scene), stage.schedule.steps) for stage in bare))
-        with TemporaryDirectory() as folder:
-            networks = build_networks(scene, stages)
-            chain = StageChain(build_stages(networks, stages, STEPS_PER_CALL), Path(folder) / "resume.ckpt")
-            trainer = make_trainer(chain, "cpu", "32-true", logger=TensorBoardLogger(folder))
-            data = SceneData(scene, networks.kernel_size)
-            start = time.perf_counter()
-            chain.run(trainer, data)
-            times["Lightning"].append(time.perf_counter() - start)
-    extra = median(with_it / without - 1 for without, with_it in zip(*times.values(), strict=True))
-    return {name: median(values) for name, values in times.items()} | {"extra_percent": 100 * extra}
+    return found
 
 
-def show(title: str, steps: dict[str, dict[str, float]], cost: dict[str, float]) -> None:
-    """Print both tables."""
-    table = Table("stage", "steps", "plain loop [ms]", "ours [ms]", "ratio", title=f"a step, {title}")
-    for name, row in steps.items():
-        table.add_row(name, f"{row['steps']:.0f}", f"{row['plain']:.3f}", f"{row['ours']:.3f}", f"{row['ratio']:.2f}")
-    console = Console()
+def quality(given: Arguments) -> dict[str, Any]:
+    """``quality``: the course of each method, and when it reached the target."""
+    methods = {name: method_preset(name) for name in given.methods.split(",")}
+    if "paper" in methods:
+        methods["paper"] = measure.shortened(methods["paper"], given.paper_share)
+    elif given.psnr is None or given.sam is None:
+        raise InputError("psnr, sam: expected numbers for methods without paper, got none")
+    scene = with_reference(given)
+    rows: dict[str, Any] = {
+        name: measure.course(scene, method, given.seed, given.every) for name, method in methods.items()
+    }
+    wanted = {"psnr": given.psnr, "sam": given.sam}
+    target = {key: rows["paper"]["points"][-1][key] if value is None else value for key, value in wanted.items()}
+    for row in rows.values():
+        row["reached"] = measure.reached(row["points"], target)
+    share = "" if given.paper_share == 1 else f"; PAPER'S SCHEDULE SHORTENED to {given.paper_share:.0%}"
+    title = f"until {target['psnr']:.2f} dB and {target['sam']:.3f}° in training{share}, threads: {given.threads}"
+    show_quality(rows, title)
+    return {"target": target, "paper_share": given.paper_share, "methods": rows}
+
+
+def show_quality(rows: Mapping[str, Any], title: str) -> None:
+    """Print when each method got there and how it ended, and how many times less than all of the paper's that is."""
+    table = Table("stages=", "reached [s]", "training [s]", "whole [s]", "PSNR [dB]", "SAM [°]", title=title)
+    table.add_column("all of paper / reached")
+    for name, row in rows.items():
+        end, when = row["points"][-1], row["reached"]
+        less = f"{rows['paper']['training'] / when:.0f}×" if when and "paper" in rows else ""
+        reached, times = "never" if when is None else f"{when:.3f}", (f"{row[k]:.2f}" for k in ("training", "whole"))
+        table.add_row(name, reached, *times, f"{end['psnr']:.2f}", f"{end['sam']:.3f}", less)
     console.print(table)
-    console.print(
-        f"stages 1 and 2: {cost['bare']:.2f} s bare, {cost['Lightning']:.2f} s under Lightning with TensorBoard "
-        f"and checkpoints: {cost['extra_percent']:+.1f} %"
-    )
+
+
+def against_size(given: Arguments) -> dict[str, Any]:
+    """``size``: 32 bands and IKONOS's 4."""
+    sides = numbers(given.sizes, "sizes")
+    small = built_in(sides[0] // given.scale * given.scale, 32, given.scale, "ikonos")
+    steps = measure.step_against_size(small, sides, given.rounds, given.milliseconds)
+    fused = [side for side in sides if side <= given.fuse_up_to]
+    costs = [measure.in_fresh_process(measure.cost_of_fusion, small, side, "fast", given.threads) for side in fused]
+    found = {"sides": sides, "milliseconds": steps, "fused": fused, "fast": costs}
+    show_size(found, f"32 bands, c = 4, ×{given.scale}, threads: {given.threads}")
+    return found
+
+
+def show_size(found: Mapping[str, Any], title: str) -> None:
+    """Print a step's time at each size, and what whole fusions take."""
+    sides = (f"{side}²" for side in found["sides"])
+    table = Table("stage", *sides, f"against {found['sides'][0]}²", title=f"ms a step on sampled blocks, {title}")
+    for name, times in found["milliseconds"].items():
+        farthest = max((ms / times[0] - 1 for ms in times), key=abs)
+        table.add_row(name, *(f"{ms:.3f}" for ms in times), f"{farthest:+.0%}")
+    console.print(table)
+    table = Table("HR pixels", "training [s]", "µs an HR pixel", "peak memory [MB]", title=f"stages=fast, {title}")
+    for side, cost in zip(found["fused"], found["fast"], strict=True):
+        each = 1e6 * cost["seconds"] / side**2
+        table.add_row(f"{side}²", f"{cost['seconds']:.1f}", f"{each:.0f}", f"{cost['megabytes']:.0f}")
+    console.print(table)
+    console.print("Peak memory: of a process that fuses one scene, above what it holds once everything is imported.")
+
+
+def drawn(found: Mapping[str, Any]) -> Figure:
+    """The curves of what was measured."""
+    rows = [name for name in ("quality", "size") if name in found]
+    figure = Figure(figsize=(11, 3.6 * len(rows)), layout="constrained")
+    for name, part in zip(rows, figure.subfigures(len(rows), 1, squeeze=False)[:, 0], strict=True):
+        {"quality": draw_quality, "size": draw_size}[name](found[name], part.subplots(1, 2 if name == "quality" else 3))
+    return figure
+
+
+def draw_quality(found: Mapping[str, Any], axes: Sequence[Axes]) -> None:
+    """PSNR and SAM against seconds in training."""
+    for axis, key, unit in zip(axes, ("psnr", "sam"), ("PSNR [dB]", "SAM [°]"), strict=True):
+        for name, row in found["methods"].items():
+            seconds = [point["seconds"] for point in row["points"]]
+            values = [point[key] for point in row["points"]]
+            axis.plot(seconds, values, ".-", color=COLOURS.get(name), label=f"stages={name}")
+        axis.axhline(found["target"][key], color="grey", linestyle=":", label="target")
+        axis.set(xscale="log", xlabel="seconds in training", ylabel=unit)
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("")
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+
+
+def draw_size(found: Mapping[str, Any], axes: Sequence[Axes]) -> None:
+    """A step, a fusion and its memory against the size of the scene."""
+    for name, times in found["milliseconds"].items():
+        method, stage = name.split()
+        style = {"degradation": ":", "spectral": "--", "joint": "-"}[stage]
+        axes[0].plot(found["sides"], times, f".{style}", color=COLOURS[method], label=name)
+    axes[0].set(ylabel="a step on sampled blocks [ms]", ylim=(0, None))
+    axes[0].legend(fontsize="small")
+    for axis, key, unit in zip(axes[1:], ("seconds", "megabytes"), ("training [s]", "peak memory [MB]"), strict=True):
+        axis.plot(found["fused"], [cost[key] for cost in found["fast"]], ".-", color=COLOURS["fast"])
+        axis.set(ylabel=f"stages=fast: {unit}", ylim=(0, None))
+    for axis, sides in zip(axes, (found["sides"], found["fused"], found["fused"]), strict=True):
+        axis.set(xscale="log", xlabel="side of the scene [HR pixels]")
+        axis.set_xticks(sides, map(str, sides))
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0) -> 
     )
 
 
-def networks(pair: Scene, kernel_size=None, known=None, seed=0) -> FusionNetworks:
+def networks(pair: Scene, kernel_size=None, known=None, seed=0, network="paper") -> FusionNetworks:
     """Untrained networks for it."""
     torch.manual_seed(seed)
     return FusionNetworks(
@@ -33,4 +33,5 @@ def networks(pair: Scene, kernel_size=None, known=None, seed=0) -> FusionNetwork
         support=pair.support,
         unit=pair.unit,
         known=known or Known(),
+        network=network,
     )

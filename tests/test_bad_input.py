@@ -47,7 +47,7 @@ SENSORS = {
 }
 CHOICES = {
     "dataset=houston": "dataset: expected one of chikusei, houston2018, mat, pair, synthetic, got 'houston'",
-    "stages=papr": "stages: expected one of joint_only, no_joint, paper, short, got 'papr'",
+    "stages=papr": "stages: expected one of fast, joint_only, no_joint, paper, sampled, got 'papr'",
     "experiment=nope": "experiment: expected one of *, got 'nope'",
     "scale=5": "scale: expected one of auto, x5, x8, got 5",
     "sensor=null": "sensor: expected one of *, worldview2, worldview3, got null; ~sensor leaves it out",
@@ -58,7 +58,7 @@ CHOICES = {
     "trainer=cpu trainer.precision=16-mixed": "trainer.precision: expected * on a CPU, got 16-mixed",
 }
 KEYS = {
-    "colour=red": "colour: there is no such key; expected one of dataset, monitor, scale, *trainer",
+    "colour=red": "colour: there is no such key; expected one of dataset, monitor, network, *trainer",
     "seeed=1": "seeed: there is no such key; did you mean seed?",
     "dataset.snr_his=30": "dataset.snr_his: there is no such key; did you mean dataset.snr_hsi?",
     "stages.degradaton.steps=3": "stages.degradaton.steps: there is no such key; did you mean *degradation.steps?",
@@ -87,9 +87,18 @@ VALUES = {
     MAT + "dataset.crop=240": "dataset.crop: expected a list in brackets, got 240",
     "stages.psf=guessed": "stages.psf: expected one of learned, known, got 'guessed'",
     "stages.joint=100": "stages.joint: expected keys of its own, got 100",
-    "stages.joint.steps=9": "stages.joint.constant_until: expected at most the 9 steps of the stage, got 250",
+    "stages=paper stages.joint.steps=9": "stages.joint.constant_until: expected at most the 9 steps of *, got 5000",
+    "stages.degradation.init=regression": "stages.degradation.init: expected none or convex, got regression",
+    "stages.spectral.blocks=0": "stages.spectral.blocks: expected at least 1, got 0",
+    "stages.spectral.steps=-1": "stages.spectral.steps: expected at least 0, got -1",
+    "network=linear": "network: expected one of paper, affine, residual, got 'linear'",
+    "network=paper": "network: expected steps in * for paper, got none; try stages=sampled",
+    "refine=more": "refine: expected one of none, consistent, got 'more'",
+    "support=all": "support: expected one of auto, given, sensor, full, got 'all'",
+    "support=given": "dataset.srf: expected the file of an SRF for support=given, got none",
+    PAIR + "support=sensor": "sensor: expected one for support=sensor, got none",
     "stages=no_joint stages.degradation=null stages.spectral=null": "stages: expected at least one of *, got none",
-    "stages=no_joint stages.psf=known stages.srf=known stages.spectral=null": "stages: expected something to learn*",
+    "stages=no_joint stages.psf=known stages.srf=known stages.spectral=null": "network: expected steps in * got none*",
     "monitor.every=0": "monitor.every: expected at least 1, got 0",
     "hydra.run.dir=hr.npy": "hr.npy: cannot be made or opened: File exists",
 }
@@ -160,7 +169,7 @@ def runs(command, configure, tmp_path):
         "listed": {"config.yaml": "- dataset"},
         "blank": {"config.yaml": ""},
         "misspelt": {"config.yaml": text.replace("seed:", "seeed:")},
-        "mistaken": {"config.yaml": text.replace("lr: 6.0e-05", "lr: small")},
+        "mistaken": {"config.yaml": re.sub(r"(joint:(?:\n    .*)*?\n    lr:) .*", r"\1 small", text)},
     }
     for folder, files in contents.items():
         (tmp_path / folder).mkdir()

@@ -6,17 +6,21 @@ from omegaconf import OmegaConf
 
 from udaln.config import (
     ACCELERATORS,
+    Method,
     PairDataset,
     ReferenceDataset,
+    Refine,
     Source,
+    Support,
     SyntheticDataset,
     choices,
     known_keys,
-    stages_preset,
+    method_preset,
     typed,
 )
 from udaln.errors import InputError
-from udaln.stages import STAGES, Schedule
+from udaln.speunet import SPEUNETS
+from udaln.stages import STAGES, Init, Schedule
 
 GROUPS = choices()
 DATASETS = {
@@ -57,11 +61,15 @@ def test_choices_go_together(configure, chosen):
     config = configure(*words(chosen))
     assert isinstance(config.dataset, DATASETS[chosen["dataset"]][1])
     assert config.dataset.name == chosen["dataset"]
-    assert config.stages == stages_preset(chosen["stages"])
+    assert method_of(config) == method_preset(chosen["stages"])
     assert config.scale.name == chosen["scale"]
     assert config.trainer.accelerator == chosen["trainer"] and config.trainer.accelerator in ACCELERATORS
     assert len(config.sensor.bands) >= 4  # the one on the command line wins over the dataset's own
     assert typed(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.structured(config)))) == config  # as a resumed run does
+
+
+def method_of(config):
+    return Method(config.network, config.refine, config.stages)
 
 
 @pytest.mark.parametrize("name", GROUPS["experiment"])
@@ -73,7 +81,11 @@ def test_every_experiment_composes_and_yields_to_the_command_line(configure, nam
 
 def test_the_papers_first_experiment(configure):
     config = configure("experiment=houston2018_x5", "dataset.reference=x.pix")
-    assert (config.dataset.name, config.scale.factor, config.stages) == ("houston2018", 5, stages_preset("paper"))
+    assert (config.dataset.name, config.scale.factor, config.stages) == (
+        "houston2018",
+        5,
+        method_preset("paper").stages,
+    )
 
 
 def test_an_experiment_wins_over_the_defaults(tmp_path):
@@ -88,29 +100,44 @@ def test_an_experiment_wins_over_the_defaults(tmp_path):
 def test_the_defaults(configure):
     config = configure()
     assert config.dataset == SyntheticDataset(name="synthetic", size=120, bands=64, scene_seed=7)
-    assert (config.seed, config.scale.factor, config.stages.name, config.sensor.name) == (2, 5, "short", "WorldView-2")
+    assert (config.seed, config.scale.factor, config.stages.name, config.sensor.name) == (2, 5, "fast", "WorldView-2")
+    assert (config.network, config.refine, config.support) == ("affine", Refine.consistent, Support.auto)
     assert (config.monitor.every, config.trainer.precision) == (100, "32-true")
 
 
 def test_the_papers_schedule():
-    paper, short = stages_preset("paper"), stages_preset("short")
+    paper = method_preset("paper")
     for stage, (lr, steps, constant_until) in PAPER.items():
-        assert getattr(paper, stage) == Schedule(lr, steps, constant_until)
-        assert getattr(short, stage) == Schedule(lr, steps // 20, constant_until // 20)
-    for preset in (paper, short):
-        assert (preset.psf, preset.srf) == (Source.learned, Source.learned)
+        whole_scene = Schedule(lr, steps, constant_until, init=Init.none, blocks=None, patience=None)
+        assert getattr(paper.stages, stage) == whole_scene
+    assert (paper.network, paper.refine) == ("paper", Refine.none)
+    assert (paper.stages.psf, paper.stages.srf) == (Source.learned, Source.learned)
     assert set(PAPER) == {stage.name for stage in STAGES}
 
 
 def test_the_ablations_are_the_papers_stages():
-    paper, no_joint, joint_only = (stages_preset(name) for name in ("paper", "no_joint", "joint_only"))
+    paper, no_joint, joint_only = (method_preset(name).stages for name in ("paper", "no_joint", "joint_only"))
     assert (no_joint.degradation, no_joint.spectral, no_joint.joint) == (paper.degradation, paper.spectral, None)
     assert (joint_only.degradation, joint_only.spectral, joint_only.joint) == (None, None, paper.joint)
 
 
 def test_a_preset_that_is_not_there():
-    with pytest.raises(InputError, match=r"^stages: expected one of joint_only, no_joint, paper, short, got 'long'$"):
-        stages_preset("long")
+    with pytest.raises(
+        InputError, match=r"^stages: expected one of fast, joint_only, no_joint, paper, sampled, got 'long'$"
+    ):
+        method_preset("long")
+
+
+@pytest.mark.parametrize("stages", GROUPS["stages"])
+@pytest.mark.parametrize("network", SPEUNETS)
+@pytest.mark.parametrize("refine", ("none", "consistent"))
+def test_every_network_and_refinement_goes_with_every_schedule(configure, stages, network, refine):
+    words = [f"stages={stages}", f"network={network}", f"refine={refine}"]
+    if (stages, network) == ("fast", "paper"):  # nothing would train it
+        with pytest.raises(InputError, match=r"^network: expected steps .* for paper, got none; try stages=sampled$"):
+            configure(*words)
+    else:
+        assert method_of(configure(*words)) == Method(network, Refine[refine], method_preset(stages).stages)
 
 
 def test_what_a_dataset_brings_along(configure):

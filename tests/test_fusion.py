@@ -6,16 +6,15 @@ import pytest
 import torch
 
 import udaln
-from udaln.config import Source, stages_preset
+from udaln.config import Source, method_preset
 
 
-def few_steps(steps=30, preset="short"):
-    """A preset cut to a number of steps a stage."""
-    stages = stages_preset(preset)
-    for stage in (stages.degradation, stages.spectral, stages.joint):
-        if stage is not None:
-            stage.steps, stage.constant_until = steps, steps // 2
-    return stages
+def few_steps(steps=30):
+    """The paper's method cut to a number of steps a stage."""
+    method = method_preset("paper")
+    for stage in (method.stages.degradation, method.stages.spectral, method.stages.joint):
+        stage.steps, stage.constant_until = steps, steps // 2
+    return method
 
 
 def fuse(lr_hsi, hr_msi, scale=None, **options):
@@ -50,7 +49,7 @@ def test_the_image_and_the_degradation_have_their_shapes(pair, fusion):
     for name, shape in shapes.items():
         array = getattr(fusion, name)
         assert isinstance(array, np.ndarray)
-        assert array.dtype == np.float32
+        assert array.dtype == (np.float32 if name == "image" else np.float64)
         assert array.shape == shape
         assert np.isfinite(array).all()
     np.testing.assert_allclose(fusion.srf.sum(0), 1, atol=1e-5)
@@ -68,6 +67,17 @@ def test_a_few_hundred_steps_come_nearer_to_the_truth_than_the_lr_hsi_is(scene):
     truth = scene.truth.image.numpy()
     enlarged = np.kron(scene.lr_hsi, np.ones((scene.scale, scene.scale, 1)))
     assert np.abs(fusion.image - truth).mean() < 0.75 * np.abs(enlarged - truth).mean()
+
+
+@pytest.mark.parametrize("network", ("affine", "residual"))
+@pytest.mark.parametrize("refine", ("none", "consistent"))
+def test_the_default_finds_psf_srf_and_an_image_that_fits_both(scene, network, refine):
+    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, stages="fast", network=network, refine=refine)
+    np.testing.assert_allclose(fusion.psf, scene.truth.psf, atol=1e-9)
+    np.testing.assert_allclose(fusion.srf, scene.truth.srf, atol=1e-7)
+    np.testing.assert_allclose(fusion.image @ fusion.srf, scene.hr_msi, atol=1e-5)
+    rmse = np.sqrt(np.square(fusion.image - scene.truth.image.numpy()).mean())
+    assert rmse < (2e-3 if refine == "consistent" else 2e-2)
 
 
 def test_digital_numbers_give_the_same_in_their_units(pair, fusion):
@@ -130,7 +140,10 @@ FAULTS = {
     r"^support: expected shape 12×3, got 12×2$": lambda y, z: fuse(y, z, srf=np.ones((12, 2))),
     r"^support: expected shape 12×3, got 3×12$": lambda y, z: fuse(y, z, support=np.ones((3, 12))),
     r"^SRF: MSI band 0, 1, 2 covers none of the 12 ": lambda y, z: fuse(y, z, support=np.zeros((12, 3))),
-    r"^stages: expected one of .*short.*, got 'shrot'$": lambda y, z: fuse(y, z, stages="shrot"),
+    r"^stages: expected one of .*fast.*, got 'fats'$": lambda y, z: fuse(y, z, stages="fats"),
+    r"^network: expected one of paper, affine, residual, got 'linear'$": lambda y, z: fuse(y, z, network="linear"),
+    r"^network: expected steps .* for paper, got none": lambda y, z: fuse(y, z, stages="fast", network="paper"),
+    r"^refine: expected one of none, consistent, got 'more'$": lambda y, z: fuse(y, z, refine="more"),
     r"^stages.psf: expected one to be given": lambda y, z: fuse(y, z, stages=with_known_psf()),
     r"^trainer: .*precision=64": lambda y, z: fuse(y, z, precision="64bit"),
     r"^trainer: accelerator=abacus": lambda y, z: fuse(y, z, accelerator="abacus"),
@@ -138,9 +151,9 @@ FAULTS = {
 
 
 def with_known_psf():
-    stages = few_steps()
-    stages.psf = Source.known
-    return stages
+    method = few_steps()
+    method.stages.psf = Source.known
+    return method
 
 
 @pytest.mark.parametrize("message", FAULTS)

@@ -20,7 +20,7 @@ BANDS, MSI_BANDS = 7, 3
 
 def networks(unit=1.0):
     support = torch.ones(BANDS, MSI_BANDS, dtype=torch.bool).tril(3).triu(-3)
-    made = FusionNetworks(scale=2, kernel_size=3, support=support, unit=unit, known=Known())
+    made = FusionNetworks(scale=2, kernel_size=3, support=support, unit=unit, known=Known(), network="paper")
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in made.parameters():

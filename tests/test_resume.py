@@ -17,6 +17,7 @@ from udaln.errors import InputError
 SETTINGS = [
     "dataset.size=40",
     "dataset.bands=16",
+    "network=residual",
     *(f"stages.{stage}.steps=30" for stage in ("degradation", "spectral", "joint")),
     *(f"stages.{stage}.constant_until=10" for stage in ("degradation", "spectral", "joint")),
     "monitor.every=10",

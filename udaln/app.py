@@ -138,7 +138,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             log.warning("stopped; go on with: udaln resume=%s", folder)
             raise
         rows: list[dict[str, Any]] = [
-            {"stage": stage.name, "steps": stage.steps_done, "seconds": round(chain.seconds[stage.name], 3)}
+            {"stage": stage.name, "steps": chain.steps[stage.name], "seconds": round(chain.seconds[stage.name], 3)}
             | figure_log.stage_ends[stage.name]
             for stage in stages
         ]

@@ -34,6 +34,10 @@ class StageChain(Callback):
         stages: In the order of training.
         checkpoint: File that always holds the latest checkpoint, if runs are to be resumable.
         checkpoint_seconds: Least time between two checkpoints within a stage; one is always written at its end.
+
+    Attributes:
+        seconds: Time spent, by stage.
+        steps: Steps done, by stage.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class StageChain(Callback):
         self.checkpoint = checkpoint
         self.checkpoint_seconds = checkpoint_seconds
         self.seconds: dict[str, float] = {}
+        self.steps: dict[str, int] = {}
         self._adam: dict[str, AdamState] = {}
         self._current = 0
         self._last_tick = self._last_saved = 0.0
@@ -99,6 +104,7 @@ class StageChain(Callback):
         now = time.monotonic()
         self.seconds[pl_module.name] += now - self._last_tick
         self._last_tick = now
+        self.steps[pl_module.name] = pl_module.steps_done
         if self.checkpoint and (pl_module.finished or now - self._last_saved >= self.checkpoint_seconds):
             self._last_saved = now
             with atomically(self.checkpoint) as partial:
@@ -109,12 +115,13 @@ class StageChain(Callback):
         del checkpoint["loops"]
 
     def state_dict(self) -> dict[str, Any]:
-        """Which stage it is, what Adam left in the stages before, and the time spent."""
-        return {"current": self._current, "adam": self._adam, "seconds": self.seconds}
+        """Which stage it is, what Adam left in the stages before, and the steps and the time spent."""
+        return {"current": self._current, "adam": self._adam, "seconds": self.seconds, "steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
-        self._current, self._adam, self.seconds = (state_dict[key] for key in ("current", "adam", "seconds"))
+        self._current, self._adam = state_dict["current"], state_dict["adam"]
+        self.seconds, self.steps = state_dict["seconds"], state_dict["steps"]
 
 
 def make_trainer(

@@ -51,17 +51,11 @@ def build_networks(scene: Scene, method: Method, kernel_size: int | None = None)
 
 
 def build_stages(networks: FusionNetworks, stages: StagesConfig, steps_per_call: int, seed: int = 0) -> list[Stage]:
-    """The stages that a configuration asks for, less those that have nothing to learn; the seed is of blocks drawn.
-
-    Raises:
-        InputError: If none is left.
-    """
+    """The stages that a configuration asks for, less those that have nothing to do; the seed is of blocks drawn."""
     schedules = {stage: getattr(stages, stage.name) for stage in STAGES}
-    built = [stage(networks, schedule, steps_per_call, seed) for stage, schedule in schedules.items() if schedule]
-    built = [stage for stage in built if stage.parameters_by_name()]
-    if not built:
-        raise InputError("stages: expected something to learn, got a known PSF and SRF and no stage after the first")
-    return built
+    acting = {stage: schedule for stage, schedule in schedules.items() if schedule and schedule.acts}
+    built = [stage(networks, schedule, steps_per_call, seed) for stage, schedule in acting.items()]
+    return [stage for stage in built if stage.parameters_by_name()]
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,7 @@ def fuse(
         ((8, 8, 6), (2, 2), (6, 2))
     """
     quiet_lightning()
-    y, z = (np.asarray(image) for image in (lr_hsi, hr_msi))
+    y, z = (np.atleast_1d(image) for image in (lr_hsi, hr_msi))
     y_pixels, z_pixels = (torch.tensor(image, dtype=_precision(image)) for image in (y, z))
     known = Known(*(None if given is None else torch.tensor(np.asarray(given, np.float64)) for given in (psf, srf)))
     covering = srf if support is None else support

@@ -111,12 +111,15 @@ def test_a_window_takes_the_memory_of_the_window(tmp_path, name):
     assert peaks[1] >= cube.nbytes
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float64", ">f4"])
-def test_other_numbers_become_float32(tmp_path, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "becomes"),
+    [("uint8", "f4"), ("uint16", "f4"), ("int16", "f4"), (">f4", "f4"), ("int32", "f8"), ("float64", "f8")],
+)
+def test_numbers_become_floats_that_hold_them(tmp_path, dtype, becomes):
     cube = make_cube(dtype=dtype)
     np.save(tmp_path / "x.npy", cube)
     got = read_cube(tmp_path / "x.npy", key=KEY)
-    assert got.dtype == np.dtype("=f4")
+    assert got.dtype == np.dtype(f"={becomes}")
     np.testing.assert_array_equal(got, cube)
 
 

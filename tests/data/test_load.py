@@ -236,4 +236,5 @@ def test_tiangong1(configure):
     scene = load_scene(configure("dataset=pair", *words))
     assert scene.scale == 12 and scene.support.all()
     assert scene.truth.psf.shape == (12, 12) and scene.truth.srf.shape == (54, 8) and scene.truth.image is None
-    torch.testing.assert_close(scene.truth.srf.sum(0), torch.ones(8))
+    torch.testing.assert_close(scene.truth.srf.sum(0), torch.ones(8, dtype=torch.float64))
+    assert scene.lr_hsi.dtype == scene.hr_msi.dtype == torch.float64  # as the files are

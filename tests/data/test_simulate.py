@@ -51,7 +51,7 @@ def test_noise_has_its_ratio_its_seed_and_its_order():
 
     clean, noisy = made(), made(snr_hsi=20, snr_msi=30, noise_seed=3)
     ratio = (clean.lr_hsi**2).mean((0, 1)) / ((noisy.lr_hsi - clean.lr_hsi) ** 2).mean((0, 1))
-    assert torch.allclose(10 * ratio.log10(), torch.full((5,), 20.0), atol=0.5)
+    assert torch.allclose(10 * ratio.log10(), torch.full((5,), 20.0, dtype=torch.float64), atol=0.5)
     assert torch.equal(made(snr_hsi=20, snr_msi=30, noise_seed=3).hr_msi, noisy.hr_msi)
     assert not torch.equal(made(snr_hsi=20, snr_msi=30, noise_seed=4).lr_hsi, noisy.lr_hsi)
     assert torch.equal(made(snr_hsi=20, noise_seed=3).lr_hsi, noisy.lr_hsi)  # the LR-HSI's noise is drawn first

@@ -131,7 +131,7 @@ def test_a_real_scene(snr):
         srf = torch.tensor([[float(v) for v in row[1:]] for row in list(csv.reader(file))[1:]])
     scene = simulate(reference, srf, srf > 0, gaussian_psf(5, 5, 5.0), 5, snr_hsi=snr[0], snr_msi=snr[1])
     noise = estimate_noise(scene.lr_hsi, scene.hr_msi, scene.truth.psf, scene.truth.srf)
-    for found, image, level in zip(noise, (scene.lr_hsi, scene.hr_msi), snr, strict=True):
+    for found, image, level in zip(noise[:2], (scene.lr_hsi, scene.hr_msi), snr, strict=True):
         power = image.double().square().mean((0, 1)).sqrt()
         if level is None:
             assert (found < 1e-3 * power).all()

@@ -25,9 +25,9 @@ def consistency_losses(networks: FusionNetworks, blocks: Blocks) -> tuple[Tensor
     speu = networks.speu
     if isinstance(speu, PaperSpeUnet) and blocks.lr.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
         layers = [p for layer in speu.layers for p in layer.parameters()]
-        srf = networks.sped.srf.float().T.contiguous()
+        srf = networks.sped.srf.to(blocks.windows).T.contiguous()
         both: tuple[Tensor, Tensor] = _Strips.apply(  # type: ignore[no-untyped-call]
-            blocks.windows, blocks.lr, networks.spad.weight.float(), srf, *layers
+            blocks.windows, blocks.lr, networks.spad.weight.to(blocks.windows), srf, *layers
         )
         return both
     pixels = blocks.windows.transpose(0, 1)

@@ -51,6 +51,11 @@ class Schedule:
     blocks: int | None = None
     patience: int | None = None
 
+    @property
+    def acts(self) -> bool:
+        """Whether anything comes of it."""
+        return self.steps > 0 or self.init is not Init.none
+
     def factor(self, done: int) -> float:
         """What the learning rate is multiplied with after ``done`` finished steps (Li et al. 2022)."""
         if not self.steps:
