@@ -58,9 +58,14 @@ class Blocks:
         """The same blocks on another device."""
         return _moved(self, device)
 
+    def by_block(self) -> Blocks:
+        """The same with each block's window in one piece of memory, from which some are drawn at little cost."""
+        return Blocks(self.lr, self.windows.contiguous())
+
     def sample(self, index: Tensor) -> Blocks:
-        """Some of the blocks, in the same layout in memory."""
-        return Blocks(self.lr[index], self.windows.transpose(0, 1)[:, index].transpose(0, 1))
+        """Some of the blocks of ``by_block``, laid out as `windows` lays them out."""
+        drawn = self.windows.flatten(1).index_select(0, index).view(len(index), *self.windows.shape[1:])
+        return Blocks(self.lr.index_select(0, index), drawn.transpose(0, 1).contiguous().transpose(0, 1))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,13 @@ def test_it_is_least_squares(n):
         torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
 
 
+def test_bands_that_are_nearly_alike_are_told_apart():
+    z, y = samples()
+    z[:, 1] = z[:, 0] + 1e-5 * z[:, 1]
+    for found, expected in zip(affine_regression(z, y), lstsq(z, y), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
 def test_float32_is_solved_in_float64():
     z, y = (part.float() for part in samples())
     for found, expected in zip(affine_regression(z, y), lstsq(z.double(), y.double()), strict=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 
 from udaln.data.simulate import degrade
@@ -71,14 +73,15 @@ def estimate_noise(lr_hsi: Tensor, hr_msi: Tensor, psf: Tensor, srf: Tensor) -> 
     y_most = unexplained(y[:, :, None])
     z_most = unexplained(calm_patches(hr_msi))
     y_share, y_error = _share_of(y, y_most, srf, residual)
-    y_variance = y_most * _most(y_share, y_error)
-
-    # What is left of the residual's variance is Z's, averaged over the PSF.
     power = residual.square().mean(0)
     from_y = srf.square().T @ y_most
     seen = (psf.square().sum() * z_most).clamp(min=torch.finfo(torch.float64).tiny)
-    z_share = (power - from_y * y_share.clamp(0, 1)) / seen
-    z_error = (2 / len(y) * power.square() + (from_y * y_error).square()).sqrt() / seen
+    y_share = torch.maximum(y_share, _share_by_power(from_y, seen, power, len(y)))
+    y_variance = y_most * _most(y_share, y_error)
+
+    # What is left of the residual's variance is Z's, averaged over the PSF.
+    z_share, z_error = _pooled((power - from_y * y_share.clamp(0, 1)) / seen, math.sqrt(2 / len(y)) * power / seen)
+    z_error = (z_error.square() + (from_y * y_error / seen).square()).sqrt()
     z_variance = z_most * _most(z_share, z_error)
     variances = (y_variance, z_variance, y_most - y_variance, z_most - z_variance)
     return Noise(*(variance.clamp(min=0).sqrt() for variance in variances))
@@ -170,6 +173,35 @@ def _share_of(y: Tensor, most: Tensor, srf: Tensor, residual: Tensor) -> tuple[T
     if not precision > 0:
         return torch.ones((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
     return (common / power).sum() / precision, (1 / (precision * freedom)).sqrt()
+
+
+def _share_by_power(from_y: Tensor, from_z: Tensor, power: Tensor, samples: int) -> Tensor:
+    """The share of Y's bound by which, with a share of Z's, the residual's variance in all MSI bands is explained best.
+
+    Stage 1 has made the residual and Y less alike than their noise is: a share by covariance alone is too small. One
+    standard error is taken off.
+    """
+    explained = (torch.stack([from_y, from_z], 1) / power.clamp(min=torch.finfo(torch.float64).tiny)[:, None]).cpu()
+    design = explained.clamp(max=1 / NOTHING).numpy()
+    (share, _), _ = nnls(design, np.ones(len(power)))
+    error = math.sqrt(2 / samples * np.linalg.pinv(design.T @ design)[0, 0])
+    return torch.tensor(share - error, dtype=torch.float64, device=power.device).clamp(max=1)
+
+
+def _pooled(share: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of several bands, each drawn to what they have in common as far as their errors let them differ.
+
+    The variance among bands is that of DerSimonian and Laird (1986); the shares are posterior means, with their errors.
+    """
+    share = share.clamp(max=1)
+    weight = 1 / error.square().clamp(min=torch.finfo(torch.float64).tiny)
+    weight = weight / weight.sum()  # in units of the common error
+    common_variance = 1 / (1 / error.square().clamp(min=torch.finfo(torch.float64).tiny)).sum()
+    common = (weight * share).sum()
+    excess = (weight * (share - common).square()).sum() - (len(share) - 1) * common_variance
+    among = (excess / (1 - weight.square().sum()).clamp(min=1e-12)).clamp(min=0) + common_variance
+    own = among / (among + error.square())
+    return common + own * (share - common), (own * error.square()).sqrt()
 
 
 def _most(share: Tensor, error: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ class Stage(LightningModule, ABC):
     """
 
     name: ClassVar[str]
+    _copied: tuple[Blocks, Blocks] | None = None
 
     def __init__(self, networks: FusionNetworks, schedule: Schedule, steps_per_call: int, seed: int = 0) -> None:
         super().__init__()
@@ -158,7 +159,10 @@ class Stage(LightningModule, ABC):
         Returns:
             The losses by name: the last step's where each sees the whole scene, else their mean.
         """
-        drawn = self._drawn(len(blocks.lr), steps).to(blocks.lr.device) if self._samples(blocks) else None
+        drawn = None
+        if self.schedule.blocks is not None and self.schedule.blocks < len(blocks.lr):
+            drawn = self._drawn(len(blocks.lr), steps).to(blocks.lr.device)
+            blocks = self._by_block(blocks)
         terms: dict[str, Tensor] = {}
         total: dict[str, Tensor] = {}
         for step in range(steps):
@@ -175,8 +179,11 @@ class Stage(LightningModule, ABC):
             return {name: value / steps for name, value in total.items()}
         return {name: value.detach() for name, value in terms.items()}
 
-    def _samples(self, blocks: Blocks) -> bool:
-        return self.schedule.blocks is not None and self.schedule.blocks < len(blocks.lr)
+    def _by_block(self, blocks: Blocks) -> Blocks:
+        """The whole scene in the layout for drawing: the same at every call, so copied once."""
+        if self._copied is None or self._copied[0] is not blocks:
+            self._copied = blocks, blocks.by_block()
+        return self._copied[1]
 
     def _drawn(self, number: int, steps: int) -> Tensor:
         """The blocks of the next steps, (steps, blocks): they follow from the seed and the steps done, for resuming."""
