@@ -11,10 +11,12 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 import udaln
+from udaln import refine
 from udaln.data.simulate import degrade, gaussian_psf, simulate
 from udaln.metrics.functional import psnr, sam
 from udaln.refine import consistent
 from udaln.scene import Known, Scene
+from udaln.solvers.noise import Noise
 from udaln.stages import Init, Schedule, SpectralStage
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -95,6 +97,26 @@ def test_a_map_of_no_use_costs_little(snr):
     scene = world(snr, size=60)
     start, useless = (quality(scene, consistent(started(scene, name), scene)) for name in ("affine", "paper"))
     assert useless[0] > start[0] - 1
+
+
+def test_the_msi_corrects_a_map_by_its_error_against_what_is_not_certain():
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    psf, srf, spread = gaussian_psf(4, 4, 4.0), torch.rand(8, 3, generator=generator).double(), normal(8, 8)
+    levels = Noise(*(torch.linspace(0.5, 2, n).double() for n in (8, 3, 8, 3)))
+    uncertain = torch.tensor([0.5, 5.0, 50.0], dtype=torch.float64)
+    averaged = normal(200, 200, 8) @ spread.T * psf.norm()  # errors of single pixels, as the LR-HSI sees them
+    error = spread @ spread.T
+    for certain in (True, False):
+        rest = 0 * uncertain if certain else uncertain
+        expected = (error @ srf @ torch.linalg.inv(srf.T @ error @ srf + torch.diag(rest))).T
+        found = refine._msi_gain(averaged + levels.lr_hsi * normal(200, 200, 8), srf, psf, levels, rest)
+        torch.testing.assert_close(found, expected, rtol=0, atol=0.05 * expected.abs().max().item())
+        if certain:
+            torch.testing.assert_close(found @ srf, torch.eye(3, dtype=torch.float64))
 
 
 def test_the_more_noise_the_less_of_both_images_is_believed():

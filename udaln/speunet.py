@@ -127,7 +127,8 @@ class ResidualSpeUnet(AffineSpeUnet):
         variance, axes = torch.linalg.eigh((lr_msi.double() - centre).T.cov())
         self.centre.copy_(centre)
         self.whitening.copy_(axes / variance.clamp(min=1e-6 * variance.max()).sqrt())
-        residual = (lr_hsi - super().forward(lr_msi)).double()
+        weight, bias = affine_regression(lr_msi, lr_hsi)
+        residual = lr_hsi.double() - lr_msi.double() @ weight - bias
         _, sizes, spectra = torch.linalg.svd(residual, full_matrices=False)
         rank = min(len(spectra), len(self.spectra))
         self.spectra[:rank] = (sizes[:rank, None] / len(lr_msi) ** 0.5 * spectra[:rank]).float()

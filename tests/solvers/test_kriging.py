@@ -42,7 +42,7 @@ def by_textbook(residual, hr_msi, psf, scale, noise):
     noise = noise.numpy()
     p = matrix(psf, rows, columns, scale)
 
-    relative = pixels / pixels.mean(0)
+    relative = pixels / np.sqrt((pixels**2).mean(0))
     brightness = np.linalg.norm(relative, axis=1)
     shape = relative / brightness[:, None]
     precision = np.linalg.inv(np.cov(shape.T, bias=True))

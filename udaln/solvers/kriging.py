@@ -130,7 +130,7 @@ def _sites(hr_msi: Tensor, scale: int) -> _Sites:
     """The sites of all HR pixels, in the order of the image."""
     rows, columns = hr_msi.shape[:2]
     pixels = hr_msi.flatten(0, 1).double()
-    relative = pixels / pixels.mean(0)
+    relative = pixels / pixels.square().mean(0).sqrt()
     brightness = torch.linalg.vector_norm(relative, dim=1)
     shape = relative / brightness.clamp(min=1e-6 * brightness.mean())[:, None]
     shape = shape - shape.mean(0)
@@ -148,35 +148,42 @@ def _sites(hr_msi: Tensor, scale: int) -> _Sites:
 
 def _tile(parts: _Components, sites: _Sites, weights: Tensor, under: Tensor, pixels: Tensor, lr: Tensor) -> Tensor:
     """The components at some HR pixels, given those at n LR pixels and the HR pixels under them, (n, K)."""
-    n, window = under.shape
-    smooth = sites.at(under.flatten())
-    weighted = weights * smooth.brightness.view(n, window)
-    trend = torch.einsum("nkc,k->nc", smooth.msi.view(n, window, -1), weights)
+    local, owners = torch.unique(under, return_inverse=True)
+    near = sites.at(local)
+    spread = _spread(owners, weights.expand_as(owners), len(local))  # the PSF as a matrix, n × local
+    lit = _spread(owners, weights * near.brightness[owners], len(local)).float()
+    trend = (spread @ near.msi.double()).float()
 
     def covariance(at: _Sites) -> Tensor:
         """With the LR pixels, (…, n)."""
-        blocks = torch.split(at.place, max(1, AT_ONCE // len(smooth.place)))
-        alike = (torch.cdist(block, smooth.place).neg_().exp_().view(-1, n, window) for block in blocks)
-        return at.brightness[:, None] * torch.cat([torch.einsum("mnk,nk->mn", block, weighted) for block in alike])
+        blocks = torch.split(at.place, max(1, AT_ONCE // len(local)))
+        alike = torch.cat([lit @ torch.cdist(near.place, block).neg_().exp_() for block in blocks], 1)
+        return (at.brightness * alike).T
 
-    among = torch.einsum("nkm,k->nm", covariance(smooth).view(n, window, n), weights).double()
+    def affine(at: Tensor) -> Tensor:
+        """The trend's covariance with the LR pixels, (…, n)."""
+        return TREND / (trend.shape[1] + 1) * (1 + at @ trend.T).double()
+
+    among = spread @ covariance(near).double()
     size = among.diagonal().mean()
-    affine = TREND / (trend.shape[1] + 1) * (1 + trend @ trend.T).double()
-    among = (among + among.T) / 2 / size + affine
-    local, owners = torch.unique(under, return_inverse=True)
-    spread = torch.zeros(n, len(local), dtype=torch.float64, device=under.device)
-    spread.scatter_add_(1, owners, weights.double().expand(n, -1))
-    white = spread @ spread.T
+    among = (among + among.T) / 2 / size + affine(trend)
+    white = spread @ spread.to_dense().T
     norm = white.diagonal().mean()
     coefficients, share, variance = _most_probable(parts.values[lr], among, white / norm)
 
-    noise = (parts.noise / (share * variance).clamp(min=1e-300)).clamp(max=1)
     here = sites.at(pixels)
-    at_pixels = covariance(here).double() / size
-    at_pixels += TREND / (trend.shape[1] + 1) * (1 + here.msi @ trend.T).double()
-    own = torch.zeros(len(share), len(sites.brightness), dtype=torch.float64, device=under.device)
-    own[:, local] = (spread.T / norm @ (coefficients * share * (1 - noise))).T
-    return (at_pixels @ (coefficients * (1 - share)) + own[:, pixels].T).float()
+    noise = (parts.noise / (share * variance).clamp(min=1e-300)).clamp(max=1)
+    own = spread.to_dense().T[torch.searchsorted(local, pixels)] / norm @ (coefficients * share * (1 - noise))
+    at_pixels = covariance(here).double() / size + affine(here.msi)
+    return (at_pixels @ (coefficients * (1 - share)) + own).float()
+
+
+def _spread(owners: Tensor, values: Tensor, columns: int) -> Tensor:
+    """A sparse matrix with a row for each row of ``owners``, which names the columns of its values; float64."""
+    rows = torch.arange(len(owners), device=owners.device)[:, None].expand_as(owners)
+    index = torch.stack([rows.flatten(), owners.flatten()])
+    shape = (len(owners), columns)
+    return torch.sparse_coo_tensor(index, values.double().flatten(), shape, check_invariants=False).coalesce()
 
 
 def _most_probable(values: Tensor, among: Tensor, white: Tensor) -> tuple[Tensor, Tensor, Tensor]:
