@@ -27,7 +27,7 @@ test: setup  ## style, types and tests
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest  # the arrays are tiny
 
-benchmark: setup  ## milliseconds a step, against a plain loop
+benchmark: setup  ## cost of a step, time to quality, cost against scene size
 	$(BIN)/python scripts/benchmark.py
 
 clean:  ## remove .venv and caches; outputs stay

@@ -52,6 +52,14 @@ def test_reflectance_is_left_alone_and_digital_numbers_are_scaled(factor, unit):
     assert Scene(lr / top * factor, hr / top * factor, covered).unit == pytest.approx(unit)
 
 
+def test_drawn_blocks_are_some_of_the_blocks():
+    blocks = made_up.scene().blocks(7)
+    index = torch.tensor([3, 0, 35, 3])
+    drawn = blocks.by_block().sample(index)
+    assert torch.equal(drawn.lr, blocks.lr[index]) and torch.equal(drawn.windows, blocks.windows[index])
+    assert drawn.windows.transpose(0, 1).is_contiguous()  # as `windows` lays them out
+
+
 def test_moving_a_scene_keeps_all_of_it():
     scene = made_up.scene()
     moved = scene.to(torch.device("cpu"))

@@ -1,14 +1,16 @@
 import logging
 
 import made_up
+import numpy as np
 import pytest
 import torch
 from torch.amp import GradScaler
 
 from udaln.chain import StageChain, make_trainer
 from udaln.data.module import SceneData
-from udaln.scene import Known
-from udaln.stages import STAGES, DegradationStage, JointStage, Schedule, SpectralStage
+from udaln.data.simulate import degrade
+from udaln.scene import Blocks, Known
+from udaln.stages import STAGES, DegradationStage, Init, JointStage, Schedule, SpectralStage
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
@@ -138,3 +140,89 @@ def test_float16_gradients_are_scaled():
     (scaled, scaled_gradient), (plain, gradient) = weights
     torch.testing.assert_close(scaled_gradient, 1024 * gradient)
     torch.testing.assert_close(scaled, plain)
+
+
+def test_stage_1_solved_is_the_true_degradation():
+    scene = made_up.scene()
+    networks = made_up.networks(scene)
+    stage = trained(DegradationStage(networks, Schedule(1e-3, 0, 1, init=Init.convex), 5), scene)
+    assert stage.finished and stage.steps_done == 0
+    torch.testing.assert_close(networks.spad.psf, scene.truth.psf, atol=1e-7, rtol=0)
+    torch.testing.assert_close(networks.sped.srf.detach(), scene.truth.srf, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("known", ["psf", "srf"])
+def test_stage_1_solves_for_what_is_not_known(known):
+    scene = made_up.scene()
+    networks = made_up.networks(scene, known=Known(**{known: getattr(scene.truth, known)}))
+    trained(DegradationStage(networks, Schedule(1e-3, 0, 1, init=Init.convex), 5), scene)
+    torch.testing.assert_close(networks.spad.psf, scene.truth.psf, atol=1e-7, rtol=0)
+    torch.testing.assert_close(networks.sped.srf.detach(), scene.truth.srf, atol=1e-6, rtol=0)
+
+
+def test_polishing_starts_at_the_solution():
+    scene = made_up.scene()
+    networks = made_up.networks(scene)
+    stage = trained(DegradationStage(networks, Schedule(1e-6, 3, 1, init=Init.convex), 5), scene)
+    assert stage.steps_done == 3
+    error = (networks.spad.psf - scene.truth.psf).abs().max()
+    assert 0 < error < 1e-5
+
+
+@pytest.mark.parametrize("network", ["affine", "residual"])
+def test_stage_2_starts_at_the_regression(network):
+    scene = made_up.scene()
+    networks = made_up.networks(scene, network=network, known=scene.known)
+    trained(SpectralStage(networks, Schedule(1e-3, 0, 1, init=Init.regression), 5), scene)
+    lr_msi = degrade(scene.hr_msi, scene.truth.psf, scene.scale).flatten(0, 1).numpy()
+    design = np.c_[lr_msi, np.ones(len(lr_msi))]
+    solved, *_ = np.linalg.lstsq(design, scene.lr_hsi.flatten(0, 1).numpy(), rcond=None)
+    np.testing.assert_allclose(networks.speu(torch.from_numpy(lr_msi).float()).detach(), design @ solved, atol=1e-5)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_steps_on_drawn_blocks_minimise_the_loss_of_those_blocks(stage):
+    """The same as plain Adam on the samples that the seed draws; a call's length changes nothing but where it draws."""
+    scene = made_up.scene()
+    schedule = Schedule(1e-2, 6, 6, blocks=5)
+    networks, plain = made_up.networks(scene), made_up.networks(scene)
+    trained(stage(networks, schedule, steps_per_call=6, seed=3), scene)
+    reference, blocks = stage(plain, schedule, 6, seed=3), scene.blocks(plain.kernel_size)
+    optimizer = torch.optim.Adam(reference.parameters_by_name().values(), lr=schedule.lr)
+    generator = torch.Generator().manual_seed(3 * 1_000_003)
+    for index in torch.randint(len(blocks.lr), (6, 5), generator=generator):
+        optimizer.zero_grad()
+        sum(reference.losses(Blocks(blocks.lr[index], blocks.windows[index])).values()).backward()
+        optimizer.step()
+    for name, value in networks.state_dict().items():
+        torch.testing.assert_close(value, plain.state_dict()[name], atol=2e-5, rtol=1e-4, msg=name)
+
+
+def test_more_blocks_than_there_are_is_the_whole_scene():
+    scene = made_up.scene()
+    networks, sampled = made_up.networks(scene), made_up.networks(scene)
+    trained(JointStage(networks, Schedule(1e-3, 4, 4), 2), scene)
+    trained(JointStage(sampled, Schedule(1e-3, 4, 4, blocks=10_000), 2), scene)
+    for name, value in networks.state_dict().items():
+        assert torch.equal(value, sampled.state_dict()[name])
+
+
+def test_a_stage_stops_where_its_loss_has_settled():
+    scene = made_up.scene()
+    still = made_up.networks(scene, known=scene.known)
+    stage = SpectralStage(still, Schedule(1e-12, 100, 100, patience=10), 5)  # a rate that changes nothing
+    assert trained(stage, scene).steps_done == 15  # the first call is the best, two more are patience
+    moving = SpectralStage(made_up.networks(scene), Schedule(1e-3, 100, 100, patience=10), 5)
+    assert trained(moving, scene).steps_done == 100
+
+
+def test_a_chain_goes_on_after_a_stage_that_stopped():
+    scene = made_up.scene()
+    networks = made_up.networks(scene)
+    stages = [
+        SpectralStage(networks, Schedule(1e-12, 50, 50, patience=4), 2),
+        JointStage(networks, Schedule(1e-3, 6, 3), 2),
+    ]
+    chain = StageChain(stages)
+    chain.run(make_trainer(chain, "cpu", "32-true", logger=False), SceneData(scene, networks.kernel_size))
+    assert chain.steps == {"spectral": 6, "joint": 6}
