@@ -178,14 +178,14 @@ def _share_of(y: Tensor, most: Tensor, srf: Tensor, residual: Tensor) -> tuple[T
 def _share_by_power(from_y: Tensor, from_z: Tensor, power: Tensor, samples: int) -> Tensor:
     """The share of Y's bound by which, with a share of Z's, the residual's variance in all MSI bands is explained best.
 
-    Stage 1 has made the residual and Y less alike than their noise is: a share by covariance alone is too small. One
-    standard error is taken off.
+    Stage 1 has made the residual and Y less alike than their noise is: a share by covariance alone is too small. Two
+    standard errors are taken off.
     """
     explained = (torch.stack([from_y, from_z], 1) / power.clamp(min=torch.finfo(torch.float64).tiny)[:, None]).cpu()
     design = explained.clamp(max=1 / NOTHING).numpy()
     (share, _), _ = nnls(design, np.ones(len(power)))
     error = math.sqrt(2 / samples * np.linalg.pinv(design.T @ design)[0, 0])
-    return torch.tensor(share - error, dtype=torch.float64, device=power.device).clamp(max=1)
+    return torch.tensor(share - 2 * error, dtype=torch.float64, device=power.device).clamp(max=1)
 
 
 def _pooled(share: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
