@@ -1,6 +1,7 @@
 """The fused image made consistent with both images."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import made_up
@@ -113,10 +114,37 @@ def test_the_msi_corrects_a_map_by_its_error_against_what_is_not_certain():
     for certain in (True, False):
         rest = 0 * uncertain if certain else uncertain
         expected = (error @ srf @ torch.linalg.inv(srf.T @ error @ srf + torch.diag(rest))).T
-        found = refine._msi_gain(averaged + levels.lr_hsi * normal(200, 200, 8), srf, psf, levels, rest)
+        seen = averaged + levels.lr_hsi * normal(200, 200, 8)
+        found = refine._msi_gain(seen, srf, psf, levels, torch.diag(rest))
         torch.testing.assert_close(found, expected, rtol=0, atol=0.05 * expected.abs().max().item())
         if certain:
             torch.testing.assert_close(found @ srf, torch.eye(3, dtype=torch.float64))
+
+
+def test_misfit_is_what_noise_does_not_explain():
+    """None in noise of the covariance expected; where one direction has more, the covariance of that."""
+    generator = torch.Generator().manual_seed(1)
+    mixing = torch.randn(3, 3, generator=generator, dtype=torch.float64)
+    noise = torch.randn(4000, 3, generator=generator, dtype=torch.float64) @ mixing.T
+    lr_msi = torch.ones(4000, 3, dtype=torch.float64)
+    assert not refine._misfit(noise, mixing @ mixing.T, lr_msi).any()
+    direction = torch.tensor([3.0, -6.0, 9.0], dtype=torch.float64)
+    more = torch.randn(4000, 1, generator=generator, dtype=torch.float64) * direction
+    found = refine._misfit(noise + more, mixing @ mixing.T, lr_msi)
+    torch.testing.assert_close(found, torch.outer(direction, direction), rtol=0, atol=6.0)
+
+
+def test_a_psf_that_is_not_the_sensors_does_no_harm():
+    """The LR-HSI is blurred more than the window of the PSF can hold: its residual must not be followed."""
+    scene = made_up.scene(48, 20, 4, 4)
+    blurred = gaussian_filter(scene.truth.image.double().numpy(), (3.0, 3.0, 0.0))
+    wide = replace(scene, lr_hsi=degrade(torch.from_numpy(blurred), scene.truth.psf, 4))
+    networks = started(wide)
+    before, after = (
+        (image - scene.truth.image).square().mean()
+        for image in (networks.fuse(wide.hr_msi), consistent(networks, wide))
+    )
+    assert after <= 1.02 * before
 
 
 def test_the_more_noise_the_less_of_both_images_is_believed():

@@ -219,7 +219,7 @@ def test_every_tile_is_small_however_large_the_scene():
 def test_tiles_tell_how_far_they_are():
     told = []
     residual = torch.rand(22, 22, 2, generator=torch.Generator().manual_seed(0)).double()
-    krige(residual, image(44, 44), gaussian_psf(2, 2, 2.0), none(2), told.append)
+    krige(residual, image(44, 44), gaussian_psf(2, 2, 2.0), none(2), done=told.append)
     assert len(told) > 1 and told == sorted(told) and told[0] > 0 and told[-1] == 1
 
 

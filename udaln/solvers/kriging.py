@@ -60,7 +60,12 @@ class _Sites(NamedTuple):
 
 
 def krige(
-    residual: Tensor, hr_msi: Tensor, psf: Tensor, noise: Tensor, done: Callable[[float], None] | None = None
+    residual: Tensor,
+    hr_msi: Tensor,
+    psf: Tensor,
+    noise: Tensor,
+    misfit: Tensor | None = None,
+    done: Callable[[float], None] | None = None,
 ) -> Tensor:
     """The posterior mean of an HR residual whose PSF-weighted means were seen under noise.
 
@@ -74,13 +79,15 @@ def krige(
         hr_msi: The HR-MSI, as free of noise as can be, rh×rw×c.
         psf: k×k.
         noise: Standard deviation of the noise in each band of the residual, (C,).
+        misfit: Covariance of what else in the residual is not of the HR residual, C×C, if there is any.
         done: Told after each tile which share of the work is done.
 
     Returns:
         rh×rw×C float32.
     """
     scale = hr_msi.shape[0] // residual.shape[0]
-    parts = _components(residual.flatten(0, 1).double(), noise.double(), hr_msi.shape[2])
+    unwanted = torch.diag(noise.double() ** 2) + (0 if misfit is None else misfit)
+    parts = _components(residual.flatten(0, 1).double(), unwanted, hr_msi.shape[2])
     sites = _sites(hr_msi, scale)
     weights = psf.flatten().float()
     number = torch.arange(hr_msi[..., 0].numel(), device=hr_msi.device).view(*hr_msi.shape[:2], 1)
@@ -104,24 +111,27 @@ def krige(
 
 
 def _components(residual: Tensor, noise: Tensor, msi_bands: int) -> _Components:
-    """The residual's principal components in units of its noise, those that noise explains left out.
+    """The residual's principal components where its noise, of covariance C×C, is white; those it explains left out.
 
     The largest of many noise variances are larger than the noise: a component counts from the edge of their
     distribution on (Marchenko and Pastur 1967), and what its variance gains from noise is taken as noise
     (Baik and Silverstein 2006).
     """
-    unit = (noise**2 + EXACT**2 * residual.square().mean(0)).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
-    _, sizes, axes = torch.linalg.svd(residual / unit, full_matrices=False)
+    least = EXACT**2 * residual.square().mean(0)
+    root = torch.linalg.cholesky(noise + torch.diag(least.clamp(min=torch.finfo(torch.float32).tiny)))
+    whitened = torch.linalg.solve_triangular(root, residual.T, upper=False).T
+    _, sizes, axes = torch.linalg.svd(whitened, full_matrices=False)
     variance = sizes**2 / len(residual)
-    floor = ((axes * noise / unit) ** 2).sum(1).clamp(min=1e-12 * max(1.0, float(variance.max())))
-    ratio = len(unit) / max(1, len(residual) - msi_bands - 1)
+    noise_axes = torch.linalg.solve_triangular(root.T, axes.T, upper=True)
+    floor = (noise_axes * (noise @ noise_axes)).sum(0).clamp(min=1e-12 * max(1.0, float(variance.max())))
+    ratio = len(noise) / max(1, len(residual) - msi_bands - 1)
     seen = variance / floor
     inner = seen + 1 - ratio
     true = (inner + (inner**2 - 4 * seen).clamp(min=0).sqrt()) / 2
     counts = (seen > (1 + ratio**0.5) ** 2) & (variance > 0)
     return _Components(
-        (residual / unit @ axes.T)[:, counts],
-        (axes * unit)[counts],
+        (whitened @ axes.T)[:, counts],
+        (axes @ root.T)[counts],
         (variance - (true - 1) * floor)[counts],
     )
 
