@@ -15,7 +15,7 @@ from udaln.solvers.kriging import krige
 from udaln.solvers.noise import Noise, estimate_noise, noise_edge
 from udaln.solvers.regression import affine_regression
 
-EXACT = 1e-7  # of an image: what the images disagree about by rounding
+ROUNDING = 1e-7  # of an image: what the images disagree about by rounding
 RIDGE = 1e-6  # of the map's error: what it can be wrong by where its residual shows nothing
 
 
@@ -75,7 +75,7 @@ def _misfit(disagreement: Tensor, expected: Tensor, lr_msi: Tensor) -> Tensor:
 
     In units of that noise, the directions count whose power no noise has by chance.
     """
-    least = (EXACT * lr_msi.square().mean(0).sqrt()) ** 2
+    least = (ROUNDING * lr_msi.square().mean(0).sqrt()) ** 2
     root = torch.linalg.cholesky(expected + torch.diag(least.clamp(min=torch.finfo(torch.float32).tiny)))
     whitened = torch.linalg.solve_triangular(root, disagreement.T, upper=False)
     power, axes = torch.linalg.eigh(whitened @ whitened.T / len(disagreement))

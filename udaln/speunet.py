@@ -81,7 +81,10 @@ class AffineSpeUnet(SpeUnet):
     @torch.no_grad()
     def start_at_regression(self, lr_msi: Tensor, lr_hsi: Tensor) -> None:
         """Become the regression."""
-        weight, bias = affine_regression(lr_msi, lr_hsi)
+        self._become(*affine_regression(lr_msi, lr_hsi))
+
+    def _become(self, weight: Tensor, bias: Tensor) -> None:
+        """Take weights c×C and constants C."""
         self.affine.weight.copy_(weight.T)
         self.affine.bias.copy_(bias)
 
@@ -122,12 +125,12 @@ class ResidualSpeUnet(AffineSpeUnet):
     @torch.no_grad()
     def start_at_regression(self, lr_msi: Tensor, lr_hsi: Tensor) -> None:
         """Become the regression; take the whitening and the spectra to mix from the same samples."""
-        super().start_at_regression(lr_msi, lr_hsi)
+        weight, bias = affine_regression(lr_msi, lr_hsi)
+        self._become(weight, bias)
         centre = lr_msi.double().mean(0)
         variance, axes = torch.linalg.eigh((lr_msi.double() - centre).T.cov())
         self.centre.copy_(centre)
         self.whitening.copy_(axes / variance.clamp(min=1e-6 * variance.max()).sqrt())
-        weight, bias = affine_regression(lr_msi, lr_hsi)
         residual = lr_hsi.double() - lr_msi.double() @ weight - bias
         _, sizes, spectra = torch.linalg.svd(residual, full_matrices=False)
         rank = min(len(spectra), len(self.spectra))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.scene import check_image
+from udaln.solvers.noise import variance_without_inflation
 
 PATCHES = (2, 3)  # sides of the patches, one mixture for each; their results are averaged
 CLASSES = 20
@@ -131,8 +132,7 @@ def _class(x: Tensor, member: Tensor) -> _Class:
     ratio = x.shape[1] / size
     signal = values > (1 + ratio.sqrt()) ** 2
     values, vectors = values[signal], vectors[:, signal]
-    middle = values + 1 - ratio
-    power = (middle + (middle * middle - 4 * values).sqrt()) / 2 - 1
+    power = variance_without_inflation(values, ratio) - 1
     return _Class((size / len(ours)).log(), mean, vectors, power)
 
 

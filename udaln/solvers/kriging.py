@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from udaln.scene import windows
+from udaln.solvers.noise import variance_without_inflation
 
 SHAPE_RANGE = 12.0  # of the covariance, in standard deviations of the whitened spectral shape
 SPACE_RANGE = 32.0  # of the covariance [LR pixels]
@@ -93,7 +94,7 @@ def krige(
     number = torch.arange(hr_msi[..., 0].numel(), device=hr_msi.device).view(*hr_msi.shape[:2], 1)
     under = windows(number.double(), psf.shape[0], scale)[..., 0].round().long()  # HR pixels of each LR pixel, (N, K)
     result = torch.zeros(number.numel(), len(parts.spectra), device=hr_msi.device)
-    share = torch.zeros(number.numel(), 1, device=hr_msi.device)
+    counted = torch.zeros(number.numel(), 1, device=hr_msi.device)  # weights of the tiles
     tiles = list(_tiles(*residual.shape[:2]))
     for count, (seen, fade) in enumerate(tiles if len(parts.spectra) else []):
         fade = fade.to(hr_msi.device).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
@@ -103,10 +104,10 @@ def krige(
         lr = torch.arange(len(under), device=hr_msi.device).view(residual.shape[:2])[seen].flatten()
         part = _tile(parts, sites, weights, under[lr], pixels, lr)
         result[pixels] += fade[wanted][:, None] * part
-        share[pixels] += fade[wanted][:, None]
+        counted[pixels] += fade[wanted][:, None]
         if done:
             done((count + 1) / len(tiles))
-    kriged = result / share.clamp(min=1e-12) @ parts.spectra.float()
+    kriged = result / counted.clamp(min=1e-12) @ parts.spectra.float()
     return kriged.view(*hr_msi.shape[:2], -1)
 
 
@@ -126,8 +127,7 @@ def _components(residual: Tensor, noise: Tensor, msi_bands: int) -> _Components:
     floor = (noise_axes * (noise @ noise_axes)).sum(0).clamp(min=1e-12 * max(1.0, float(variance.max())))
     ratio = len(noise) / max(1, len(residual) - msi_bands - 1)
     seen = variance / floor
-    inner = seen + 1 - ratio
-    true = (inner + (inner**2 - 4 * seen).clamp(min=0).sqrt()) / 2
+    true = variance_without_inflation(seen, ratio)
     counts = (seen > (1 + ratio**0.5) ** 2) & (variance > 0)
     return _Components(
         (whitened @ axes.T)[:, counts],

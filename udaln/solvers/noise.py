@@ -130,6 +130,19 @@ def noise_edge(samples: int, dimensions: int) -> float:
     return ((n + d) * (n + d) + TRACY_WIDOM * (n + d) * math.cbrt(1 / n + 1 / d)) / samples
 
 
+def variance_without_inflation(seen: Tensor, ratio: Tensor | float) -> Tensor:
+    """The variances, noise included, whose sample variances under unit white noise are as seen.
+
+    Of few samples the largest variances come out too large (Baik and Silverstein, 2006).
+
+    Args:
+        seen: Sample variances beyond the edge (1 + √ratio)² of those of noise, any shape.
+        ratio: Dimensions per sample.
+    """
+    middle = seen + 1 - ratio
+    return (middle + (middle * middle - 4 * seen).clamp(min=0).sqrt()) / 2
+
+
 def calm_patches(image: Tensor) -> Tensor:
     """Patches where there is little texture around, judged by pixels outside of them: the noise inside has no say.
 
