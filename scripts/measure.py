@@ -22,12 +22,13 @@ from torch import Tensor
 from torch.amp import GradScaler
 
 from udaln.chain import StageChain, make_trainer
-from udaln.config import Method, Refine, method_preset
+from udaln.config import method_preset
 from udaln.console import quiet_lightning
 from udaln.data.module import SceneData
 from udaln.fusion import build_networks, build_stages, fused_image
 from udaln.metrics import psnr, sam
 from udaln.scene import Blocks, Scene
+from udaln.schema import Method, Refine
 from udaln.stages import Init, Schedule, Stage
 
 STEPS_PER_CALL = 100  # as monitor.every has it

@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
 from udaln import app
-from udaln.config import Config, typed
+from udaln.config import typed
+from udaln.schema import Config
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,9 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from udaln.config import (
-    ACCELERATORS,
-    Method,
-    PairDataset,
-    ReferenceDataset,
-    Refine,
-    Source,
-    Support,
-    SyntheticDataset,
-    choices,
-    known_keys,
-    method_preset,
-    typed,
-)
+from udaln.config import ACCELERATORS, choices, known_keys, method_preset, typed
 from udaln.errors import InputError
+from udaln.schema import Method, PairDataset, ReferenceDataset, Refine, Source, Support, SyntheticDataset
 from udaln.speunet import SPEUNETS
 from udaln.stages import STAGES, Init, Schedule
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import udaln
-from udaln.config import Source, method_preset
+from udaln.config import method_preset
+from udaln.schema import Source
 
 
 def few_steps(steps=30):

@@ -19,7 +19,7 @@ from torch import Tensor
 from udaln import pictures, results
 from udaln.chain import StageChain, make_trainer
 from udaln.cli import check_arguments, one_line_errors
-from udaln.config import Config, Refine, choices, known_keys, typed
+from udaln.config import choices, known_keys, typed
 from udaln.console import print_columns, quiet_lightning, run_log
 from udaln.data.load import load_scene
 from udaln.data.module import SceneData
@@ -30,6 +30,7 @@ from udaln.fusion import build_networks, build_stages, fused_image
 from udaln.monitor import FigureLog, Gallery, StageProgress
 from udaln.networks import FusionNetworks
 from udaln.scene import Scene
+from udaln.schema import Config, Refine
 
 CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 

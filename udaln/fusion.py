@@ -11,7 +11,7 @@ from pytorch_lightning import seed_everything
 from torch import Tensor
 
 from udaln.chain import StageChain, make_trainer
-from udaln.config import Method, Refine, Source, StagesConfig, check_method, method_preset
+from udaln.config import check_method, method_preset
 from udaln.console import quiet_lightning
 from udaln.data.module import SceneData
 from udaln.errors import InputError
@@ -19,6 +19,7 @@ from udaln.monitor.progress import StageProgress, share_done
 from udaln.networks import FusionNetworks
 from udaln.refine import consistent
 from udaln.scene import Known, Scene
+from udaln.schema import Method, Refine, Source, StagesConfig
 from udaln.stages import STAGES, Stage
 
 

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from udaln.config import Config, Dataset, PairDataset, ReferenceDataset, Source, Support, SyntheticDataset
 from udaln.data.cubes import read_cube, read_matrix
 from udaln.data.simulate import gaussian_psf, simulate
 from udaln.data.srf import SRF, normalise, read_srf, read_wavelengths, srf_from_edges, support
 from udaln.data.synthetic import synthetic_reference
 from udaln.errors import InputError
 from udaln.scene import Known, Scene, Truth, scale_factor
+from udaln.schema import Config, Dataset, PairDataset, ReferenceDataset, Source, Support, SyntheticDataset
 
 Wavelengths = NDArray[np.float64] | None
 

@@ -1,0 +1,166 @@
+"""The schema of ``conf/``: every key of a composed configuration, with its type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+from udaln.stages.stage import Schedule
+
+
+class Source(Enum):
+    """Where the PSF or the SRF comes from: ``learned`` from the pair, or ``known`` beforehand."""
+
+    learned = "learned"
+    known = "known"
+
+
+class Support(Enum):
+    """What tells which hyperspectral bands an MSI band may cover.
+
+    ``given``: the SRF's file; ``sensor``: the sensor's band edges; ``full``: nothing, all of them may be; ``auto``: the
+    first of these that there is.
+    """
+
+    auto = "auto"
+    given = "given"
+    sensor = "sensor"
+    full = "full"
+
+
+class Refine(Enum):
+    """What follows the stages: nothing, or the fused image made ``consistent`` with both images."""
+
+    none = "none"
+    consistent = "consistent"
+
+
+@dataclass
+class Noise:
+    """Noise added to a simulated pair: signal-to-noise ratios [dB], none for no noise, and the seed."""
+
+    snr_hsi: float | None = None
+    snr_msi: float | None = None
+    noise_seed: int = 0
+
+
+@dataclass
+class SyntheticDataset(Noise):
+    """The built-in scene, degraded by Wald's protocol."""
+
+    kind: str = "synthetic"
+    name: str = MISSING
+    size: int = MISSING
+    bands: int = MISSING
+    scene_seed: int = MISSING
+
+
+@dataclass
+class ReferenceDataset(Noise):
+    """A reference cube on disk, degraded by Wald's protocol.
+
+    ``crop`` is [first row, first column, rows, columns] and ``bands`` [first, past the last], both from 0.
+    ``wavelengths`` is [first, last] for evenly spaced bands, one number a band, or a file [nm].
+    """
+
+    kind: str = "reference"
+    name: str = MISSING
+    reference: str = MISSING
+    variable: str | None = None
+    crop: list[int] | None = None
+    bands: list[int] | None = None
+    wavelengths: Any = None
+    srf: str | None = None
+
+
+@dataclass
+class PairDataset:
+    """A real pair. ``psf`` and ``srf``: what is known of the sensors; the ``true_`` ones are only reported against."""
+
+    kind: str = "pair"
+    name: str = MISSING
+    lr_hsi: str = MISSING
+    lr_hsi_variable: str | None = None
+    hr_msi: str = MISSING
+    hr_msi_variable: str | None = None
+    wavelengths: Any = None
+    psf: str | None = None
+    srf: str | None = None
+    true_psf: str | None = None
+    true_srf: str | None = None
+
+
+Dataset = SyntheticDataset | ReferenceDataset | PairDataset
+DATASETS = {cls.kind: cls for cls in (SyntheticDataset, ReferenceDataset, PairDataset)}
+
+
+@dataclass
+class ScaleConfig:
+    """Scale factor r; side of the PSF's window and, in simulations, its width [HR pixels]: r each if not given."""
+
+    name: str = MISSING
+    factor: int | None = None
+    kernel_size: int | None = None
+    fwhm: float | None = None
+
+
+@dataclass
+class SensorConfig:
+    """A multispectral sensor: edges of its bands at half power [nm] and who published them."""
+
+    name: str = MISSING
+    source: str = MISSING
+    bands: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StagesConfig:
+    """Which stages are trained, for how long, and what they need not learn."""
+
+    name: str = MISSING
+    degradation: Schedule | None = None
+    spectral: Schedule | None = None
+    joint: Schedule | None = None
+    psf: Source = Source.learned
+    srf: Source = Source.learned
+
+
+@dataclass
+class Method:
+    """How a pair is fused: a file of ``conf/stages``. ``network``: which SpeUnet."""
+
+    network: str = MISSING
+    refine: Refine = MISSING
+    stages: StagesConfig = field(default_factory=StagesConfig)
+
+
+@dataclass
+class TrainerConfig:
+    """What Lightning's Trainer runs on, and the least time between two checkpoints of a stage [s]."""
+
+    accelerator: str = MISSING
+    precision: str = MISSING
+    checkpoint_seconds: float = MISSING
+
+
+@dataclass
+class MonitorConfig:
+    """How many optimisation steps lie between two looks at the figures."""
+
+    every: int = 100
+
+
+@dataclass
+class Config(Method):
+    """One run."""
+
+    dataset: Any = MISSING
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    sensor: SensorConfig | None = None
+    support: Support = Support.auto
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    seed: int = MISSING
