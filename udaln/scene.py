@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from udaln.errors import InputError
+from udaln.solvers.noise import calm_patches, unexplained
+from udaln.windows import degrade, windows
+
+if TYPE_CHECKING:
+    from udaln.data.bad_bands import LeftOut
 
 T = TypeVar("T")
+UNSEEN = 0.03  # share of a PSF that may lie on pixels that are not valid or beyond the image
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,15 @@ class Truth:
         image: The reference, H×W×C, in the units of the pair.
         psf: Point spread function, k×k, sums to 1.
         srf: Spectral response, C×c, columns sum to 1.
+        gain: What each band of the HR-MSI is multiplied with beside the LR-HSI, c.
+        offset: What is then added to it, in its units, c.
     """
 
     image: Tensor | None = None
     psf: Tensor | None = None
     srf: Tensor | None = None
+    gain: Tensor | None = None
+    offset: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,14 @@ class Blocks:
     Attributes:
         lr: LR-HSI pixels, (N, C).
         windows: The K = k² HR-MSI pixels that the PSF of each of them sees, (N, K, c).
+        lr_weight: How much an error in each band of the LR-HSI counts, C, 1 on average; all alike if none.
+        msi_weight: The same of the HR-MSI, c.
     """
 
     lr: Tensor
     windows: Tensor
+    lr_weight: Tensor | None = None
+    msi_weight: Tensor | None = None
 
     def to(self, device: torch.device) -> Blocks:
         """The same blocks on another device."""
@@ -60,12 +73,13 @@ class Blocks:
 
     def by_block(self) -> Blocks:
         """The same with each block's window in one piece of memory, from which some are drawn at little cost."""
-        return Blocks(self.lr, self.windows.contiguous())
+        return replace(self, windows=self.windows.contiguous())
 
     def sample(self, index: Tensor) -> Blocks:
         """Some of the blocks of ``by_block``, laid out as `windows` lays them out."""
         drawn = self.windows.flatten(1).index_select(0, index).view(len(index), *self.windows.shape[1:])
-        return Blocks(self.lr.index_select(0, index), drawn.transpose(0, 1).contiguous().transpose(0, 1))
+        windows = drawn.transpose(0, 1).contiguous().transpose(0, 1)
+        return replace(self, lr=self.lr.index_select(0, index), windows=windows)
 
 
 @dataclass(frozen=True)
@@ -74,11 +88,16 @@ class Scene:
 
     Attributes:
         lr_hsi: Y, low-resolution hyperspectral image, h×w×C, float32 or float64.
-        hr_msi: Z, high-resolution multispectral image, rh×rw×c, likewise, in the same units.
+        hr_msi: Z, high-resolution multispectral image, rh×rw×c, likewise.
         support: C×c bool: which hyperspectral bands each MSI band may cover.
         wavelengths: Band centres of the LR-HSI [nm], C, if known.
         known: What is known of the sensors.
         truth: What is known of the answer, for reporting only.
+        lr_valid: h×w bool, the LR-HSI pixels that hold data; all of them if none.
+        hr_valid: rh×rw bool, the same of the HR-MSI. Whatever lies in the others must be finite; no loss sees it.
+        shift: How far down and to the right of its place by the sizes the LR-HSI lies on the HR-MSI [HR pixels].
+        resampled: How much further it lay on the HR-MSI that this one was resampled from.
+        left_out: The bands of the images given that this scene is made without, if there are such.
 
     Raises:
         InputError: If the images do not make a pair: sizes that do not divide, a scale factor that differs between
@@ -91,6 +110,11 @@ class Scene:
     wavelengths: Tensor | None = None
     known: Known = field(default_factory=Known)
     truth: Truth = field(default_factory=Truth)
+    lr_valid: Tensor | None = None
+    hr_valid: Tensor | None = None
+    shift: tuple[int, int] = (0, 0)
+    resampled: tuple[float, float] = (0.0, 0.0)
+    left_out: LeftOut | None = None
 
     def __post_init__(self) -> None:
         check_image(self.lr_hsi, "LR-HSI")
@@ -104,6 +128,11 @@ class Scene:
             raise InputError(f"SRF: MSI band {', '.join(empty)} covers none of the {bands} hyperspectral bands")
         if self.wavelengths is not None:
             _check_shape("wavelengths", self.wavelengths, (bands,))
+        for name, valid, image in (("LR-HSI", self.lr_valid, self.lr_hsi), ("HR-MSI", self.hr_valid, self.hr_msi)):
+            if valid is not None:
+                _check_shape(f"{name} mask", valid, tuple(image.shape[:2]))
+                if not valid.any():
+                    raise InputError(f"{name} mask: expected some valid pixels, got none")
         if self.truth.image is not None:
             _check_shape("reference", self.truth.image, (*self.hr_msi.shape[:2], bands))
         for name, psf in (("PSF", self.known.psf), ("true PSF", self.truth.psf)):
@@ -124,46 +153,90 @@ class Scene:
 
     @property
     def unit(self) -> float:
-        """The value that the networks see as 1.
+        """The value of the LR-HSI that the networks see as 1: learning rates are absolute, digital numbers are scaled.
 
-        1 where the images are reflectance-like already (largest value from 0.1 to 2), else their largest value:
-        learning rates are absolute, so digital numbers have to be scaled.
+        1 where the images are reflectance-like already (largest value from 0.1 to 2), else their largest value.
         """
-        peak = max(self.lr_hsi.max().item(), self.hr_msi.max().item())
-        return 1.0 if 0.1 <= peak <= 2.0 else peak
+        return self._units[0]
 
-    def blocks(self, kernel_size: int, dtype: torch.dtype = torch.float32) -> Blocks:
-        """The scene in blocks, in network units, for a PSF of ``kernel_size`` HR pixels a side."""
-        lr, hr_msi = ((image.to(dtype) / self.unit) for image in (self.lr_hsi, self.hr_msi))
-        return Blocks(lr.flatten(0, 1).contiguous(), windows(hr_msi, kernel_size, self.scale))
+    @property
+    def msi_unit(self) -> float:
+        """The same of the HR-MSI; another one only where the images differ by more than tenfold."""
+        return self._units[1]
 
+    @property
+    def _units(self) -> tuple[float, float]:
+        peaks = [self.lr_hsi.max().item(), self.hr_msi.max().item()]
+        if max(peaks) <= 10 * min(peaks):
+            peaks = [max(peaks)] * 2
+        first, second = (1.0 if 0.1 <= peak <= 2.0 else abs(peak) for peak in peaks)
+        return first, second
 
-def windows(image: Tensor, kernel_size: int, scale: int) -> Tensor:
-    """The pixels that a PSF centred on each LR pixel sees.
+    def blocks(self, kernel_size: int, dtype: torch.dtype = torch.float32, *, weigh: bool = False) -> Blocks:
+        """The scene in blocks, in network units, for a PSF of ``kernel_size`` HR pixels a side.
 
-    Windows wider than the scale factor overlap; beyond the image its border pixels are repeated.
+        Left out are the LR pixels that are not ``seen`` through the whole of their windows. With ``weigh``, errors
+        count the less the noisier a band is.
+        """
+        lr, hr_msi = self.lr_hsi.to(dtype) / self.unit, self.hr_msi.to(dtype) / self.msi_unit
+        whole = Blocks(lr.flatten(0, 1).contiguous(), windows(hr_msi, kernel_size, self.scale, self.shift))
+        used = self.seen(torch.ones(kernel_size, kernel_size, device=lr.device))
+        if weigh:
+            levels = unexplained(lr.flatten(0, 1)[used][:, :, None]), unexplained(calm_patches(hr_msi, self.hr_valid))
+            weights = [_weights(variance).to(dtype) for variance in levels]
+            whole = replace(whole, lr_weight=weights[0], msi_weight=weights[1])
+        if used.all():
+            return whole
+        if not used.any():
+            raise InputError("masks: expected LR-HSI pixels with all of their HR-MSI pixels valid, got none")
+        windows_used = whole.windows.transpose(0, 1)[:, used].contiguous().transpose(0, 1)
+        return replace(whole, lr=whole.lr[used], windows=windows_used)
 
-    Args:
-        image: H×W×B.
-        kernel_size: Side k of a window [HR pixels], at least ``scale``.
-        scale: Distance r between windows [HR pixels].
+    @property
+    def moved(self) -> tuple[float, float]:
+        """All of the shift that the scene has been freed of, windows and resampling together [HR pixels]."""
+        return self.shift[0] + self.resampled[0], self.shift[1] + self.resampled[1]
 
-    Returns:
-        (H/r · W/r, k², B); in memory, pixel k of all windows comes before pixel k + 1 of any, for SpaDnet's sake.
+    def degrade(self, image: Tensor, psf: Tensor) -> Tensor:
+        """An image on the HR-MSI's pixels, rh×rw×B, as the LR-HSI's pixels see it through a PSF, k×k: N×B."""
+        return degrade(image, psf, self.scale, self.shift).flatten(0, 1)
 
-    Raises:
-        InputError: If ``kernel_size`` is smaller than ``scale``: some pixels would be in no window.
-    """
-    if kernel_size < scale:
-        raise InputError(f"PSF kernel size: expected at least the scale factor {scale}, got {kernel_size}")
-    before = (kernel_size - scale) // 2
-    after = kernel_size - scale - before
-    channels_first = image.permute(2, 0, 1)
-    if after:
-        channels_first = F.pad(channels_first, (before, after, before, after), mode="replicate")
-    cut = channels_first.unfold(1, kernel_size, scale).unfold(2, kernel_size, scale)  # B, h, w, k, k
-    by_pixel = cut.permute(3, 4, 1, 2, 0).reshape(kernel_size**2, -1, image.shape[2]).contiguous()
-    return by_pixel.transpose(0, 1)
+    @property
+    def covered(self) -> Tensor:
+        """The HR pixels, rh×rw bool, that hold data in both images."""
+        lr_hsi, hr_msi = self.lr_hsi, self.hr_msi
+        covered = torch.ones(hr_msi.shape[:2], dtype=torch.bool, device=hr_msi.device)
+        if self.hr_valid is not None:
+            covered = covered & self.hr_valid
+        if self.lr_valid is not None:
+            rows, columns = (
+                ((torch.arange(side, device=hr_msi.device) - moved) // self.scale).clamp(0, last - 1)
+                for side, moved, last in zip(hr_msi.shape[:2], self.shift, lr_hsi.shape[:2], strict=True)
+            )
+            covered = covered & self.lr_valid[rows][:, columns]
+        return covered
+
+    def seen(self, psf: Tensor, missing: float = UNSEEN) -> Tensor:
+        """Which LR pixels, N bool, are valid and see through a PSF, k×k, (almost) none but valid HR pixels.
+
+        Those that see beyond the image are left out, too, unless that would leave less than half.
+
+        Args:
+            psf: Of any sum.
+            missing: Share of it that may lie on HR pixels that are not valid.
+        """
+        lr_hsi, hr_msi = self.lr_hsi, self.hr_msi
+        seen = torch.ones(lr_hsi.shape[:2], dtype=torch.bool, device=lr_hsi.device).flatten()
+        if self.lr_valid is not None:
+            seen = self.lr_valid.flatten()
+        psf = psf / psf.sum()
+        if self.hr_valid is not None:
+            seen = seen & (self.degrade((~self.hr_valid).to(psf)[..., None], psf)[:, 0] < missing)
+        if len(psf) == self.scale and self.shift == (0, 0):
+            return seen
+        within = windows(torch.ones_like(hr_msi[..., :1]), len(psf), self.scale, self.shift, beyond=0.0)[..., 0]
+        inside = seen & (within.to(psf) @ psf.flatten() > 1 - UNSEEN)
+        return inside if 2 * inside.sum() >= seen.sum() else seen
 
 
 def scale_factor(lr_hsi: Tensor, hr_msi: Tensor) -> int:
@@ -194,6 +267,13 @@ def check_image(image: Tensor, name: str) -> None:
     if dead := (image == 0).flatten(0, 1).all(0).nonzero().flatten().tolist():
         listed = ", ".join(map(str, dead[:8])) + (", …" if len(dead) > 8 else "")
         raise InputError(f"{name}: expected a signal in every band, got only zeros in band {listed} (counted from 0)")
+
+
+def _weights(variance: Tensor) -> Tensor:
+    """Of bands with noise of some variances: as one over the standard deviation, 1 on average, none beyond reason."""
+    deviation = variance.sqrt()
+    weight = 1 / (deviation + 0.1 * deviation.median() + torch.finfo(torch.float64).tiny)
+    return weight / weight.mean()
 
 
 def _moved(part: T, device: torch.device) -> T:

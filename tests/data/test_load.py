@@ -1,6 +1,7 @@
 """From files of every layout to the scene that they hold."""
 
 import csv
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import h5py
@@ -205,6 +206,84 @@ def test_what_is_known_and_what_is_true_stay_apart(configure, pair, of):
     np.testing.assert_allclose(given.srf, SRF / SRF.sum(0), rtol=1e-6)
     assert other.psf is None and other.srf is None
     assert bool(scene.support.all()) == (of == "truth")  # the truth tells nothing to the method
+
+
+def masked(configure, *words):
+    """The pixels of both images that hold no data, by row and column, and the scene."""
+    scene = load_scene(configure(*PAIR, *words))
+    valid = [scene.lr_valid, scene.hr_valid]
+    return [None if part is None else (~part).nonzero().tolist() for part in valid], scene
+
+
+def test_masks(configure, pair):
+    clouds, glint = np.zeros((5, 4), np.uint8), np.zeros((20, 16))
+    clouds[1, 2], glint[3, 4:6] = 7, -0.5
+    np.save("clouds.npy", clouds)
+    scipy.io.savemat("glint.mat", {"mask": glint})
+    empty, scene = masked(configure, "dataset.lr_hsi_mask=clouds.npy", "dataset.hr_msi_mask=glint.mat")
+    assert empty == [[[1, 2]], [[3, 4], [3, 5]]]
+    np.testing.assert_array_equal(scene.lr_hsi[scene.lr_valid], pair[0][clouds == 0])
+    np.testing.assert_array_equal(scene.hr_msi[scene.hr_valid], pair[1][glint == 0])
+    assert scene.lr_hsi[1, 2].tolist() in [pair[0][at].tolist() for at in ((0, 2), (1, 1), (1, 3), (2, 2))]
+
+
+def test_no_data_and_saturation(configure, pair):
+    lr_hsi, hr_msi = pair
+    lr_hsi[0, 1, 5], lr_hsi[2, 3, 0], lr_hsi[4, 0, 1] = -9999.9, np.nan, np.inf
+    hr_msi[7, 7, 2], hr_msi[8, 8, 0], hr_msi[9, 9, 1] = -9999.9, 4095, 5000
+    np.save("lr.npy", lr_hsi)
+    scipy.io.savemat("hr.mat", {"Z": hr_msi})
+    not_finite = [[2, 3], [4, 0]]
+    assert masked(configure)[0] == [not_finite, None]
+    (lr_empty, hr_empty), scene = masked(configure, "dataset.nodata=-9999.9", "dataset.saturation=4095")
+    assert lr_empty == [[0, 1], *not_finite] and hr_empty == [[7, 7], [8, 8], [9, 9]]
+    assert scene.lr_hsi.min() > 0 and scene.hr_msi.max() < 1
+    some = masked(configure, "dataset.saturation=[null,4999]")[0]
+    assert some == [not_finite, [[9, 9]]]
+    bright = np.argwhere((lr_hsi >= 0.89).any(2) | ~np.isfinite(lr_hsi).all(2)).tolist()
+    assert masked(configure, "dataset.saturation=[0.89,null]")[0] == [bright, None]
+
+
+@pytest.mark.parametrize("value", [0, 0.4, np.nan, -1])
+def test_dead_bands_of_a_pair(configure, pair, value):
+    lr_hsi = pair[0]
+    lr_hsi[..., 3:5] = value
+    np.save("lr.npy", lr_hsi)
+    words = ["dataset.nodata=-1", "dataset.srf=srf.npy", "dataset.wavelengths=[400,950]"]
+    empty, scene = masked(configure, *words)
+    kept = [0, 1, 2, *range(5, 12)]
+    assert empty == [None, None] and scene.left_out.kept.nonzero().flatten().tolist() == kept
+    np.testing.assert_array_equal(scene.lr_hsi, lr_hsi[..., kept])
+    np.testing.assert_allclose(scene.wavelengths, np.linspace(400, 950, 12)[kept])
+    np.testing.assert_allclose(scene.known.srf, SRF[kept] / SRF[kept].sum(0), rtol=1e-6)
+    left_out = masked(configure, *words, "dataset.bad_bands=leave_out")[1]
+    np.testing.assert_array_equal(left_out.lr_hsi, scene.lr_hsi)
+    if value == 0.4:
+        assert masked(configure, *words, "dataset.bad_bands=keep")[1].lr_hsi.shape[2] == 12
+
+
+def refused(configure, *words):
+    with pytest.raises(InputError) as caught:
+        load_scene(configure(*PAIR, *words))
+    return str(caught.value)
+
+
+def test_masks_and_limits_that_leave_nothing(configure, pair):
+    np.save("full.npy", np.ones((5, 4)))
+    for words, message in {
+        "dataset.lr_hsi_mask=full.npy": "dataset.lr_hsi_mask: full.npy: expected it to leave some pixels *, got none",
+        "dataset.lr_hsi_mask=srf.npy": "dataset.lr_hsi_mask: srf.npy: expected 5×4, got 12×3",
+        "dataset.hr_msi_mask=full.npy": "dataset.hr_msi_mask: full.npy: expected 20×16, got 5×4",
+        "dataset.saturation=0.05": "dataset.saturation: expected it to leave some values of the LR-HSI, got none",
+        "dataset.saturation=[1,0.05]": "dataset.saturation: expected it to leave some values of the HR-MSI, got none",
+        "dataset.saturation=0.2": "dataset.lr_hsi: lr.npy: expected a signal in some band, got none in 12 bands",
+    }.items():
+        assert fnmatchcase(refused(configure, words), message), words
+    np.save("lr.npy", np.where(np.arange(12) < 4, 0.3, pair[0]))
+    message = refused(configure, "dataset.srf=srf.npy")
+    assert message.startswith(
+        "dataset.bad_bands: expected a signal in some band of the LR-HSI that the HR-MSI's band 0 "
+    )
 
 
 def test_a_known_psf_is_asked_for_only_where_it_is_used(configure, pair):

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from udaln.data.simulate import degrade, gaussian_psf, simulate
+from udaln.data.simulate import gaussian_psf, simulate
 from udaln.errors import InputError
+from udaln.solvers.psf import centre_shift
+from udaln.windows import degrade
 
 
 @pytest.mark.parametrize("scale", [2, 5, 8])
@@ -39,6 +41,36 @@ def test_the_pair_is_blurred_and_weighted_means_in_float64():
             np.testing.assert_allclose(scene.lr_hsi[i, j], expected, rtol=1e-6)
     np.testing.assert_allclose(scene.hr_msi, cropped @ (srf / srf.sum(0)), rtol=1e-6)
     np.testing.assert_allclose(scene.truth.srf.sum(0), 1, rtol=1e-6)
+
+
+def test_instruments_differ_by_gain_and_offset():
+    rng = np.random.default_rng(1)
+    reference, srf = torch.from_numpy(rng.random((12, 16, 6))), torch.from_numpy(rng.random((6, 2)))
+    given = reference, srf, srf > 0, gaussian_psf(4, 4, 4), 4
+    gain, offset = torch.tensor([0.8, 1.3]), torch.tensor([0.03, -0.02])
+    plain, unlike = simulate(*given), simulate(*given, gain=gain, offset=offset)
+    assert torch.equal(unlike.lr_hsi, plain.lr_hsi)
+    torch.testing.assert_close(unlike.hr_msi, plain.hr_msi * gain.double() + offset.double())
+    assert torch.equal(unlike.truth.gain, gain.double()) and torch.equal(unlike.truth.offset, offset.double())
+    assert (plain.truth.gain == 1).all() and (plain.truth.offset == 0).all()
+    gain_alone = simulate(*given, gain=gain)
+    torch.testing.assert_close(gain_alone.hr_msi, plain.hr_msi * gain.double())
+    # its noise is that of the instrument: of the power that it gives
+    noisy = simulate(*given, gain=gain, snr_msi=20)
+    torch.testing.assert_close(noisy.hr_msi, simulate(*given, snr_msi=20).hr_msi * gain.double())
+
+
+@pytest.mark.parametrize(("kernel_size", "scale"), [(9, 4), (11, 5), (12, 5)])
+def test_a_psf_lies_as_far_off_as_told(kernel_size, scale):
+    """Down and to the right: so much later does a bright pixel come into the LR pixel that it lies in the middle of."""
+    shift = (1.0, -2.0)
+    moved, centred = gaussian_psf(kernel_size, scale, scale, shift), gaussian_psf(kernel_size, scale, scale)
+    np.testing.assert_allclose(centre_shift(moved.numpy(), scale, (0, 0)), shift, atol=1e-4)
+    np.testing.assert_allclose(moved[1:, :-2] / moved[4, 4], centred[:-1, 2:] / centred[3, 6], rtol=1e-12)
+    image = torch.rand(10 * scale, 12 * scale, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    wide = gaussian_psf(kernel_size + 4 * scale, scale, scale, shift)
+    rolled = degrade(image.roll((-1, 2), (0, 1)), gaussian_psf(kernel_size + 4 * scale, scale, scale), scale)
+    torch.testing.assert_close(degrade(image, wide, scale)[4:-4, 4:-4], rolled[4:-4, 4:-4], rtol=0, atol=1e-9)
 
 
 def test_noise_has_its_ratio_its_seed_and_its_order():

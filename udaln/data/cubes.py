@@ -142,7 +142,7 @@ def _read(
             _window(rows, found.shape[0], f"{window_key}: {path}: rows"),
             _window(cols, found.shape[1], f"{window_key}: {path}: columns"),
         )
-    if part.dtype.kind not in "iuf":  # a version 5 file tells complex numbers only as they are read
+    if part.dtype.kind not in "iufb":  # a version 5 file tells complex numbers only as they are read
         raise InputError(f"{what} holds no real numbers but is {part.dtype}")
     return part
 
@@ -187,7 +187,7 @@ def _opened(path: Path, key: str) -> Iterator[dict[str, _Variable]]:
     suffix = path.suffix.lower()
     if suffix == ".npy":
         array = np.lib.format.open_memmap(path, mode="r")  # refuses pickled objects
-        yield {_UNNAMED: _Variable(array.shape, str(array.dtype), array.dtype.kind in "iuf", lambda r, c: array[r, c])}
+        yield {_UNNAMED: _Variable(array.shape, str(array.dtype), _counts(array), lambda r, c: array[r, c])}
     elif suffix == ".mat" and h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
             yield {name: _mat73(item) for name, item in file.items() if not name.startswith("#")}
@@ -200,12 +200,17 @@ def _opened(path: Path, key: str) -> Iterator[dict[str, _Variable]]:
         raise InputError(f"{key}: {path}: expected a .mat or .npy file or a raster (.pix, .tif, .img, .dat, .bsq, …)")
 
 
+def _counts(array: NDArray[Any]) -> bool:
+    """Whether an array holds numbers; a matrix of truth values, a mask, counts as 0 and 1."""
+    return array.dtype.kind in "iuf" or (array.dtype.kind == "b" and array.ndim == 2)
+
+
 def _mat5(path: Path, name: str, shape: tuple[int, ...], kind: str) -> _Variable:
     def read(rows: slice, cols: slice) -> NDArray[Any]:
         array: NDArray[Any] = scipy.io.loadmat(path, variable_names=[name], appendmat=False)[name]
         return array[rows, cols]
 
-    return _Variable(tuple(shape), kind, kind in _NUMBERS, read)
+    return _Variable(tuple(shape), kind, kind in _NUMBERS or (kind == "logical" and len(shape) == 2), read)
 
 
 def _mat73(item: Any) -> _Variable:
@@ -213,7 +218,8 @@ def _mat73(item: Any) -> _Variable:
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if not isinstance(item, h5py.Dataset):
         return _Variable((), kind or "group", False, lambda r, c: np.empty(0))
-    numeric = item.dtype.kind in "iuf" and (not kind or kind in _NUMBERS)
+    mask = kind == "logical" and item.ndim == 2
+    numeric = item.dtype.kind in "iuf" and (not kind or kind in _NUMBERS or mask)
     if item.attrs.get("MATLAB_empty", 0):  # the dataset then holds the shape
         return _Variable(tuple(int(size) for size in item[()]), kind, numeric, lambda r, c: np.empty(0))
     if item.dtype.names:  # how MATLAB stores complex numbers

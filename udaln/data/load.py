@@ -11,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from udaln.data.bad_bands import usable_scene
 from udaln.data.cubes import read_cube, read_matrix
+from udaln.data.gaps import holding
 from udaln.data.simulate import gaussian_psf, simulate
 from udaln.data.srf import SRF, normalise, read_srf, read_wavelengths, srf_from_edges, support
 from udaln.data.synthetic import synthetic_reference
 from udaln.errors import InputError
 from udaln.scene import Known, Scene, Truth, scale_factor
-from udaln.schema import Config, Dataset, PairDataset, ReferenceDataset, Source, Support, SyntheticDataset
+from udaln.schema import BadBands, Config, Dataset, PairDataset, ReferenceDataset, Source, Support, SyntheticDataset
 
 Wavelengths = NDArray[np.float64] | None
 
@@ -49,15 +51,18 @@ def _simulated(dataset: SyntheticDataset | ReferenceDataset, config: Config) -> 
     srf = _srf(config, cube.shape[2], wavelengths, file)
     if srf is None:
         raise InputError("dataset.srf: expected the file of an SRF, or sensor=… and dataset.wavelengths=…, got neither")
+    down, right = (0.0, 0.0) if dataset.shift is None else _two("dataset.shift", dataset.shift, "[down, right]")
     return simulate(
         torch.from_numpy(cube),
         torch.from_numpy(srf.values),
         _covered(config, (cube.shape[2], len(srf.names)), wavelengths, srf, file),
-        gaussian_psf(config.scale.kernel_size or factor, factor, config.scale.fwhm or factor),
+        gaussian_psf(config.scale.kernel_size or factor, factor, config.scale.fwhm or factor, (down, right)),
         factor,
         snr_hsi=dataset.snr_hsi,
         snr_msi=dataset.snr_msi,
         noise_seed=dataset.noise_seed,
+        gain=_drawn("dataset.gain", dataset.gain, len(srf.names), dataset.noise_seed),
+        offset=_drawn("dataset.offset", dataset.offset, len(srf.names), dataset.noise_seed + 1),
         wavelengths=_tensor(srf.wavelengths if wavelengths is None else wavelengths),
         name=name,
     )
@@ -86,7 +91,7 @@ def _reference(dataset: ReferenceDataset) -> NDArray[np.floating[Any]]:
 
 
 def _pair(dataset: PairDataset, config: Config) -> Scene:
-    """Two images as they are."""
+    """Two images as they are, less what of them cannot be used."""
     lr_hsi, hr_msi = (
         torch.from_numpy(
             read_cube(
@@ -103,7 +108,9 @@ def _pair(dataset: PairDataset, config: Config) -> Scene:
         "HR-MSI": f"dataset.hr_msi: {dataset.hr_msi}",
         "sizes": f"dataset.hr_msi: {dataset.hr_msi}",
         "true SRF": f"dataset.true_srf: {dataset.true_srf}",
-    }
+        "LR-HSI mask": f"dataset.lr_hsi_mask: {dataset.lr_hsi_mask}",
+        "HR-MSI mask": f"dataset.hr_msi_mask: {dataset.hr_msi_mask}",
+    } | {key: f"dataset.{key}" for key in ("nodata", "saturation", "bad_bands")}
     with _called(keys):
         scale = scale_factor(lr_hsi, hr_msi)
         bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
@@ -123,10 +130,21 @@ def _pair(dataset: PairDataset, config: Config) -> Scene:
         true_srf = None if dataset.true_srf is None else read_srf(dataset.true_srf, bands, key="dataset.true_srf")
         if wavelengths is None and srf is not None:
             wavelengths = srf.wavelengths
-        scene = Scene(
+        saturated = _saturation(dataset.saturation)
+        holds = [
+            holding(image, name, valid=_valid(file, key), nodata=dataset.nodata, saturation=limit)
+            for image, name, file, key, limit in (
+                (lr_hsi, "LR-HSI", dataset.lr_hsi_mask, "dataset.lr_hsi_mask", saturated[0]),
+                (hr_msi, "HR-MSI", dataset.hr_msi_mask, "dataset.hr_msi_mask", saturated[1]),
+            )
+        ]
+        scene = usable_scene(
             lr_hsi,
             hr_msi,
             _covered(config, (bands, msi_bands), wavelengths, srf, dataset.srf),
+            lr_holds=holds[0],
+            hr_holds=holds[1],
+            keep=dataset.bad_bands is BadBands.keep,
             wavelengths=_tensor(wavelengths),
             known=Known(_psf(dataset.psf, scale, "dataset.psf"), _matrix(srf)),
             truth=Truth(psf=_psf(dataset.true_psf, scale, "dataset.true_psf"), srf=_matrix(true_srf)),
@@ -188,6 +206,33 @@ def _psf(file: str | None, scale: int, key: str) -> Tensor | None:
     if psf.shape[0] < scale:
         raise InputError(f"{key}: {file}: expected a PSF of at least {scale}×{scale}, the scale factor, got {got}")
     return psf / psf.sum()
+
+
+def _valid(mask: str | None, key: str) -> Tensor | None:
+    """The pixels where a mask on disk is zero."""
+    return None if mask is None else torch.from_numpy(read_matrix(mask, key=key) == 0)
+
+
+def _saturation(given: Any) -> tuple[float | None, float | None]:
+    """The values from which on the LR-HSI and the HR-MSI are saturated."""
+    first, *others = given if isinstance(given, list) else [given, given]
+    if len(others) != 1 or not all(isinstance(limit, int | float | None) for limit in (first, *others)):
+        raise InputError(f"dataset.saturation: expected a number, [LR-HSI, HR-MSI] or null, got {given!r}")
+    return first, others[0]
+
+
+def _drawn(key: str, limits: list[float] | None, count: int, seed: int) -> Tensor | None:
+    """One number for each of the MSI bands."""
+    if limits is None:
+        return None
+    lowest, highest = _two(key, limits, "[lowest, highest]")
+    return torch.from_numpy(np.random.default_rng([seed, count]).uniform(lowest, highest, count))
+
+
+def _two(key: str, values: Sequence[float], meaning: str) -> tuple[float, float]:
+    if len(values) != 2 or not np.isfinite(values).all():
+        raise InputError(f"{key}: expected {meaning}, got {list(values)}")
+    return values[0], values[1]
 
 
 def _integers(key: str, values: Sequence[int], meaning: str) -> Sequence[int]:

@@ -33,12 +33,13 @@ class SceneData(LightningDataModule):
     Args:
         scene: The pair to fuse.
         kernel_size: Side k of the PSF [HR pixels].
+        weigh: Whether errors count the less the noisier a band is.
     """
 
-    def __init__(self, scene: Scene, kernel_size: int) -> None:
+    def __init__(self, scene: Scene, kernel_size: int, *, weigh: bool = False) -> None:
         super().__init__()
         self.scene = scene
-        self.blocks = scene.blocks(kernel_size)
+        self.blocks = scene.blocks(kernel_size, weigh=weigh)
 
     def setup(self, stage: str) -> None:
         """Move the blocks to the device, once; Lightning finds them there at every call."""

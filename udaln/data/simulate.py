@@ -7,35 +7,30 @@ import torch
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.scene import Known, Scene, Truth, check_image, windows
+from udaln.scene import Known, Scene, Truth, check_image
+from udaln.windows import degrade, middle
 
 SIGMA_PER_FWHM = 1 / 2.35482
 
 
-def gaussian_psf(kernel_size: int, scale: int, fwhm: float) -> Tensor:
-    """A sampled Gaussian, centred on the LR pixel, that sums to 1.
+def gaussian_psf(kernel_size: int, scale: int, fwhm: float, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+    """A sampled Gaussian that sums to 1.
 
     Args:
         kernel_size: Side k of the window [HR pixels].
         scale: Scale factor r: the LR pixel covers the r×r middle of the window.
         fwhm: Full width at half maximum [HR pixels].
+        shift: How far its centre lies below and to the right of the LR pixel's [HR pixels].
 
     Returns:
         k×k, float64.
     """
     if fwhm <= 0:
         raise InputError(f"PSF: expected a positive FWHM, got {fwhm}")
-    centre = (kernel_size - scale) // 2 + (scale - 1) / 2
-    position = torch.arange(kernel_size, dtype=torch.float64) - centre
-    profile = torch.exp(-(position**2) / (2 * (fwhm * SIGMA_PER_FWHM) ** 2))
-    psf = torch.outer(profile, profile)
+    centre = middle(kernel_size, scale)
+    down, right = (torch.arange(kernel_size, dtype=torch.float64) - centre - moved for moved in shift)
+    psf = torch.exp(-(down[:, None] ** 2 + right**2) / (2 * (fwhm * SIGMA_PER_FWHM) ** 2))
     return psf / psf.sum()
-
-
-def degrade(image: Tensor, psf: Tensor, scale: int) -> Tensor:
-    """Blur an image H×W×B by a PSF k×k and keep every ``scale``-th pixel: H/r × W/r × B."""
-    blurred = torch.einsum("nkb,k->nb", windows(image, psf.shape[0], scale), psf.flatten().to(image))
-    return blurred.view(image.shape[0] // scale, image.shape[1] // scale, -1)
 
 
 def simulate(
@@ -48,6 +43,8 @@ def simulate(
     snr_hsi: float | None = None,
     snr_msi: float | None = None,
     noise_seed: int = 0,
+    gain: Tensor | None = None,
+    offset: Tensor | None = None,
     wavelengths: Tensor | None = None,
     name: str = "reference",
 ) -> Scene:
@@ -66,6 +63,8 @@ def simulate(
         snr_hsi: Signal-to-noise ratio of each band of the LR-HSI [dB], none for no noise.
         snr_msi: The same of the HR-MSI.
         noise_seed: Seed of the noise alone.
+        gain: What the HR-MSI is multiplied with, band by band, c; 1 if none.
+        offset: What is then added to it, c; 0 if none.
         wavelengths: Band centres [nm], C.
         name: What errors call the reference.
 
@@ -86,14 +85,17 @@ def simulate(
     srf = srf.double() / srf.double().sum(0)
     rng = np.random.default_rng(noise_seed)
     lr_hsi = _noisy(degrade(truth, psf.double(), scale), snr_hsi, rng)
-    hr_msi = _noisy(truth @ srf, snr_msi, rng)
+    msi_bands = srf.shape[1]
+    gain = torch.ones(msi_bands).double() if gain is None else gain.double()
+    offset = torch.zeros(msi_bands).double() if offset is None else offset.double()
+    hr_msi = _noisy(truth @ srf * gain + offset, snr_msi, rng)
     return Scene(
         lr_hsi,
         hr_msi,
         support,
         wavelengths=wavelengths,
         known=Known(psf.double(), srf),
-        truth=Truth(truth.float(), psf.double(), srf),
+        truth=Truth(truth.float(), psf.double(), srf, gain, offset),
     )
 
 
