@@ -1,7 +1,10 @@
 """Small made-up scenes that several tests share."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 
 from udaln.data.simulate import gaussian_psf, simulate
 from udaln.networks import FusionNetworks
@@ -24,14 +27,41 @@ def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0) -> 
     )
 
 
-def networks(pair: Scene, kernel_size=None, known=None, seed=0, network="paper") -> FusionNetworks:
-    """Untrained networks for it."""
+def unlike(lr=(20, 18), scale=4, shift=(0.0, 0.0), fwhm=None, bands=12, msi_bands=3, seed=0, **differing) -> Scene:
+    """The pair of two instruments: a textured scene of as many materials as bands, with ``simulate``'s differences.
+
+    Beyond its border the scene goes on: the LR-HSI sees what lies there, the HR-MSI does not.
+    """
+    rng = np.random.default_rng(seed)
+    margin = 2 * scale * (1 + int(np.ceil(np.abs(shift).max() / scale)))
+    sides = [side * scale + 2 * margin for side in lr]
+    fields = np.stack([gaussian_filter(rng.normal(size=sides), rng.uniform(1, 4)) for _ in range(bands)], -1)
+    image = 0.4 + 0.1 * fields / fields.std((0, 1)) @ rng.normal(size=(bands, bands)) / bands**0.5
+    srf = torch.from_numpy(rng.uniform(0.2, 1.0, (bands, msi_bands)))
+    near = torch.arange(bands)[:, None] - torch.linspace(2, bands - 3, msi_bands)
+    srf[near.abs() > bands / msi_bands / 1.5] = 0
+    psf = gaussian_psf(scale + margin, scale, fwhm or 0.7 * scale, shift)
+    whole = simulate(torch.from_numpy(image.clip(0.02)), srf, srf > 0, psf, scale, **differing)
+    low, high = (slice(part, -part) for part in (margin // scale, margin))
+    assert whole.truth.image is not None
+    return replace(
+        whole,
+        lr_hsi=whole.lr_hsi[low, low].contiguous(),
+        hr_msi=whole.hr_msi[high, high].contiguous(),
+        truth=replace(whole.truth, image=whole.truth.image[high, high].contiguous()),
+    )
+
+
+def networks(pair: Scene, kernel_size=None, known=None, seed=0, network="paper", **differing) -> FusionNetworks:
+    """Untrained networks for it; ``differing``: whether a gain and an offset are learned."""
     torch.manual_seed(seed)
     return FusionNetworks(
         scale=pair.scale,
         kernel_size=kernel_size or pair.scale,
         support=pair.support,
         unit=pair.unit,
+        msi_unit=pair.msi_unit,
         known=known or Known(),
         network=network,
+        **differing,
     )

@@ -47,24 +47,32 @@ class SpaDnet(nn.Module):
 
 
 class SpeDnet(nn.Module):
-    """HSI to MSI in spectrum: per MSI band the weighted mean over the bands it covers.
+    """HSI to MSI in spectrum: per MSI band the weighted mean over the bands it covers, and the two sensors' radiometry.
 
     The weights are free; the division by their sum makes the response, gradient and all. (The published code stops the
-    gradient there, which lets the sum drift to zero.)
+    gradient there, which lets the sum drift to zero.) Two instruments differ by a gain and an offset per MSI band
+    besides: MSI = gain · (spectra · SRF) + offset.
 
     Args:
         support: C×c bool, the hyperspectral bands that each MSI band may cover.
         srf: The response, C×c, columns summing to 1, if it is known: then it is not learned.
+        gain: Whether gains are learned; 1 if not.
+        offset: Whether offsets are learned; 0 if not.
     """
 
     weight: nn.Parameter
+    gain: nn.Parameter
+    offset: nn.Parameter
     support: Tensor
 
-    def __init__(self, support: Tensor, srf: Tensor | None = None) -> None:
+    def __init__(self, support: Tensor, srf: Tensor | None = None, *, gain: bool = False, offset: bool = False) -> None:
         super().__init__()
         self.register_buffer("support", support)
         start = _gaussian_over(support) if srf is None else srf
+        msi_bands = support.shape[1]
         self.weight = nn.Parameter(start.double().clone(), requires_grad=srf is None)
+        self.gain = nn.Parameter(torch.ones(msi_bands, dtype=torch.float64), requires_grad=gain)
+        self.offset = nn.Parameter(torch.zeros(msi_bands, dtype=torch.float64), requires_grad=offset)
 
     @property
     def srf(self) -> Tensor:
@@ -72,10 +80,17 @@ class SpeDnet(nn.Module):
         weight = self.weight * self.support
         return weight / weight.sum(0)
 
+    @property
+    def same_units(self) -> bool:
+        """Whether both sensors are taken to give the same values: no gain or offset is learned, nor was."""
+        learned = self.gain.requires_grad or self.offset.requires_grad
+        return not learned and bool((self.gain == 1).all() and (self.offset == 0).all())
+
     def forward(self, spectra: Tensor) -> Tensor:
         """Spectra (…, C) to MSI pixels (…, c)."""
         with torch.autocast(spectra.device.type, enabled=False):
-            return F.linear(spectra.float(), self.srf.float().T.contiguous())  # its gradient is faster than a product's
+            response = (self.srf * self.gain).float().T.contiguous()  # its gradient is faster than a product's
+            return F.linear(spectra.float(), response, self.offset.float())
 
 
 class FusionNetworks(nn.Module):
@@ -85,15 +100,19 @@ class FusionNetworks(nn.Module):
         scale: Scale factor r.
         kernel_size: Side k of the PSF [HR pixels].
         support: C×c bool, the bands that each MSI band may cover.
-        unit: The value of the images that the networks see as 1.
+        unit: The value of the LR-HSI that the networks see as 1.
+        msi_unit: The same of the HR-MSI; ``unit`` if none.
         known: The PSF and the SRF that are not to be learned.
         network: Which SpeUnet, by its name in `udaln.speunet.SPEUNETS`.
+        gain: Whether the gain of each MSI band is learned.
+        offset: Whether its offset is.
 
     Raises:
         InputError: If there is no such SpeUnet.
     """
 
     unit: Tensor
+    msi_unit: Tensor
 
     def __init__(
         self,
@@ -102,8 +121,11 @@ class FusionNetworks(nn.Module):
         kernel_size: int,
         support: Tensor,
         unit: float = 1.0,
+        msi_unit: float | None = None,
         known: Known,
         network: str,
+        gain: bool = False,
+        offset: bool = False,
     ) -> None:
         super().__init__()
         if network not in SPEUNETS:
@@ -112,22 +134,42 @@ class FusionNetworks(nn.Module):
         self.network = network
         self.scale = scale
         self.spad = SpaDnet(kernel_size, known.psf)
-        self.sped = SpeDnet(support, known.srf)
+        self.sped = SpeDnet(support, known.srf, gain=gain, offset=offset)
         self.speu = SPEUNETS[network](msi_bands, hsi_bands)
-        self.register_buffer("unit", torch.tensor(unit, dtype=torch.float32))
+        self.register_buffer("unit", torch.tensor(unit, dtype=torch.float64))
+        self.register_buffer("msi_unit", torch.tensor(unit if msi_unit is None else msi_unit, dtype=torch.float64))
 
     @property
     def kernel_size(self) -> int:
         """Side k of the PSF [HR pixels]."""
         return self.spad.psf.shape[0]
 
+    @property
+    def gain(self) -> Tensor:
+        """What the LR-HSI seen through each MSI band is multiplied with to give the HR-MSI, in their units, c."""
+        return self.sped.gain.detach() * (self.msi_unit / self.unit)
+
+    @property
+    def offset(self) -> Tensor:
+        """What is then added to it, in the units of the HR-MSI, c float64."""
+        return self.sped.offset.detach() * self.msi_unit
+
+    def matched(self, hr_msi: Tensor) -> Tensor:
+        """An HR-MSI, …×c, as the LR-HSI's instrument would have given it; in its own precision."""
+        return ((hr_msi.double() - self.offset) / self.gain).to(hr_msi)
+
+    def unmatched(self, hr_msi: Tensor) -> Tensor:
+        """The way back: what ``matched`` gave, as the HR-MSI's own instrument gave it."""
+        return (hr_msi.double() * self.gain + self.offset).to(hr_msi)
+
     @torch.no_grad()
     def fuse(self, hr_msi: Tensor) -> Tensor:
-        """The image wanted, H×W×C, from an HR-MSI, H×W×c, both in the units of the images; full precision."""
-        pixels = hr_msi.to(self.unit).reshape(-1, hr_msi.shape[-1])
+        """The image wanted, H×W×C, from an HR-MSI, H×W×c, in the units of the LR-HSI; full precision."""
+        pixels = hr_msi.float().reshape(-1, hr_msi.shape[-1])
+        msi_unit, unit = self.msi_unit.to(pixels), self.unit.to(pixels)
         with torch.autocast(pixels.device.type, enabled=False):
-            spectra = torch.cat([self.speu(part / self.unit) for part in torch.split(pixels, FUSE_PIXELS)])
-        return (spectra * self.unit).view(*hr_msi.shape[:2], -1)
+            spectra = torch.cat([self.speu(part / msi_unit) for part in torch.split(pixels, FUSE_PIXELS)])
+        return (spectra * unit).view(*hr_msi.shape[:2], -1)
 
     def learned(self) -> Iterator[tuple[str, nn.Parameter]]:
         """The parameters that training may change, by name."""

@@ -7,8 +7,10 @@ import torch
 
 from udaln.data.simulate import gaussian_psf
 from udaln.errors import InputError
-from udaln.scene import windows
+from udaln.scene import Scene
 from udaln.solvers.degradation import solve_degradation
+from udaln.solvers.psf import gaussian_near
+from udaln.windows import degrade, windows
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SCENES = {"muufl": ("muufl_gulfport", "srf_worldview2.csv"), "jasper": ("jasper_ridge", "srf_sentinel2.csv")}
@@ -135,6 +137,125 @@ def test_what_is_known_is_kept():
     assert (by_psf.srf - srf).norm() < 0.5 * srf.norm()
     clean_lr, clean_seen = degraded(image, psf, srf, 4)
     close(solve_degradation(clean_lr, clean_seen, support, srf=srf).psf, psf, 1e-10)
+
+
+OFFSET = torch.tensor([0.03, -0.02, -0.03], dtype=torch.float64)
+
+
+def unlike(shift=(0.6, -1.1), noise=None, fwhm=3.5, sides=(14, 13)):
+    """Of two instruments: a pair as `made_up`, but with a Gaussian PSF off its place and a gain of each band."""
+    image, _, srf, support = made_up(4, sides=sides)
+    psf = gaussian_psf(9, 4, fwhm, shift)
+    lr, seen = degraded(image, psf, srf, 4, noise)
+    gain = torch.from_numpy(np.random.default_rng(5).uniform(0.8, 1.3, 3))
+    return lr, seen * gain + OFFSET, psf, srf, support, gain
+
+
+@pytest.mark.parametrize("support", ["given", "full"])
+def test_of_two_instruments_without_noise_all_is_found(support):
+    lr, seen, psf, srf, given, gain = unlike()
+    covered = given if support == "given" else torch.ones_like(given)
+    found = solve_degradation(lr, seen, covered, gain=True, offset=True)
+    close(found.psf, psf, 1e-9)
+    close(found.srf, srf, 1e-9)
+    close(found.gain, gain, 1e-9)
+    close(found.offset, OFFSET, 1e-9)
+    close(found.srf.sum(0), torch.ones(3).double(), 1e-12)
+    assert found.residual_std.max() < 1e-9 and found.trusted.all()
+
+
+def test_gains_and_offsets_of_a_known_response_are_found():
+    lr, seen, psf, srf, support, gain = unlike()
+    found = solve_degradation(lr, seen, support, srf=3 * srf, gain=True, offset=True)
+    close(found.srf, srf, 1e-15)
+    close(found.psf, psf, 1e-9)
+    close(found.gain, gain, 1e-9)
+    close(found.offset, OFFSET, 1e-9)
+    both = solve_degradation(lr, seen, support, psf=psf, srf=srf, gain=True, offset=True)
+    close(both.psf, psf, 1e-15)
+    close(both.gain, gain, 1e-9)
+    close(both.offset, OFFSET, 1e-9)
+
+
+@pytest.mark.parametrize("asked", [{"gain": True}, {"offset": True}])
+def test_one_can_be_found_without_the_other(asked):
+    lr, seen, psf, srf, support, gain = unlike()
+    seen = (seen - OFFSET) if "gain" in asked else (seen - OFFSET) / gain + OFFSET
+    found = solve_degradation(lr, seen, support, **asked)
+    close(found.psf, psf, 1e-9)
+    close(found.srf, srf, 1e-9)
+    close(found.gain, gain if "gain" in asked else torch.ones(3).double(), 1e-9 if "gain" in asked else 0)
+    close(found.offset, 0 * OFFSET if "gain" in asked else OFFSET, 0 if "gain" in asked else 1e-9)
+
+
+@pytest.mark.parametrize("noise", [None, (30, 35)])
+@pytest.mark.parametrize("known", [False, True])
+def test_what_one_instrument_is_multiplied_with_changes_its_gain_alone(noise, known):
+    lr, seen, _, srf, support, _ = unlike(noise=noise)
+    options = {"srf": srf if known else None, "gain": True, "offset": True}
+    one = solve_degradation(lr, seen, support, **options)
+    factor, more = torch.tensor([4.0, 1.25, 0.5], dtype=torch.float64), torch.tensor([0.0, 0.5, -0.25]).double()
+    other = solve_degradation(lr, factor * seen + more, support, **options)
+    close(other.psf, one.psf, 1e-6)
+    close(other.srf, one.srf, 1e-6)
+    torch.testing.assert_close(other.gain, factor * one.gain, rtol=1e-6, atol=0)
+    close(other.offset, factor * one.offset + more, 1e-6)
+
+
+def test_under_noise_gains_cost_little_of_the_response():
+    lr, seen, psf, srf = shared_scene("muufl", 5, (30, 35))
+    gain, offset = torch.linspace(0.8, 1.3, 8).double(), torch.linspace(-0.03, 0.03, 8).double()
+    found = solve_degradation(lr, seen * gain + offset, srf > 0, gain=True, offset=True)
+    ideal = solve_degradation(lr, seen, srf > 0)
+    torch.testing.assert_close(found.gain, gain, rtol=0.01, atol=0)
+    close(found.offset, offset, 0.003)
+    assert (found.srf - srf).norm() < 1.5 * (ideal.srf - srf).norm()
+    assert (found.psf - psf).abs().max() < 1.5 * (ideal.psf - psf).abs().max()
+
+
+def nearest_gaussian(psf):
+    return torch.from_numpy(gaussian_near(psf.flatten().numpy(), np.eye(psf.numel()))).view_as(psf)
+
+
+@pytest.mark.parametrize("noise", [(40, 45), (30, 35)])
+@pytest.mark.parametrize("kind", ["gaussian", "rough"])
+def test_a_psf_can_be_taken_for_a_gaussian(kind, noise):
+    """And stays one where the data say otherwise, which costs nothing where they do not."""
+    image, rough, srf, support = made_up(9)
+    psf = gaussian_psf(9, 4, 3.5, (0.6, -1.1)) if kind == "gaussian" else rough
+    lr, seen = degraded(image, psf, srf, 4, noise)
+    free, gaussian = (solve_degradation(lr, seen, support, gaussian=taken) for taken in (False, True))
+    close(gaussian.psf, nearest_gaussian(gaussian.psf), 0.01 * gaussian.psf.max().item())
+    off, off_free = ((found.psf - psf).abs().max().item() for found in (gaussian, free))
+    if kind == "rough":
+        assert off > 0.3 * psf.max() and off_free < off
+    else:
+        assert off < 0.1 * psf.max() and off <= 1.01 * off_free
+
+
+def test_a_gaussian_psf_without_noise_is_found_as_one():
+    image, _, srf, support = made_up(9)
+    psf = gaussian_psf(9, 4, 3.5, (0.6, -1.1))
+    close(solve_degradation(*degraded(image, psf, srf, 4), support, gaussian=True).psf, psf, 1e-9)
+
+
+def test_what_lies_beyond_the_image_does_not_count():
+    """The LR pixels of the border see what the HR-MSI does not show: they are left out, and the rest is exact."""
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(rng.random((64, 60, 14)))
+    _, _, srf, support = made_up(4)
+    psf = gaussian_psf(9, 4, 3.0, (0.6, -1.1))
+    lr_hsi, hr_msi = degrade(image, psf, 4)[1:-1, 1:-1], (image @ srf)[4:-4, 4:-4]
+    scene = Scene(lr_hsi.contiguous(), hr_msi.contiguous(), support)
+    blocks = scene.blocks(9, torch.float64)
+    assert len(blocks.lr) == 12 * 11
+    found = solve_degradation(blocks.lr, blocks.windows, support)
+    close(found.psf, psf, 1e-10)
+    close(found.srf, srf, 1e-10)
+    disagreement = torch.einsum("nkj,k->nj", windows(hr_msi, 9, 4), psf.flatten()) - lr_hsi.flatten(0, 1) @ srf
+    inside = torch.zeros(14, 13, dtype=torch.bool)
+    inside[1:-1, 1:-1] = True
+    assert disagreement[inside.flatten()].abs().max() < 1e-14 < 1e-3 < disagreement.abs().amax(1).max()
 
 
 def test_units_and_precision_do_not_matter():

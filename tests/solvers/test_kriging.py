@@ -4,9 +4,15 @@ import torch
 from scipy.optimize import brentq
 from scipy.spatial.distance import cdist
 
-from udaln.data.simulate import degrade, gaussian_psf
-from udaln.solvers import kriging
-from udaln.solvers.kriging import krige
+from udaln.data.simulate import gaussian_psf
+from udaln.solvers import kriging, variances
+from udaln.windows import degrade
+
+
+def krige(residual, hr_msi, psf, noise, seen=None, shift=(0, 0), **options):
+    """Of a residual on the grid of the LR-HSI, h×w×C, of which only the part that is seen is given."""
+    seen = torch.ones(residual.shape[:2], dtype=torch.bool) if seen is None else seen
+    return kriging.krige(residual[seen], seen.flatten(), hr_msi, psf, shift, noise, **options).image
 
 
 def image(rows, columns, bands=3, seed=0):
@@ -78,7 +84,7 @@ def by_textbook(residual, hr_msi, psf, scale, noise):
         elif total < 1e-12 * sizes[0] ** 2 / len(seen):
             continue
         values = seen / unit @ axis
-        share = min(kriging.WHITE, key=lambda share: score(share, values)[0])
+        share = min(variances.WHITE, key=lambda share: score(share, values)[0])
         variance = score(share, values)[1]
         noisy = min(1.0, unseen / (share * variance)) if share else 1.0
         weights = np.linalg.solve(p @ covariance(share) @ p.T, values)
@@ -183,7 +189,7 @@ def test_tiles_make_no_seams(sides, monkeypatch):
     rows, columns = (2 * side for side in sides)
     hr_msi = 10 + smooth(rows, columns, 3, seed=1)
     residual = degrade(smooth(rows, columns, 2), psf, 2)
-    monkeypatch.setattr(kriging, "WHITE", np.zeros(1))  # else tiles may differ in what they find most probable
+    monkeypatch.setattr(variances, "WHITE", np.zeros(1))  # else tiles may differ in what they find most probable
     tiled = krige(residual, hr_msi, psf, none(2))
     monkeypatch.setattr(kriging, "TILE", 100)
     whole = krige(residual, hr_msi, psf, none(2))

@@ -7,12 +7,20 @@ import scipy.io
 import torch
 from scipy.ndimage import gaussian_filter
 
-from udaln.data.simulate import degrade, gaussian_psf, simulate
+from udaln.data.simulate import gaussian_psf, simulate
 from udaln.errors import InputError
-from udaln.solvers.noise import calm_patches, estimate_noise, unexplained
+from udaln.solvers import noise as module
+from udaln.solvers.noise import calm_patches, unexplained
+from udaln.windows import degrade
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 PSF = gaussian_psf(4, 4, 4.0)
+
+
+def estimate_noise(lr_hsi, hr_msi, psf, srf, scale=4):
+    """Of a whole pair of images, h×w×C and rh×rw×c."""
+    lr_msi = degrade(hr_msi.double(), psf, scale).flatten(0, 1)
+    return module.estimate_noise(lr_hsi.flatten(0, 1).double(), lr_msi, hr_msi, psf, srf)
 
 
 def world(size=96, bands=24, msi_bands=5, materials=4, finest=1.5, seed=0):
@@ -117,7 +125,7 @@ def test_the_smallest_pair():
 
 def test_an_srf_of_other_bands_is_refused():
     y, z, srf, *_ = pair()
-    with pytest.raises(InputError, match="SRF: expected 24×5, got 23×5"):
+    with pytest.raises(InputError, match="SRF of C×c, got 576×24, 576×5, 96×96×5, 23×5"):
         estimate_noise(y, z, PSF, srf[1:])
 
 
@@ -130,7 +138,7 @@ def test_a_real_scene(snr):
     with open(folder / "srf_sentinel2.csv", newline="") as file:
         srf = torch.tensor([[float(v) for v in row[1:]] for row in list(csv.reader(file))[1:]])
     scene = simulate(reference, srf, srf > 0, gaussian_psf(5, 5, 5.0), 5, snr_hsi=snr[0], snr_msi=snr[1])
-    noise = estimate_noise(scene.lr_hsi, scene.hr_msi, scene.truth.psf, scene.truth.srf)
+    noise = estimate_noise(scene.lr_hsi, scene.hr_msi, scene.truth.psf, scene.truth.srf, 5)
     for found, image, level in zip(noise[:2], (scene.lr_hsi, scene.hr_msi), snr, strict=True):
         power = image.double().square().mean((0, 1)).sqrt()
         if level is None:

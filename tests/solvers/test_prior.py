@@ -6,15 +6,12 @@ from udaln.solvers.prior import (
     SIZES,
     covariance,
     evidence,
-    gaussian_near,
     plateau,
     pooled_choice,
     precision,
     shape_of_data,
     shape_of_support,
-    size_of_deviation,
 )
-from udaln.solvers.quadratic import zero_sum_basis
 
 
 def test_a_plateau_is_half_as_high_at_its_half_width():
@@ -57,27 +54,53 @@ def test_evidence_is_the_marginal_likelihood():
     np.testing.assert_allclose(np.diff(likely[:15]), np.diff(exact), atol=1e-6)
 
 
+def test_with_a_free_gain_the_evidence_is_that_at_the_most_probable_gain():
+    """Of any gain of the shape: adding a multiple of it to what is seen changes nothing."""
+    rng = np.random.default_rng(1)
+    support = np.array([False] + [True] * 6 + [False])
+    shape = shape_of_support(support)
+    y = rng.random((40, 8))
+    seen = 1.7 * y @ shape.mean + 0.3 * rng.normal(size=40)
+    gram = y.T @ y
+    one, other = (
+        evidence(shape, 0.35, gram, y.T @ (seen + more * y @ shape.mean), free_gain=True) for more in (0.0, 5.0)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-8)
+    along = y @ shape.mean
+    apart = np.eye(40) - np.outer(along, along) / (along @ along)  # what no gain explains
+    by_hand = evidence(shape, 0.35, y.T @ apart @ y, y.T @ apart @ seen)
+    np.testing.assert_allclose(one, by_hand, atol=1e-8)
+
+
+@pytest.mark.parametrize("gain", [0.3, 4.0])
+def test_data_say_where_a_response_of_any_gain_lies(gain):
+    rng = np.random.default_rng(0)
+    y = rng.random((300, 30))
+    true = plateau(30, 17.3, 3.6)
+    true /= true.sum()
+    everywhere = np.ones(30, dtype=bool)
+    shape = shape_of_data(1e6 * y.T @ y, gain * 1e6 * y.T @ (y @ true), everywhere, free_gain=True)
+    np.testing.assert_allclose(shape.mean, true, atol=2e-3)
+    assert np.abs(shape_of_data(1e6 * y.T @ y, gain * 1e6 * y.T @ (y @ true), everywhere).mean - true).max() > 2e-3
+
+
+def test_a_free_gain_costs_nothing():
+    shape = shape_of_support(np.array([True] * 5 + [False] * 2))
+    free, bound = (precision(shape, 0.35, 0.5, free_gain=free) for free in (True, False))
+    assert np.abs(free @ shape.mean).max() < 1e-12 * np.abs(bound @ shape.mean).max()
+    rng = np.random.default_rng(0)
+    for deviation in rng.normal(size=(5, 7)) * (np.arange(7) < 5):
+        # the deviation, taken of the nearest multiple of the shape
+        gain = (shape.mean @ bound @ deviation) / (shape.mean @ bound @ shape.mean)
+        apart = deviation - gain * shape.mean
+        assert deviation @ free @ deviation == pytest.approx(apart @ bound @ apart, rel=1e-9)
+    np.testing.assert_allclose(free, free.T, atol=1e-9 * np.abs(free).max())
+
+
 def test_precision_inverts_covariance_inside_the_support():
     shape = shape_of_support(np.array([True] * 5 + [False] * 2))
     product = precision(shape, 0.35, 0.5) @ (0.25 * covariance(shape, 0.35))
     np.testing.assert_allclose(product, np.diag([1] * 5 + [0] * 2), atol=1e-6)
-
-
-def test_the_nearest_gaussian_of_a_gaussian_is_itself():
-    row, column = np.mgrid[:9, :9]
-    down, right = (row - 3.6) / 1.7, (column - 4.2 - 0.4 * (row - 3.6)) / 2.4
-    psf = np.exp(-(down**2 + right**2) / 2).ravel()
-    psf /= psf.sum()
-    np.testing.assert_allclose(gaussian_near(psf, np.eye(81)), psf, atol=1e-7)
-
-
-@pytest.mark.parametrize("spread", [1e-6, 0.05])
-def test_the_size_of_a_deviation_is_that_beyond_its_noise(spread):
-    rng = np.random.default_rng(2)
-    basis = zero_sum_basis(400)
-    deviation = basis @ rng.normal(scale=np.hypot(0.01, spread), size=399)
-    size = size_of_deviation(deviation, np.eye(400) / 0.01**2)
-    assert size**0.5 == pytest.approx(spread, rel=0.1) if spread > 0.01 else size**0.5 < 0.004
 
 
 def test_bands_without_a_clear_say_follow_the_others():

@@ -14,7 +14,7 @@ def autograd(networks, blocks):
 def gradients(losses, networks, factor):
     networks.zero_grad()
     (factor * sum(losses)).backward()
-    return {name: parameter.grad.clone() for name, parameter in networks.named_parameters()}
+    return {name: parameter.grad.clone() for name, parameter in networks.learned()}
 
 
 @pytest.mark.parametrize("windows_a_strip", [1, 5, 36, 1000])
@@ -40,6 +40,28 @@ def double_speunet(self, pixels):
     for layer in self.layers:
         pixels = torch.nn.functional.leaky_relu(layer(pixels), 0.2)
     return pixels
+
+
+@pytest.mark.parametrize("differing", [{"gain": True}, {"offset": True}, {"gain": True, "offset": True}])
+def test_what_instruments_differ_in_is_in_the_losses(differing):
+    scene = made_up.scene()
+    networks, blocks = made_up.networks(scene, **differing), scene.blocks(4)
+    with torch.no_grad():
+        networks.sped.gain[:] = torch.tensor([0.8, 1.1, 1.3])
+        networks.sped.offset[:] = torch.tensor([0.03, -0.03, 0.01])
+    for _ in range(2):  # also where they are kept, as in a model read from disk
+        hr_msi, lr_hsi = consistency.consistency_losses(networks, blocks)
+        fused = networks.speu(blocks.windows).double()
+        given = fused @ networks.sped.srf * networks.sped.gain + networks.sped.offset
+        torch.testing.assert_close(hr_msi.double(), l1_loss(given, blocks.windows.double()), rtol=1e-5, atol=0)
+        blurred = torch.einsum("nkb,k->nb", fused, networks.spad.weight)
+        torch.testing.assert_close(lr_hsi.double(), l1_loss(blurred, blocks.lr.double()), rtol=1e-5, atol=0)
+        (hr_msi + lr_hsi).backward()
+        got = {name: part.grad for name, part in (("gain", networks.sped.gain), ("offset", networks.sped.offset))}
+        assert {name for name, gradient in got.items() if gradient is not None and gradient.any()} == set(differing)
+        networks.zero_grad()
+        networks.sped.gain.requires_grad_(False), networks.sped.offset.requires_grad_(False)
+        differing = {}
 
 
 def test_reduced_precision_takes_autograd():

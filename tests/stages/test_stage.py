@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import made_up
 import numpy as np
@@ -8,9 +9,9 @@ from torch.amp import GradScaler
 
 from udaln.chain import StageChain, make_trainer
 from udaln.data.module import SceneData
-from udaln.data.simulate import degrade
 from udaln.scene import Blocks, Known
 from udaln.stages import STAGES, DegradationStage, Init, JointStage, Schedule, SpectralStage
+from udaln.windows import degrade
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
@@ -149,6 +150,47 @@ def test_stage_1_solved_is_the_true_degradation():
     assert stage.finished and stage.steps_done == 0
     torch.testing.assert_close(networks.spad.psf, scene.truth.psf, atol=1e-7, rtol=0)
     torch.testing.assert_close(networks.sped.srf.detach(), scene.truth.srf, atol=1e-6, rtol=0)
+
+
+DIFFERING = {"gain": torch.tensor([0.8, 1.1, 1.3]).double(), "offset": torch.tensor([0.03, -0.03, 0.01]).double()}
+
+
+@pytest.mark.parametrize("factors", [(1.0, 1.0), (1e4, 1.0), (1.0, 250.0)])
+@pytest.mark.parametrize("init", [Init.convex, Init.gaussian])
+def test_stage_1_solves_for_what_two_instruments_differ_in(init, factors):
+    """Whatever the units of the two images, tenfold apart and more."""
+    scene = made_up.unlike((16, 14), fwhm=2.0, **DIFFERING)
+    scaled = replace(scene, lr_hsi=factors[0] * scene.lr_hsi, hr_msi=factors[1] * scene.hr_msi)
+    networks = made_up.networks(scaled, 9, gain=True, offset=True)
+    trained(DegradationStage(networks, Schedule(1e-3, 0, 1, init=init), 5), scaled)
+    torch.testing.assert_close(networks.gain, DIFFERING["gain"] * factors[1] / factors[0], rtol=1e-6, atol=0)
+    torch.testing.assert_close(networks.offset, DIFFERING["offset"] * factors[1], rtol=0, atol=1e-6 * factors[1])
+    torch.testing.assert_close(networks.sped.srf.detach(), scene.truth.srf, rtol=0, atol=1e-6)
+    first = (len(scene.truth.psf) - 4) // 2 - (9 - 4) // 2
+    true = scene.truth.psf[first : first + 9, first : first + 9]
+    torch.testing.assert_close(networks.spad.psf, true, rtol=0, atol=1e-5)  # the window cuts off a little of it
+
+
+@pytest.mark.parametrize("differing", [{"gain": True}, {"offset": True}])
+def test_stage_1_leaves_alone_what_does_not_differ(differing):
+    scene = made_up.scene()
+    networks = made_up.networks(scene, **differing)
+    trained(DegradationStage(networks, Schedule(1e-3, 0, 1, init=Init.convex), 5), scene)
+    assert (networks.offset == 0).all() == ("gain" in differing)
+    assert (networks.gain == 1).all() == ("offset" in differing)
+
+
+@pytest.mark.parametrize("stage", [DegradationStage, JointStage])
+def test_gains_and_offsets_are_trained_too(stage):
+    scene = made_up.unlike((12, 12), **DIFFERING)
+    networks = made_up.networks(scene, 9, gain=True, offset=True)
+    before = weights(networks)
+    trained(stage(networks, Schedule(1e-2, 30, 15), 10), scene)
+    after = weights(networks)
+    changed = {name for name in before if name.startswith("sped.") and not torch.equal(before[name], after[name])}
+    assert changed == {"sped.weight", "sped.gain", "sped.offset"}
+    off = [(torch.linalg.vector_norm(part["sped.gain"] - DIFFERING["gain"])) for part in (before, after)]
+    assert stage is JointStage or off[1] < off[0]
 
 
 @pytest.mark.parametrize("known", ["psf", "srf"])

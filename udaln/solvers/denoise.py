@@ -45,7 +45,7 @@ class _Class(NamedTuple):
     power: Tensor  # (rank,)
 
 
-def denoise(image: Tensor, sigma: Tensor) -> Denoised:
+def denoise(image: Tensor, sigma: Tensor, valid: Tensor | None = None) -> Denoised:
     """Estimate an image seen under white Gaussian noise of a known level in each band.
 
     The image is divided by its noise. Its patches, all bands together, are drawn from a mixture of Gaussians plus
@@ -59,6 +59,7 @@ def denoise(image: Tensor, sigma: Tensor) -> Denoised:
         image: H×W×B.
         sigma: Standard deviation of the noise of each band, (B,), in units of the image. Bands with as good as none
             are returned as they are, and still help the others.
+        valid: H×W bool, the pixels that hold data; patches with any other have no part in the mixture. All if none.
 
     Returns:
         The image without noise and the variance of its error. Where no band is noisy: ``image`` itself.
@@ -75,18 +76,22 @@ def denoise(image: Tensor, sigma: Tensor) -> Denoised:
     if not noisy.any() or min(image.shape[:2]) < max(PATCHES):
         return Denoised(image, (sigma * sigma).to(image).expand_as(image))
     level = torch.maximum(sigma, quiet)
-    mean = image.mean((0, 1), dtype=torch.float64)
-    results = [_denoised(image, mean, level, side) for side in PATCHES]
+    mean = image.mean((0, 1), dtype=torch.float64) if valid is None else image[valid].mean(0, dtype=torch.float64)
+    results = [_denoised(image, mean, level, side, valid) for side in PATCHES]
     out, kept = (torch.stack(parts).mean(0) for parts in zip(*results, strict=True))
     variance = kept * (level * level).to(kept)
     return Denoised(torch.where(noisy, out, image), torch.where(noisy, variance, (sigma * sigma).to(image)))
 
 
-def _denoised(image: Tensor, mean: Tensor, level: Tensor, side: int) -> tuple[Tensor, Tensor]:
+def _denoised(image: Tensor, mean: Tensor, level: Tensor, side: int, valid: Tensor | None) -> tuple[Tensor, Tensor]:
     """Denoised by patches of one size; the share of its own noise that each value keeps. In strips of rows."""
     rows, columns = image.shape[:2]
     step = max(1, round(math.sqrt((rows - side + 1) * (columns - side + 1) / SAMPLES)))
-    mixture = _mixture(_patches((image - mean) / level, side, step))
+    drawn = _patches((image - mean) / level, side, step)
+    if valid is not None:
+        whole = _patches(valid[..., None], side, step).all(1)
+        drawn = drawn[whole] if whole.any() else drawn
+    mixture = _mixture(drawn)
     out, kept = torch.empty_like(image), torch.empty_like(image)
     strip = max(1, AT_ONCE // columns)
     for top in range(0, rows, strip):

@@ -12,20 +12,34 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from udaln.scene import windows
 from udaln.solvers.noise import variance_without_inflation
+from udaln.solvers.variances import most_probable
+from udaln.windows import windows
 
 SHAPE_RANGE = 12.0  # of the covariance, in standard deviations of the whitened spectral shape
 SPACE_RANGE = 32.0  # of the covariance [LR pixels]
+UNKNOWN = 10.0  # how much larger the residual may be in gaps of the HR-MSI
 TREND = 1.0  # prior variance of an affine correction of the map, relative to the covariance
 TILE, HALO, SEAM = 10, 5, 2  # sides [LR pixels]: of a tile, of what is seen around it, of what fades into the next
-WHITE = np.r_[0, np.logspace(-5, 0, 41)]  # shares of the variance that may belong to single pixels
 EXACT = 1e-2  # of the residual's size: noise far below does not count
 AT_ONCE = 1 << 24  # covariances in memory
+
+
+class Kriged(NamedTuple):
+    """An HR residual and how far to trust it.
+
+    Attributes:
+        image: Posterior mean, rh×rw×C float32.
+        variance: Posterior variance, likewise; none where it was not asked for.
+        unused: Variance of what was seen that lies outside of the components that stand out of the noise, (C,).
+    """
+
+    image: Tensor
+    variance: Tensor | None
+    unused: Tensor
 
 
 class _Components(NamedTuple):
@@ -62,12 +76,17 @@ class _Sites(NamedTuple):
 
 def krige(
     residual: Tensor,
+    seen: Tensor,
     hr_msi: Tensor,
     psf: Tensor,
+    shift: tuple[int, int],
     noise: Tensor,
     misfit: Tensor | None = None,
     done: Callable[[float], None] | None = None,
-) -> Tensor:
+    *,
+    gaps: Tensor | None = None,
+    with_variance: bool = False,
+) -> Kriged:
     """The posterior mean of an HR residual whose PSF-weighted means were seen under noise.
 
     The residual is taken apart into spectral components. Each has the covariance
@@ -76,39 +95,55 @@ def krige(
     result's PSF-weighted means are the residual, and it is zero in every direction in which the residual is.
 
     Args:
-        residual: h×w×C.
+        residual: Where it was seen, n×C.
+        seen: Which of the N = h·w LR pixels these are, N bool.
         hr_msi: The HR-MSI, as free of noise as can be, rh×rw×c.
         psf: k×k.
+        shift: Of its windows [HR pixels].
         noise: Standard deviation of the noise in each band of the residual, (C,).
         misfit: Covariance of what else in the residual is not of the HR residual, C×C, if there is any.
         done: Told after each tile which share of the work is done.
+        gaps: rh×rw bool, the HR pixels of which nothing is known: their residual may be larger.
+        with_variance: Calculate the posterior variance, too: it takes longer than the mean.
 
     Returns:
-        rh×rw×C float32.
+        The HR residual; its variance is that of the components that stand out of the noise.
     """
-    scale = hr_msi.shape[0] // residual.shape[0]
+    scale = round((hr_msi[..., 0].numel() / len(seen)) ** 0.5)
+    sides = hr_msi.shape[0] // scale, hr_msi.shape[1] // scale
     unwanted = torch.diag(noise.double() ** 2) + (0 if misfit is None else misfit)
-    parts = _components(residual.flatten(0, 1).double(), unwanted, hr_msi.shape[2])
+    parts = _components(residual.double(), unwanted, hr_msi.shape[2])
+    row = seen.cumsum(0) - 1  # of an LR pixel in the residual
     sites = _sites(hr_msi, scale)
+    if gaps is not None:
+        sites = sites._replace(brightness=torch.where(gaps.flatten(), UNKNOWN * sites.brightness, sites.brightness))
     weights = psf.flatten().float()
     number = torch.arange(hr_msi[..., 0].numel(), device=hr_msi.device).view(*hr_msi.shape[:2], 1)
-    under = windows(number.double(), psf.shape[0], scale)[..., 0].round().long()  # HR pixels of each LR pixel, (N, K)
-    result = torch.zeros(number.numel(), len(parts.spectra), device=hr_msi.device)
+    under = (
+        windows(number.double(), psf.shape[0], scale, shift)[..., 0].round().long()
+    )  # HR pixels of each LR pixel, (N, K)
+    results = torch.zeros(1 + with_variance, number.numel(), len(parts.spectra), device=hr_msi.device)
     counted = torch.zeros(number.numel(), 1, device=hr_msi.device)  # weights of the tiles
-    tiles = list(_tiles(*residual.shape[:2]))
-    for count, (seen, fade) in enumerate(tiles if len(parts.spectra) else []):
+    tiles = list(_tiles(*sides))
+    for count, (around, fade) in enumerate(tiles if len(parts.spectra) else []):
         fade = fade.to(hr_msi.device).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
-        rows, columns = (slice(part.start * scale, part.stop * scale) for part in seen)
+        rows, columns = (slice(part.start * scale, part.stop * scale) for part in around)
         wanted = fade > 0
         pixels = number[rows, columns, 0][wanted]
-        lr = torch.arange(len(under), device=hr_msi.device).view(residual.shape[:2])[seen].flatten()
-        part = _tile(parts, sites, weights, under[lr], pixels, lr)
-        result[pixels] += fade[wanted][:, None] * part
+        lr = torch.arange(len(under), device=hr_msi.device).view(sides)[around].flatten()
+        lr = lr[seen[lr]]
+        if not len(lr):
+            continue
+        part = _tile(parts, sites, weights, under[lr], pixels, row[lr], with_variance=with_variance)
+        results[:, pixels] += fade[wanted][:, None] * part
         counted[pixels] += fade[wanted][:, None]
         if done:
             done((count + 1) / len(tiles))
-    kriged = result / counted.clamp(min=1e-12) @ parts.spectra.float()
-    return kriged.view(*hr_msi.shape[:2], -1)
+    results /= counted.clamp(min=1e-12)
+    image = (results[0] @ parts.spectra.float()).view(*hr_msi.shape[:2], -1)
+    variance = (results[1] @ parts.spectra.float() ** 2).view_as(image) if with_variance else None
+    unused = (residual - parts.values @ parts.spectra).square().mean(0)
+    return Kriged(image, variance, unused)
 
 
 def _components(residual: Tensor, noise: Tensor, msi_bands: int) -> _Components:
@@ -156,8 +191,21 @@ def _sites(hr_msi: Tensor, scale: int) -> _Sites:
     )
 
 
-def _tile(parts: _Components, sites: _Sites, weights: Tensor, under: Tensor, pixels: Tensor, lr: Tensor) -> Tensor:
-    """The components at some HR pixels, given those at n LR pixels and the HR pixels under them, (n, K)."""
+def _tile(
+    parts: _Components,
+    sites: _Sites,
+    weights: Tensor,
+    under: Tensor,
+    pixels: Tensor,
+    lr: Tensor,
+    *,
+    with_variance: bool,
+) -> Tensor:
+    """The components at some HR pixels, given those at n LR pixels and the HR pixels under them, (n, K).
+
+    Returns:
+        (1, pixels, m) or, with their variances, (2, pixels, m).
+    """
     local, owners = torch.unique(under, return_inverse=True)
     near = sites.at(local)
     spread = _spread(owners, weights.expand_as(owners), len(local))  # the PSF as a matrix, n × local
@@ -179,13 +227,30 @@ def _tile(parts: _Components, sites: _Sites, weights: Tensor, under: Tensor, pix
     among = (among + among.T) / 2 / size + affine(trend)
     white = spread @ spread.to_dense().T
     norm = white.diagonal().mean()
-    coefficients, share, variance = _most_probable(parts.values[lr], among, white / norm)
+    found = most_probable(parts.values[lr], among, white / norm, parts.noise)
 
     here = sites.at(pixels)
-    noise = (parts.noise / (share * variance).clamp(min=1e-300)).clamp(max=1)
-    own = spread.to_dense().T[torch.searchsorted(local, pixels)] / norm @ (coefficients * share * (1 - noise))
-    at_pixels = covariance(here).double() / size + affine(here.msi)
-    return (at_pixels @ (coefficients * (1 - share)) + own).float()
+    noise = parts.noise - found.own * (1 - found.of_scene)  # what is left to be part of what belongs to the scene
+    kept = 1 - (noise / (found.own * found.of_scene).clamp(min=1e-300)).clamp(0, 1)
+    place = torch.searchsorted(local, pixels).clamp(max=len(local) - 1)
+    under_any = (local[place] == pixels)[:, None]
+    own = under_any * spread.to_dense().T[place] / norm
+    shared = covariance(here).double() / size + affine(here.msi)
+    mean: Tensor = shared @ (found.solved * found.shared) + own @ (found.solved * found.own * found.of_scene * kept)
+    if not with_variance:
+        return mean.float()[None]
+    before = (here.brightness**2 / size + TREND / (trend.shape[1] + 1) * (1 + here.msi.square().sum(1))).double()
+    left = torch.empty_like(mean)
+    for basis in found.bases:  # the components that share one
+        ours = found.of_scene == basis.of_scene
+        seen = basis.axes.T @ torch.linalg.solve_triangular(basis.lower, torch.stack([shared, own]).mT, upper=False)
+        weight = 1 / found.spectrum[:, ours]
+        alone = found.own[ours] * found.of_scene[ours] * kept[ours]
+        told = found.shared[ours] ** 2 * (seen[0].square().T @ weight)
+        told += 2 * found.shared[ours] * alone * ((seen[0] * seen[1]).T @ weight)
+        told += alone**2 * (seen[1].square().T @ weight)
+        left[:, ours] = before[:, None] * found.shared[ours] + alone / norm - told
+    return torch.stack([mean, left.clamp(min=0)]).float()
 
 
 def _spread(owners: Tensor, values: Tensor, columns: int) -> Tensor:
@@ -194,27 +259,6 @@ def _spread(owners: Tensor, values: Tensor, columns: int) -> Tensor:
     index = torch.stack([rows.flatten(), owners.flatten()])
     shape = (len(owners), columns)
     return torch.sparse_coo_tensor(index, values.double().flatten(), shape, check_invariants=False).coalesce()
-
-
-def _most_probable(values: Tensor, among: Tensor, white: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each component: the kriging coefficients (n, m), the white share a and the variance q, (m,) each.
-
-    In the basis that makes both covariances diagonal, the likelihood of every share is a sum.
-    """
-    n = len(values)
-    lower = torch.linalg.cholesky(white)
-    half = torch.linalg.solve_triangular(lower, among, upper=False)
-    both = torch.linalg.solve_triangular(lower, half.T, upper=False)
-    power, axes = torch.linalg.eigh((both + both.T) / 2)
-    rotated = axes.T @ torch.linalg.solve_triangular(lower, values, upper=False)
-    shares = torch.as_tensor(WHITE, device=values.device)
-    spectrum = (1 - shares) * power.clamp(min=1e-9 * power.max())[:, None] + shares  # (n, shares)
-    variance = (rotated**2).T @ (1 / spectrum) / n  # (m, shares)
-    score = n * variance.clamp(min=1e-300).log() + spectrum.log().sum(0)
-    best = score.argmin(1)
-    solved = axes @ (rotated / spectrum[:, best])
-    coefficients = torch.linalg.solve_triangular(lower.T, solved, upper=True)
-    return coefficients, shares[best], variance.gather(1, best[:, None])[:, 0]
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[tuple[slice, slice], Tensor]]:

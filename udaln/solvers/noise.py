@@ -10,9 +10,7 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from udaln.data.simulate import degrade
 from udaln.errors import InputError
-from udaln.scene import scale_factor
 
 PATCH = 2  # side of the HR-MSI patches looked at [pixels]
 CALM = 0.2  # share of them that is used: those in the calmest surroundings
@@ -38,7 +36,9 @@ class Noise(NamedTuple):
     hr_texture: Tensor
 
 
-def estimate_noise(lr_hsi: Tensor, hr_msi: Tensor, psf: Tensor, srf: Tensor) -> Noise:
+def estimate_noise(
+    lr_hsi: Tensor, lr_msi: Tensor, hr_msi: Tensor, psf: Tensor, srf: Tensor, hr_valid: Tensor | None = None
+) -> Noise:
     """White noise of both images, of a level of its own in each band.
 
     What neither other bands nor neighbouring pixels explain bounds the noise of each image from above: fine texture
@@ -49,29 +49,30 @@ def estimate_noise(lr_hsi: Tensor, hr_msi: Tensor, psf: Tensor, srf: Tensor) -> 
     the bounds stand.
 
     Args:
-        lr_hsi: Y, h×w×C.
-        hr_msi: Z, rh×rw×c.
+        lr_hsi: Y, its valid pixels, N×C.
+        lr_msi: SpaDnet(Z) at the same pixels, N×c, in the radiometry of the LR-HSI.
+        hr_msi: Z, H×W×c, likewise.
         psf: k×k, known or estimated.
         srf: C×c, known or estimated.
+        hr_valid: H×W bool, the HR pixels that hold data; all if none.
 
     Returns:
         The noise levels.
 
     Raises:
-        InputError: If the sizes of the pair, the PSF and the SRF do not fit each other.
+        InputError: If the sizes do not fit each other.
     """
-    scale = scale_factor(lr_hsi, hr_msi)
-    if srf.shape != (lr_hsi.shape[2], hr_msi.shape[2]):
-        raise InputError(f"SRF: expected {lr_hsi.shape[2]}×{hr_msi.shape[2]}, got {'×'.join(map(str, srf.shape))}")
-    step = math.ceil(lr_hsi.shape[0] * lr_hsi.shape[1] / SAMPLES)
-    y = lr_hsi.flatten(0, 1)[::step].double()
+    if srf.shape != (lr_hsi.shape[1], hr_msi.shape[2]) or lr_msi.shape != (len(lr_hsi), hr_msi.shape[2]):
+        sizes = ", ".join("×".join(map(str, part.shape)) for part in (lr_hsi, lr_msi, hr_msi, srf))
+        raise InputError(f"noise: expected N×C, N×c, H×W×c and an SRF of C×c, got {sizes}")
+    step = math.ceil(len(lr_hsi) / SAMPLES)
+    y, low = lr_hsi[::step].double(), lr_msi[::step].double()
     psf, srf = psf.double(), srf.double()
-    low = degrade(hr_msi, psf.to(hr_msi.dtype), scale).flatten(0, 1)[::step].double()
     residual = y @ srf - low
     y, residual = y - y.mean(0), residual - residual.mean(0)
 
     y_most = unexplained(y[:, :, None])
-    z_most = unexplained(calm_patches(hr_msi))
+    z_most = unexplained(calm_patches(hr_msi, hr_valid))
     y_share, y_error = _share_of(y, y_most, srf, residual)
     power = residual.square().mean(0)
     from_y = srf.square().T @ y_most
@@ -143,11 +144,12 @@ def variance_without_inflation(seen: Tensor, ratio: Tensor | float) -> Tensor:
     return (middle + (middle * middle - 4 * seen).clamp(min=0).sqrt()) / 2
 
 
-def calm_patches(image: Tensor) -> Tensor:
+def calm_patches(image: Tensor, valid: Tensor | None = None) -> Tensor:
     """Patches where there is little texture around, judged by pixels outside of them: the noise inside has no say.
 
     Args:
         image: H×W×B.
+        valid: H×W bool: patches, or surroundings, with any other pixel are left out, unless all have one.
 
     Returns:
         (n, B, PATCH²) float64.
@@ -157,6 +159,9 @@ def calm_patches(image: Tensor) -> Tensor:
     rows, columns = (length - side + 1 for length in image.shape[:2])
     step = max(1, math.floor(math.sqrt(rows * columns * CALM / SAMPLES)))
     cut = image.unfold(0, side, step).unfold(1, side, step).flatten(0, 1).double()  # n, B, side, side
+    if valid is not None:
+        whole = valid.unfold(0, side, step).unfold(1, side, step).flatten(0, 1).flatten(1).all(1)
+        cut = cut[whole] if whole.any() else cut
     inner = cut[:, :, margin : margin + PATCH, margin : margin + PATCH].flatten(2)
     ring = torch.ones(side, side, dtype=torch.bool)
     ring[margin : margin + PATCH, margin : margin + PATCH] = margin == 0

@@ -1,7 +1,7 @@
-"""What is assumed of a PSF and of a spectral response where the data say nothing, and how much: empirical Bayes.
+"""What is assumed of a spectral response where the data say nothing, and how much: empirical Bayes.
 
-Both are a parametric shape plus a deviation of which only the size (and the smoothness) is assumed. That size is the
-one that makes the data most probable (type-II maximum likelihood, MacKay 1992), so exact data set the shape aside.
+It is a parametric shape plus a deviation of which only the size and the smoothness is assumed. That size is the one
+that makes the data most probable (type-II maximum likelihood, MacKay 1992), so exact data set the shape aside.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares, minimize
+from scipy.optimize import minimize
 
-from udaln.solvers.quadratic import Array, Mask, zero_sum_basis
+from udaln.solvers.quadratic import Array, Mask
 
 INSIDE = 2 / 3  # half-height width of a response, of the width of its support: the support ends where it is nil
 NEARBY = np.array([[0, 0], [0.25, 0], [0, 0.15]])  # bands, log of bands: the first simplex about a place and a width
@@ -54,14 +54,23 @@ def shape_of_support(support: Mask) -> Shape:
     return Shape(mean, mean.max() * support, width)
 
 
-def shape_of_data(gram: Array, cross: Array, support: Mask) -> Shape:
+def shape_of_data(gram: Array, cross: Array, support: Mask, *, free_gain: bool = False) -> Shape:
     """The plateau, of all places and widths, that fits the data best: where to look with no band table.
 
     Args:
         gram: YᵀY of one MSI band, C×C.
         cross: Yᵀ Z p, C.
         support: C.
+        free_gain: Whether the response is a plateau times any number.
     """
+
+    def loss(mean: Array) -> Array:
+        """Of plateaus, (…, C); half of it is minus a log likelihood."""
+        square, product = ((mean @ gram) * mean).sum(-1), mean @ cross
+        if free_gain:
+            return np.asarray(-(np.maximum(product, 0) ** 2) / np.maximum(square, np.finfo(float).tiny))
+        return np.asarray(square - 2 * product)
+
     bands = len(support)
     half_widths = np.geomspace(0.5, bands / 2, 3 * max(int(np.log2(bands)), 1) + 1)
     centres = [np.arange(0, bands - 0.75, max(w / 4, 0.5)) for w in half_widths]
@@ -71,7 +80,7 @@ def shape_of_data(gram: Array, cross: Array, support: Mask) -> Shape:
     total = candidates.sum(1)
     within = total > 0.5  # the others miss the support
     candidates, centre, half_width = candidates[within] / total[within, None], centre[within], half_width[within]
-    losses = ((candidates @ gram) * candidates).sum(1) - 2 * candidates @ cross
+    losses = loss(candidates)
     best = int(losses.argmin())
     odds = float(np.log(np.exp(-0.5 * (losses - losses[best])).mean()))
 
@@ -80,11 +89,13 @@ def shape_of_data(gram: Array, cross: Array, support: Mask) -> Shape:
         mean = mean * support
         return np.asarray(mean / max(mean.sum(), np.finfo(float).tiny))
 
-    def loss(x: Array) -> float:
-        return float(at(x) @ (gram @ at(x)) - 2 * at(x) @ cross)
-
     start = np.array([centre[best], np.log(half_width[best])])
-    fit = minimize(loss, start, method="Nelder-Mead", options={"maxfev": 100, "initial_simplex": start + NEARBY})
+    fit = minimize(
+        lambda x: float(loss(at(x))),
+        start,
+        method="Nelder-Mead",
+        options={"maxfev": 100, "initial_simplex": start + NEARBY},
+    )
     mean, half = at(fit.x), float(np.exp(fit.x[1]))
     reach = np.maximum(plateau(bands, float(fit.x[0]), half / INSIDE + 1), BEYOND)
     return Shape(mean, mean.max() * support * reach, 2 * half / INSIDE, odds)
@@ -98,7 +109,7 @@ def covariance(shape: Shape, smooth: float) -> Array:
     return out
 
 
-def evidence(shape: Shape, smooth: float, gram: Array, cross: Array) -> Array:
+def evidence(shape: Shape, smooth: float, gram: Array, cross: Array, *, free_gain: bool = False) -> Array:
     """Log of the probability of the data for each of ``SIZES``, up to a constant that no prior changes.
 
     Args:
@@ -106,78 +117,37 @@ def evidence(shape: Shape, smooth: float, gram: Array, cross: Array) -> Array:
         smooth: Its smoothness.
         gram: YᵀY / σ² of one MSI band, C×C.
         cross: YᵀZp / σ², C.
+        free_gain: Whether the response is this times any number; of all of them the most probable then counts.
     """
+    if free_gain:
+        along = gram @ shape.mean
+        square = max(float(shape.mean @ along), np.finfo(float).tiny)
+        gram, cross = gram - np.outer(along, along) / square, cross - along * float(shape.mean @ cross) / square
     free = np.ix_(shape.spread > 0, shape.spread > 0)
     scale = shape.spread[shape.spread > 0]
     half = scale[:, None] * np.linalg.cholesky(covariance(shape, smooth)[free] / np.outer(scale, scale))
     total = half.sum(0) / max(float(np.linalg.norm(half.sum(0))), np.finfo(float).tiny)
     half = half - np.outer(half @ total, total)  # the deviation sums to 0
     gain, mode = np.linalg.eigh(half.T @ gram[free] @ half)
-    pull = (half @ mode).T @ (cross - gram @ shape.mean)[shape.spread > 0]
+    pull = (half @ mode).T @ (cross - gram @ shape.mean)[shape.spread > 0]  # the latter is 0 where the gain is free
     seen = gain > max(gain[-1] * 1e-14, np.finfo(float).tiny)
     gain, pull = gain[seen], pull[seen]
     more = 1 + SIZES[:, None] ** 2 * gain
     return np.asarray(shape.odds - 0.5 * (pull**2 / (gain * more) + np.log(more)).sum(1))
 
 
-def precision(shape: Shape, smooth: float, size: float) -> Array:
-    """Inverse covariance on the bands that may deviate, C×C, zero elsewhere."""
+def precision(shape: Shape, smooth: float, size: float, *, free_gain: bool = False) -> Array:
+    """Inverse covariance on the bands that may deviate, C×C, zero elsewhere; with a free gain, none along the shape."""
     index = np.flatnonzero(shape.spread > 0)
     out = np.zeros((len(shape.mean), len(shape.mean)))
     inner = covariance(shape, smooth)[np.ix_(index, index)] * size**2
     scale = np.sqrt(inner.diagonal())
     inverse = np.linalg.inv(inner / np.outer(scale, scale)) / np.outer(scale, scale)
     out[np.ix_(index, index)] = (inverse + inverse.T) / 2
+    if free_gain:
+        along = out @ shape.mean
+        out -= np.outer(along, along) / (shape.mean @ along)
     return out
-
-
-def gaussian_near(psf: Array, information: Array) -> Array:
-    """The Gaussian, shifted, stretched and turned at will, nearest to a PSF in units of what is known of it.
-
-    Args:
-        psf: K.
-        information: Inverse covariance of the PSF, K×K.
-
-    Returns:
-        K, sums to 1.
-    """
-    side = round(psf.size**0.5)
-    row, column = np.divmod(np.arange(psf.size), side)
-    positive = np.maximum(psf, 0) / np.maximum(psf, 0).sum()
-    centre = np.array([positive @ row, positive @ column])
-    start = np.array([*centre, np.log(max(side / 2.4, 0.3)), np.log(max(side / 2.4, 0.3)), 0.0])
-    value, vector = np.linalg.eigh(information / max(np.trace(information), np.finfo(float).tiny))
-    root = (vector * np.sqrt(np.maximum(value, 0))).T
-
-    def shape(x: Array) -> Array:
-        down, right = (row - x[0]) * np.exp(-x[2]), (column - x[1] - x[4] * (row - x[0])) * np.exp(-x[3])
-        exponent = -0.5 * (down**2 + right**2)
-        out = np.exp(exponent - exponent.max())
-        return np.asarray(out / out.sum())
-
-    limits = (
-        [-side, -side, np.log(0.2), np.log(0.2), -3.0],
-        [2 * side, 2 * side, np.log(8 * side), np.log(8 * side), 3],
-    )
-    fit = least_squares(lambda x: root @ (shape(x) - psf), start, bounds=limits, max_nfev=200, xtol=1e-12, ftol=1e-12)
-    return shape(fit.x)
-
-
-def size_of_deviation(deviation: Array, information: Array) -> float:
-    """Variance of a PSF's pixels about its shape that makes the deviation seen most probable.
-
-    Args:
-        deviation: Estimate less shape, K.
-        information: Inverse covariance of the estimate, K×K.
-    """
-    basis = zero_sum_basis(len(deviation))
-    value, vector = np.linalg.eigh(basis.T @ information @ basis)
-    seen = (vector.T @ (basis.T @ deviation)) ** 2
-    noise = 1 / np.maximum(value, value[-1] * 1e-12)
-    lowest = 1e-3 * float(noise.min())
-    sizes = np.geomspace(lowest, max(float(seen.max()) * 10, lowest * 10), 200)
-    total = noise + sizes[:, None]
-    return float(sizes[np.argmin((np.log(total) + seen / total).sum(1))])
 
 
 def pooled_choice(likely: Array) -> Array:

@@ -1,7 +1,8 @@
-"""The quadratic programme behind stage 1: one PSF and c spectral responses, each on its simplex.
+"""The quadratic programme behind stage 1: one PSF on its simplex and c spectral responses, on theirs or just ≥ 0.
 
 Band j of the pair says Y s_j = Z_j p up to noise, so the responses meet only in p: given p they separate, and the
-whole Newton system is solved by Schur's complement at the cost of c systems of C unknowns and one of K.
+whole Newton system is solved by Schur's complement at the cost of c systems of C unknowns and one of K. A response
+whose sum is free carries a gain of its band; an offset of each band drops out where the rows are centred.
 """
 
 from __future__ import annotations
@@ -32,15 +33,24 @@ class Rows:
         y: (M, C).
         z: (c, M, K).
         count: Number N of LR pixels behind them (their total weight).
+        y_mean: Weighted mean that was taken from Y, (C,); 0 where the rows are not centred.
+        z_mean: The same of Z, (c, K).
     """
 
     y: Array
     z: Array
     count: float
+    y_mean: Array
+    z_mean: Array
 
     def residuals(self, psf: Array, srf: Array) -> Array:
         """Y s_j − Z_j p, (c, M)."""
         out: Array = (self.y @ srf).T - self.z @ psf
+        return out
+
+    def offset(self, psf: Array, srf: Array) -> Array:
+        """What Z_j p has more than Y s_j on average, c; 0 where the rows are not centred."""
+        out: Array = self.z_mean @ psf - self.y_mean @ srf
         return out
 
 
@@ -80,7 +90,7 @@ class Quadratic:
         return float(0.5 * (self.weight @ squares + prior))
 
 
-def compress(lr: Tensor, windows: Tensor, weights: Tensor | None = None) -> Rows:
+def compress(lr: Tensor, windows: Tensor, weights: Tensor | None = None, *, centred: bool = False) -> Rows:
     """Rows with the inner products of all N, by QR factors of block after block: memory does not grow with N.
 
     Unlike normal equations this keeps the condition number unsquared.
@@ -89,29 +99,46 @@ def compress(lr: Tensor, windows: Tensor, weights: Tensor | None = None) -> Rows
         lr: (N, C), any dtype.
         windows: (N, K, c).
         weights: (N), how much each LR pixel counts; all 1 if none.
+        centred: Take the weighted mean from each column.
     """
     count = float(len(lr) if weights is None else weights.sum())
     bands, pixels, msi_bands = lr.shape[1], windows.shape[1], windows.shape[2]
     held = torch.empty(0, bands + msi_bands * pixels, dtype=torch.float64)
-    for block in _blocks(lr, windows, weights, rows=max(2048, 2 * held.shape[1])):
-        held = torch.cat([held, block])
+    mean = torch.zeros(held.shape[1], dtype=torch.float64)
+    if centred:
+        for block, root in _blocks(lr, windows, weights, rows=2048):
+            mean += root @ block / count
+    for block, root in _blocks(lr, windows, weights, rows=max(2048, 2 * held.shape[1])):
+        held = torch.cat([held, block - root[:, None] * mean if centred else block])
         if len(held) > 2 * held.shape[1]:
             held = torch.linalg.qr(held, mode="r").R
     z = held[:, bands:].reshape(-1, msi_bands, pixels).transpose(0, 1)
-    return Rows(held[:, :bands].contiguous().numpy(), z.contiguous().numpy(), count)
+    z_mean = mean[bands:].view(msi_bands, pixels)
+    return Rows(
+        held[:, :bands].contiguous().numpy(), z.contiguous().numpy(), count, mean[:bands].numpy(), z_mean.numpy()
+    )
 
 
-def _blocks(lr: Tensor, windows: Tensor, weights: Tensor | None, rows: int) -> Iterator[Tensor]:
+def _blocks(lr: Tensor, windows: Tensor, weights: Tensor | None, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows times the roots of their weights, and these roots."""
     for start in range(0, len(lr), rows):
         part = slice(start, start + rows)
         block = torch.cat([lr[part].double(), windows[part].double().transpose(1, 2).flatten(1)], 1).cpu()
-        yield block if weights is None else block * weights[part, None].sqrt()
+        root = torch.ones(len(block)).double() if weights is None else weights[part].double().sqrt()
+        yield (block if weights is None else block * root[:, None]), root
 
 
 def minimise(
-    problem: Quadratic, psf: Array, srf: Array, support: Mask, *, move_psf: bool = True, move_srf: bool = True
+    problem: Quadratic,
+    psf: Array,
+    srf: Array,
+    support: Mask,
+    *,
+    move_psf: bool = True,
+    move_srf: bool = True,
+    free_sums: bool = False,
 ) -> tuple[Array, Array]:
-    """The minimum over the simplexes by block principal pivoting (Portugal, Júdice and Vicente, 1994).
+    """The minimum over the weights allowed by block principal pivoting (Portugal, Júdice and Vicente, 1994).
 
     Args:
         problem: The objective, convex.
@@ -120,6 +147,7 @@ def minimise(
         support: Where S may differ from 0, C×c.
         move_psf: Whether p is an unknown.
         move_srf: Whether S is.
+        free_sums: Whether the columns of S may have any sum, not 1 alone.
 
     Returns:
         p and S: the minimum or, where exchanges go round in circles (a strong prior over many bands), the best of the
@@ -133,16 +161,18 @@ def minimise(
     for _ in range(EXCHANGES):
         p, s = _on_simplex(np.where(free_p, psf, 0.0) if move_psf else psf), srf
         if move_srf:
-            s = _columns_on_simplex(np.where(free_s, srf, 0.0), free_s)
-        system = _System(problem, gram, free_p, free_s)
+            s = np.where(free_s, srf, 0.0) if free_sums else _columns_on_simplex(np.where(free_s, srf, 0.0), free_s)
+        system = _System(problem, gram, free_p, free_s, free_sums)
         for _ in range(REFINEMENTS):
             step_p, step_s = system.step(*problem.gradient(p, s))
             p, s = p + step_p, s + step_s
         by_psf, by_srf = problem.gradient(p, s)
         below_p, below_s = free_p & (p < -ROUNDING), free_s & (s < -ROUNDING)
         dual_p = move_psf & ~free_p & (by_psf - _mean(by_psf, free_p) < -ROUNDING * scale)
-        dual_s = support & ~free_s & (by_srf - _mean(by_srf, free_s) < -ROUNDING * scale) & move_srf
-        feasible = _on_simplex(np.maximum(p, 0)) if move_psf else p, _clipped(s) if move_srf else s
+        multiplier = 0.0 if free_sums else _mean(by_srf, free_s)
+        dual_s = support & ~free_s & (by_srf - multiplier < -ROUNDING * scale) & move_srf
+        positive = np.maximum(s, 0) if free_sums else _clipped(s)
+        feasible = _on_simplex(np.maximum(p, 0)) if move_psf else p, positive if move_srf else s
         if (value := problem.value(*feasible)) < lowest:
             lowest, best = value, feasible
         wrong = int(below_p.sum() + below_s.sum() + dual_p.sum() + dual_s.sum())
@@ -161,9 +191,9 @@ def minimise(
 
 
 class _System:
-    """Newton steps on the free unknowns, sums kept."""
+    """Newton steps on the free unknowns, sums kept but for those of S where they are free."""
 
-    def __init__(self, problem: Quadratic, gram: Array, free_p: Mask, free_s: Mask) -> None:
+    def __init__(self, problem: Quadratic, gram: Array, free_p: Mask, free_s: Mask, free_sums: bool) -> None:
         self.shape = free_s.shape
         self.p = np.flatnonzero(free_p)
         self.s = [np.flatnonzero(column) for column in free_s.T]
@@ -175,7 +205,7 @@ class _System:
         scale = float(schur.diagonal().max()) if len(self.p) else None
         for j, index in enumerate(self.s):
             own = weight[j] * gram + problem.srf_precision[j]
-            inverse = _sum_keeping_inverse(own[np.ix_(index, index)])
+            inverse = _sum_keeping_inverse(own[np.ix_(index, index)], free_sum=free_sums)
             cross = -weight[j] * rows.y[:, index].T @ z[j]
             schur = schur - cross.T @ inverse @ cross
             self.inner.append(inverse)
@@ -195,11 +225,11 @@ class _System:
         return step_p, step_s
 
 
-def schur_complement(problem: Quadratic, support: Mask) -> Array:
+def schur_complement(problem: Quadratic, support: Mask, *, free_sums: bool = False) -> Array:
     """Precision of p with S free on its support, K×K (positivity left aside)."""
     gram = problem.rows.y.T @ problem.rows.y
     free_p = np.ones(problem.psf_mean.shape, dtype=bool)
-    system = _System(problem, gram, free_p, support)
+    system = _System(problem, gram, free_p, support, free_sums)
     schur = problem.psf_precision + np.einsum("j,jmk,jml->kl", problem.weight, problem.rows.z, problem.rows.z)
     for inner, cross in zip(system.inner, system.cross, strict=True):
         schur = schur - cross.T @ inner @ cross
@@ -207,15 +237,16 @@ def schur_complement(problem: Quadratic, support: Mask) -> Array:
     return np.asarray((vector * np.maximum(value, value[-1] * 1e-15)) @ vector.T)
 
 
-def _sum_keeping_inverse(matrix: Array, scale: float | None = None) -> Array:
+def _sum_keeping_inverse(matrix: Array, scale: float | None = None, *, free_sum: bool = False) -> Array:
     """The inverse on the vectors that sum to 0: what minimises ½xᵀMx + gᵀx among them is −(this) g.
 
     Args:
         matrix: M, positive but for rounding, n×n.
         scale: The size of what M was calculated from, its own if none: what is below its rounding counts as that.
+        free_sum: Among all vectors instead.
     """
     n = len(matrix)
-    if n < 2:
+    if n < (1 if free_sum else 2):
         return np.zeros((n, n))
     matrix = (matrix + matrix.T) / 2
     floor = SINGULAR * max(float(matrix.diagonal().max()) if scale is None else scale, np.finfo(float).tiny / SINGULAR)
@@ -228,8 +259,9 @@ def _sum_keeping_inverse(matrix: Array, scale: float | None = None) -> Array:
         if (factor[0].diagonal() ** 2).min() > SINGULAR:
             inverse = np.asarray(cho_solve(factor, np.eye(n), check_finite=False))
             ones = inverse @ unit
-            return np.asarray((inverse - np.outer(ones, ones) / (unit @ ones)) * np.outer(unit, unit))
-    basis = zero_sum_basis(n)  # fewer LR pixels than unknowns
+            kept = 0.0 if free_sum else np.outer(ones, ones) / (unit @ ones)
+            return np.asarray((inverse - kept) * np.outer(unit, unit))
+    basis = np.eye(n) if free_sum else zero_sum_basis(n)  # fewer LR pixels than unknowns
     value, vector = np.linalg.eigh(basis.T @ matrix @ basis)
     half = basis @ (vector / np.sqrt(np.maximum(value, floor)))
     return np.asarray(half @ half.T)

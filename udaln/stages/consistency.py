@@ -7,11 +7,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.functional import l1_loss
 
 from udaln.networks import FusionNetworks
 from udaln.scene import Blocks
 from udaln.speunet import SLOPE, PaperSpeUnet
+from udaln.stages.stage import mean_error
 
 STRIP = 1 << 18  # values of X̂ at a time: about what stays in a core's cache
 
@@ -23,7 +23,9 @@ def consistency_losses(networks: FusionNetworks, blocks: Blocks) -> tuple[Tensor
     largest arrays of all, and passing them through memory takes longer than to compute them.
     """
     speu = networks.speu
-    if isinstance(speu, PaperSpeUnet) and blocks.lr.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+    on_cpu = blocks.lr.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    plain = blocks.lr_weight is None and networks.sped.same_units
+    if isinstance(speu, PaperSpeUnet) and on_cpu and plain:
         layers = [p for layer in speu.layers for p in layer.parameters()]
         srf = networks.sped.srf.to(blocks.windows).T.contiguous()
         both: tuple[Tensor, Tensor] = _Strips.apply(  # type: ignore[no-untyped-call]
@@ -32,7 +34,8 @@ def consistency_losses(networks: FusionNetworks, blocks: Blocks) -> tuple[Tensor
         return both
     pixels = blocks.windows.transpose(0, 1)
     fused = speu(pixels)
-    return l1_loss(networks.sped(fused), pixels), l1_loss(networks.spad(fused.transpose(0, 1)), blocks.lr)
+    hr_msi = mean_error(networks.sped(fused), pixels, blocks.msi_weight)
+    return hr_msi, mean_error(networks.spad(fused.transpose(0, 1)), blocks.lr, blocks.lr_weight)
 
 
 class _Strips(torch.autograd.Function):

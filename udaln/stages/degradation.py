@@ -2,11 +2,10 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from udaln.scene import Blocks
 from udaln.solvers.degradation import solve_degradation
-from udaln.stages.stage import Init, Stage
+from udaln.stages.stage import Init, Stage, mean_error
 
 
 class DegradationStage(Stage):
@@ -20,15 +19,31 @@ class DegradationStage(Stage):
 
     @torch.no_grad()
     def start(self, blocks: Blocks) -> None:
-        """``convex``: solve for the PSF and the SRF that are not known."""
-        assert self.schedule.init is Init.convex
+        """``convex`` or ``gaussian``: solve for all of the two sensors that is not known."""
+        assert self.schedule.init in (Init.convex, Init.gaussian)
         spad, sped = self.networks.spad, self.networks.sped
         known = [None if part.weight.requires_grad else value for part, value in ((spad, spad.psf), (sped, sped.srf))]
-        solved = solve_degradation(blocks.lr, blocks.windows, sped.support, psf=known[0], srf=known[1])
-        for part, value in ((spad, solved.psf.flatten()), (sped, solved.srf)):
-            if part.weight.requires_grad:
-                part.weight.copy_(value)
+        solved = solve_degradation(
+            blocks.lr,
+            blocks.windows,
+            sped.support,
+            psf=known[0],
+            srf=known[1],
+            gain=sped.gain.requires_grad,
+            offset=sped.offset.requires_grad,
+            gaussian=self.schedule.init is Init.gaussian,
+        )
+        found = (
+            (spad.weight, solved.psf.flatten()),
+            (sped.weight, solved.srf),
+            (sped.gain, solved.gain),
+            (sped.offset, solved.offset),
+        )
+        for parameter, value in found:
+            if parameter.requires_grad:
+                parameter.copy_(value)
 
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """|SpeDnet(Y) − SpaDnet(Z)|."""
-        return {"lr_msi": l1_loss(self.networks.sped(blocks.lr), self.networks.spad(blocks.windows))}
+        by_sped, by_spad = self.networks.sped(blocks.lr), self.networks.spad(blocks.windows)
+        return {"lr_msi": mean_error(by_sped, by_spad, blocks.msi_weight)}

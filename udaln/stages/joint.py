@@ -1,11 +1,10 @@
 """Stage 3: all three networks together."""
 
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from udaln.scene import Blocks
 from udaln.stages.consistency import consistency_losses
-from udaln.stages.stage import Stage
+from udaln.stages.stage import Stage, mean_error
 
 
 class JointStage(Stage):
@@ -22,8 +21,8 @@ class JointStage(Stage):
         lr_msi = self.networks.spad(blocks.windows)
         hr_msi, fused_lr_hsi = consistency_losses(self.networks, blocks)
         return {
-            "lr_msi": l1_loss(self.networks.sped(blocks.lr), lr_msi),
-            "lr_hsi": l1_loss(self.networks.speu(lr_msi), blocks.lr),
+            "lr_msi": mean_error(self.networks.sped(blocks.lr), lr_msi, blocks.msi_weight),
+            "lr_hsi": mean_error(self.networks.speu(lr_msi), blocks.lr, blocks.lr_weight),
             "hr_msi": hr_msi,
             "fused_lr_hsi": fused_lr_hsi,
         }

@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from udaln.scene import Blocks
-from udaln.stages.stage import Init, Stage
+from udaln.stages.stage import Init, Stage, mean_error
 
 
 class SpectralStage(Stage):
@@ -28,7 +27,7 @@ class SpectralStage(Stage):
 
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """|SpeUnet(SpaDnet(Z)) − Y|."""
-        return {"lr_hsi": l1_loss(self.networks.speu(self._frozen_lr_msi(blocks)), blocks.lr)}
+        return {"lr_hsi": mean_error(self.networks.speu(self._frozen_lr_msi(blocks)), blocks.lr, blocks.lr_weight)}
 
     def _frozen_lr_msi(self, blocks: Blocks) -> Tensor:
         """SpaDnet(Z): the same at every step, so computed once."""

@@ -13,6 +13,7 @@ from omegaconf import MISSING
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.amp import GradScaler
+from torch.nn.functional import l1_loss
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -24,10 +25,14 @@ PROGRESS = ("steps_done", "started", "settled", "best_loss", "best_at")  # what 
 
 
 class Init(Enum):
-    """What a stage's networks start from: as they are, or the solution of stage 1 or stage 2 in closed form."""
+    """What a stage's networks start from: as they are, or the solution of stage 1 or stage 2 in closed form.
+
+    ``convex`` solves stage 1 with a Gaussian PSF and as much beyond it as the data support, ``gaussian`` with no more.
+    """
 
     none = "none"
     convex = "convex"
+    gaussian = "gaussian"
     regression = "regression"
 
 
@@ -61,6 +66,11 @@ class Schedule:
         if not self.steps:
             return 1.0
         return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
+
+
+def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean absolute error, each band (the last axis) by its weight."""
+    return l1_loss(values, wanted) if weight is None else ((values - wanted).abs() * weight).mean()
 
 
 class Stage(LightningModule, ABC):
