@@ -1,164 +1,111 @@
-"""``udaln.fuse``: the whole method on arrays."""
+"""From a scene to its networks and stages, and to the image wanted."""
+
+from dataclasses import replace
 
 import made_up
-import numpy as np
 import pytest
 import torch
 
-import udaln
-from udaln.config import method_preset
-from udaln.schema import Source
+from udaln.config import instruments_preset, method_preset
+from udaln.errors import InputError
+from udaln.fusion import build_networks, differing, fuse_scene, fused_image
+from udaln.instruments import Grid, Instruments
+from udaln.scene import Scene
+from udaln.schema import Refine, Source
+from udaln.stages import Init
+
+ALIKE, UNLIKE = (Instruments("mine", *[differ] * 4, grid=Grid.hr_msi) for differ in (False, True))
+CPU = torch.device("cpu")
+HOLES = {"lr_hsi": (slice(2, 4), slice(1, 2)), "hr_msi": (slice(0, 3), slice(9, 14))}
 
 
-def few_steps(steps=30):
-    """The paper's method cut to a number of steps a stage."""
-    method = method_preset("paper")
-    for stage in (method.stages.degradation, method.stages.spectral, method.stages.joint):
-        stage.steps, stage.constant_until = steps, steps // 2
-    return method
+@pytest.mark.parametrize("pair", [False, True])
+@pytest.mark.parametrize("init", Init)
+def test_instruments_differ_in_real_pairs_where_stage_1_is_solved(pair, init):
+    method = method_preset("fast")
+    method.stages.degradation.init = init
+    auto = instruments_preset("auto")
+    assert differing(auto, method, pair=pair) == auto.settled(pair and init is not Init.none)
+    for told in (ALIKE, UNLIKE):
+        assert differing(told, method, pair=pair) == told
+    method.stages.degradation = None
+    assert differing(auto, method, pair=pair) == auto.settled(False)
 
 
-def fuse(lr_hsi, hr_msi, scale=None, **options):
-    """On the CPU, in silence, and in few steps unless told otherwise."""
-    return udaln.fuse(
-        lr_hsi, hr_msi, scale, **{"stages": few_steps(), "accelerator": "cpu", "progress": False} | options
-    )
+def test_the_papers_presets_take_the_instruments_for_alike():
+    for name in ("paper", "no_joint", "joint_only"):
+        found = differing(instruments_preset("auto"), method_preset(name), pair=True)
+        assert found == instruments_preset("auto").settled(False)
 
 
-@pytest.fixture(scope="module")
-def scene():
-    return made_up.scene()
+def learned(networks):
+    return {name.removesuffix(".weight") for name, _ in networks.learned() if not name.startswith("speu")}
 
 
-@pytest.fixture(scope="module")
-def pair(scene):
-    """Its largest value is 1, so that it is reflectance-like and digital numbers come from it by a factor alone."""
-    peak = max(scene.lr_hsi.max(), scene.hr_msi.max())
-    return (scene.lr_hsi / peak).numpy(), (scene.hr_msi / peak).numpy()
+def test_what_is_learned_is_what_may_differ():
+    scene, method = made_up.scene(), method_preset("fast")
+    assert learned(build_networks(scene, method, ALIKE)) == {"spad", "sped"}
+    assert learned(build_networks(scene, method, UNLIKE)) == {"spad", "sped", "sped.gain", "sped.offset"}
+    gain_alone = build_networks(scene, method, Instruments("mine", True, False, False, False))
+    assert learned(gain_alone) == {"spad", "sped", "sped.gain"}
+    method.stages.psf = method.stages.srf = Source.known
+    assert learned(build_networks(scene, method, UNLIKE)) == {"sped.gain", "sped.offset"}
 
 
-@pytest.fixture(scope="module")
-def fusion(pair):
-    return fuse(*pair)
-
-
-def test_the_image_and_the_degradation_have_their_shapes(pair, fusion):
-    lr_hsi, hr_msi = pair
-    (rows, columns, msi_bands), bands = hr_msi.shape, lr_hsi.shape[2]
-    scale = rows // lr_hsi.shape[0]
-    shapes = {"image": (rows, columns, bands), "psf": (scale, scale), "srf": (bands, msi_bands)}
-    for name, shape in shapes.items():
-        array = getattr(fusion, name)
-        assert isinstance(array, np.ndarray)
-        assert array.dtype == (np.float32 if name == "image" else np.float64)
-        assert array.shape == shape
-        assert np.isfinite(array).all()
-    np.testing.assert_allclose(fusion.srf.sum(0), 1, atol=1e-5)
-
-
-def test_the_seed_decides_every_bit(pair, fusion):
-    again, other = fuse(*pair, scale=4, seed=2), fuse(*pair, seed=3)
-    for name in ("image", "psf", "srf"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(fusion, name))
-    assert not np.array_equal(other.image, fusion.image)
-
-
-def test_a_few_hundred_steps_come_nearer_to_the_truth_than_the_lr_hsi_is(scene):
-    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, stages=few_steps(300))
-    truth = scene.truth.image.numpy()
-    enlarged = np.kron(scene.lr_hsi, np.ones((scene.scale, scene.scale, 1)))
-    assert np.abs(fusion.image - truth).mean() < 0.75 * np.abs(enlarged - truth).mean()
-
-
-@pytest.mark.parametrize("network", ("affine", "residual"))
-@pytest.mark.parametrize("refine", ("none", "consistent"))
-def test_the_default_finds_psf_srf_and_an_image_that_fits_both(scene, network, refine):
-    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, stages="fast", network=network, refine=refine)
-    np.testing.assert_allclose(fusion.psf, scene.truth.psf, atol=1e-9)
-    np.testing.assert_allclose(fusion.srf, scene.truth.srf, atol=1e-7)
-    np.testing.assert_allclose(fusion.image @ fusion.srf, scene.hr_msi, atol=1e-5)
-    rmse = np.sqrt(np.square(fusion.image - scene.truth.image.numpy()).mean())
-    assert rmse < (2e-3 if refine == "consistent" else 2e-2)
-
-
-def test_digital_numbers_give_the_same_in_their_units(pair, fusion):
-    # a factor of a power of two changes no digit
-    shifted = fuse(*(2.0**13 * image for image in pair))
-    np.testing.assert_array_equal(shifted.image, 2.0**13 * fusion.image)
-    for name in ("psf", "srf"):
-        np.testing.assert_array_equal(getattr(shifted, name), getattr(fusion, name))
-    # another factor rounds the input, and training may carry that on
-    scaled = fuse(*(1e4 * image for image in pair))
-    np.testing.assert_allclose(scaled.image / 1e4, fusion.image, atol=1e-3)
-
-
-def test_the_response_stays_within_a_known_support(scene):
-    srf = scene.truth.srf.numpy()
-    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=srf)
-    assert (srf == 0).any()
-    np.testing.assert_array_equal(fusion.srf != 0, srf != 0)
-
-
-def test_what_is_known_is_kept(scene):
-    psf, srf = scene.truth.psf.numpy(), scene.truth.srf.numpy()
-    fusion = fuse(scene.lr_hsi, scene.hr_msi, psf=psf, srf=srf)
-    np.testing.assert_array_equal(fusion.psf, psf)
-    np.testing.assert_allclose(fusion.srf, srf, rtol=1e-6)
-    learned = fuse(scene.lr_hsi, scene.hr_msi, psf=psf, support=srf)
-    np.testing.assert_array_equal(learned.psf, psf)
-    assert not np.allclose(learned.srf, srf, rtol=1e-3)
-
-
-def test_the_networks_map_another_image_of_the_same_sensors(pair, fusion):
-    window = torch.from_numpy(pair[1][4:9, 2:5])
-    np.testing.assert_allclose(fusion.networks.fuse(window), fusion.image[4:9, 2:5], rtol=1e-5)
-
-
-def test_nested_lists_and_doubles_will_do(pair, fusion):
-    lr_hsi, hr_msi = pair
-    again = fuse(lr_hsi.tolist(), hr_msi.astype(np.float64))
-    np.testing.assert_array_equal(again.image, fusion.image)
-
-
-def with_nan(image):
-    spoilt = image.copy()
-    spoilt[1, 1, 0] = np.nan
-    return spoilt
-
-
-FAULTS = {
-    r"^scale: expected 4, as the sizes of the pair imply, got 3$": lambda y, z: fuse(y, z, scale=3),
-    r"^sizes: expected an HR-MSI of r·6×r·6 .*, got 23×24$": lambda y, z: fuse(y, z[:-1]),
-    r"^sizes: expected an HR-MSI of r·24×r·24 .*, got 6×6$": lambda y, z: fuse(z, y),
-    r"^LR-HSI: expected a cube .*, got shape \(6, 6\)$": lambda y, z: fuse(y[..., 0], z),
-    r"^HR-MSI: expected a cube .*, got shape \(1,\)$": lambda y, z: fuse(y, 1.0),
-    r"^LR-HSI: expected finite values, got 1 ": lambda y, z: fuse(with_nan(y), z),
-    r"^HR-MSI: expected finite values, got 1 ": lambda y, z: fuse(y, with_nan(z)),
-    r"^LR-HSI: expected a signal in every band, .* band 0, 1, ": lambda y, z: fuse(0 * y, z),
-    r"^HR-MSI: expected no more bands than the LR-HSI's 2, got 3$": lambda y, z: fuse(y[..., :2], z),
-    r"^PSF: expected shape 3×3, got 3×4$": lambda y, z: fuse(y, z, psf=np.ones((3, 4))),
-    r"^PSF kernel size: expected at least the scale factor 4, got 3$": lambda y, z: fuse(y, z, psf=np.ones((3, 3)) / 9),
-    r"^support: expected shape 12×3, got 12×2$": lambda y, z: fuse(y, z, srf=np.ones((12, 2))),
-    r"^support: expected shape 12×3, got 3×12$": lambda y, z: fuse(y, z, support=np.ones((3, 12))),
-    r"^SRF: MSI band 0, 1, 2 covers none of the 12 ": lambda y, z: fuse(y, z, support=np.zeros((12, 3))),
-    r"^stages: expected one of .*fast.*, got 'fats'$": lambda y, z: fuse(y, z, stages="fats"),
-    r"^network: expected one of paper, affine, residual, got 'linear'$": lambda y, z: fuse(y, z, network="linear"),
-    r"^network: expected steps .* for paper, got none": lambda y, z: fuse(y, z, stages="fast", network="paper"),
-    r"^refine: expected one of none, consistent, got 'more'$": lambda y, z: fuse(y, z, refine="more"),
-    r"^stages.psf: expected one to be given": lambda y, z: fuse(y, z, stages=with_known_psf()),
-    r"^trainer: .*precision=64": lambda y, z: fuse(y, z, precision="64bit"),
-    r"^trainer: accelerator=abacus": lambda y, z: fuse(y, z, accelerator="abacus"),
-}
-
-
-def with_known_psf():
-    method = few_steps()
+def test_the_window_is_as_told_unless_the_psf_is_known():
+    scene, method = made_up.scene(scale=4), method_preset("fast")
+    assert build_networks(scene, method, ALIKE).kernel_size == 4
+    assert build_networks(scene, method, ALIKE, 9).kernel_size == 9
     method.stages.psf = Source.known
-    return method
+    assert build_networks(scene, method, ALIKE, 9).kernel_size == 4
+    with pytest.raises(InputError, match=r"^stages.psf: expected one to be given for stages.psf=known, got none$"):
+        build_networks(Scene(scene.lr_hsi, scene.hr_msi, scene.support), method, ALIKE)
 
 
-@pytest.mark.parametrize("message", FAULTS)
-def test_what_cannot_be_fused_is_refused_in_one_line(message, pair):
-    with pytest.raises(udaln.InputError, match=message) as caught:
-        FAULTS[message](*pair)
-    assert "\n" not in str(caught.value)
+def test_units_are_those_of_each_image():
+    scene = made_up.scene()
+    numbers = replace(scene, lr_hsi=1e4 * scene.lr_hsi)
+    networks = build_networks(numbers, method_preset("fast"), UNLIKE)
+    assert networks.unit == numbers.lr_hsi.max() and networks.msi_unit == 1
+
+
+@pytest.fixture(scope="module")
+def holed():
+    """A pair with pixels without data in both images; what lies there makes no sense."""
+    scene = made_up.unlike((12, 14))
+    images, masks = {}, {}
+    for name, hole in HOLES.items():
+        images[name] = getattr(scene, name).clone()
+        images[name][hole] = 1.5
+        masks[name] = torch.ones(images[name].shape[:2], dtype=torch.bool)
+        masks[name][hole] = False
+    return replace(scene, **images, lr_valid=masks["lr_hsi"], hr_valid=masks["hr_msi"])
+
+
+@pytest.mark.parametrize("refine", Refine)
+@pytest.mark.parametrize("moved", [(0, 0), (2, -1)])
+def test_the_image_holds_data_where_both_images_do(holed, refine, moved):
+    scene = replace(holed, shift=moved)
+    image = fused_image(made_up.networks(scene, 7), scene, refine, CPU, progress=False).image
+    assert image.dtype == torch.float32 and image.device == CPU
+    assert torch.equal(image.isfinite().all(2), scene.covered)
+    assert torch.equal(image.isnan().any(2), ~scene.covered)
+    without = torch.ones(48, 56, dtype=torch.bool)
+    without[0:3, 9:14] = without[8 + moved[0] : 16 + moved[0], 4 + moved[1] : 8 + moved[1]] = False
+    assert torch.equal(scene.covered, without)
+
+
+def test_a_scene_is_fused_with_its_shift():
+    """Two unlike instruments, from the pair to the image; of the sensors all is found but what lies off the window."""
+    truth = {"gain": torch.tensor([0.8, 1.1, 1.3]).double(), "offset": torch.tensor([0.03, -0.03, 0.01]).double()}
+    scene = made_up.unlike(shift=(-7.2, 5.5), **truth)
+    blind = Scene(scene.lr_hsi, scene.hr_msi, scene.support)
+    options = {"accelerator": "cpu", "progress": False}
+    method = replace(method_preset("fast"), refine=Refine.none)
+    networks, shifted, fused = fuse_scene(blind, method, UNLIKE, **options)
+    assert shifted.shift == (-7, 6) and networks.kernel_size == 11
+    torch.testing.assert_close(networks.gain, truth["gain"], rtol=1e-4, atol=0)
+    torch.testing.assert_close(networks.offset, truth["offset"], rtol=0, atol=1e-4)
+    torch.testing.assert_close(networks.sped.srf.detach(), scene.truth.srf, rtol=0, atol=1e-5)
+    degraded = networks.unmatched(fused.image.double() @ networks.sped.srf.detach())
+    torch.testing.assert_close(degraded, scene.hr_msi, rtol=0, atol=1e-4)

@@ -13,12 +13,12 @@ from scipy.ndimage import gaussian_filter
 
 import udaln
 from udaln import refine
-from udaln.data.simulate import degrade, gaussian_psf, simulate
+from udaln.data.simulate import gaussian_psf, simulate
 from udaln.metrics.functional import psnr, sam
-from udaln.refine import consistent
 from udaln.scene import Known, Scene
 from udaln.solvers.noise import Noise
 from udaln.stages import Init, Schedule, SpectralStage
+from udaln.windows import degrade
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 LEVELS = ((None, None), (40, 45), (30, 35), (25, 30))  # [dB]
@@ -26,6 +26,11 @@ REAL = {
     "muufl": ("muufl_gulfport", "srf_worldview2.csv"),
     "jasper": ("jasper_ridge", "srf_sentinel2.csv"),
 }
+
+
+def consistent(*given):
+    """The image alone."""
+    return refine.consistent(*given).image
 
 
 def world(snr=(None, None), size=80, kernel_size=4, psf_width=4.0, seed=0) -> Scene:
@@ -114,7 +119,7 @@ def test_the_msi_corrects_a_map_by_its_error_against_what_is_not_certain():
     for certain in (True, False):
         rest = 0 * uncertain if certain else uncertain
         expected = (error @ srf @ torch.linalg.inv(srf.T @ error @ srf + torch.diag(rest))).T
-        seen = averaged + levels.lr_hsi * normal(200, 200, 8)
+        seen = (averaged + levels.lr_hsi * normal(200, 200, 8)).flatten(0, 1)
         found = refine._msi_gain(seen, srf, psf, levels, torch.diag(rest))
         torch.testing.assert_close(found, expected, rtol=0, atol=0.05 * expected.abs().max().item())
         if certain:

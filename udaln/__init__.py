@@ -1,7 +1,7 @@
 """udaln: blind, unsupervised fusion of a hyperspectral image with a multispectral one."""
 
+from udaln.api import Fusion, fuse
 from udaln.errors import InputError
-from udaln.fusion import Fusion, fuse
 from udaln.scene import Scene
 from udaln.version import __version__
 

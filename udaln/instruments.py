@@ -1,0 +1,138 @@
+"""What may differ between the two instruments of a pair beyond blur and response; the shift between their images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+import torch
+from omegaconf import MISSING
+from scipy.ndimage import shift as moved
+from torch import Tensor
+
+from udaln.scene import Scene
+from udaln.solvers.degradation import solve_degradation
+from udaln.solvers.noise import calm_patches, unexplained
+from udaln.solvers.psf import centre_shift
+from udaln.solvers.registration import register
+
+WITHIN = 0.2  # HR pixels of shift that need no wider window
+UNLIKE = 3e-4  # share of the HR-MSI's variance, beyond noise, from which on the images are not the same
+ENOUGH = 5000  # LR pixels that tell a shift
+PASSES = 2  # of finding a shift and resampling
+
+
+class Grid(Enum):
+    """Whose pixels the fused image has, where the images are shifted by parts of a pixel.
+
+    ``hr_msi``: the HR-MSI's, as they are. ``lr_hsi``: such that r×r of them make a pixel of the LR-HSI; the HR-MSI is
+    resampled. ``auto``: the latter where the images disagree about more than their noise, so that resampling costs
+    less than the shift; else the former.
+    """
+
+    auto = "auto"
+    hr_msi = "hr_msi"
+    lr_hsi = "lr_hsi"
+
+
+@dataclass
+class Instruments:
+    """Which of the differences are looked for; those left open are told by ``settled``.
+
+    Attributes:
+        name: Of the file in ``conf/instruments``.
+        gain: A gain of each MSI band.
+        offset: An offset of each MSI band.
+        shift: A shift between the images.
+        wide_psf: A PSF that reaches beyond its LR pixel.
+        grid: Whose pixels the fused image has.
+    """
+
+    name: str = MISSING
+    gain: bool | None = None
+    offset: bool | None = None
+    shift: bool | None = None
+    wide_psf: bool | None = None
+    grid: Grid = Grid.auto
+
+    def settled(self, unlike: bool) -> Instruments:
+        """The same with everything that was left open looked for or not."""
+        keys = "gain", "offset", "shift", "wide_psf"
+        return replace(self, **{key: unlike for key in keys if getattr(self, key) is None})  # type: ignore[arg-type]
+
+
+def aligned(scene: Scene, instruments: Instruments, kernel_size: int | None = None) -> tuple[Scene, int]:
+    """The scene with the shift between its images found, and the side of the PSF's window that suits it.
+
+    A shift by more than half an LR pixel moves the windows, by whole HR pixels. What is left of it moves the PSF within
+    its window, which is made wider for it, or the HR-MSI is resampled, as ``Grid`` says.
+
+    Args:
+        scene: The pair, on the CPU.
+        instruments: Settled.
+        kernel_size: Side of the window [HR pixels], if it is given.
+
+    Returns:
+        The scene and the side [HR pixels].
+    """
+    if not instruments.shift:
+        return scene, kernel_size or _side(scene, instruments, (0.0, 0.0))
+    found = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid)
+    whole = [round(part) if abs(part) > scene.scale / 2 else 0 for part in found]
+    scene = replace(scene, shift=(whole[0], whole[1]))
+    left = found[0] - whole[0], found[1] - whole[1]
+    if instruments.grid is not Grid.hr_msi:
+        original = scene
+        for _ in range(PASSES):
+            place, disagreement = _fitted(scene, instruments, kernel_size or _side(scene, instruments, left))
+            if instruments.grid is Grid.auto and disagreement < UNLIKE:
+                break
+            left = 0.0, 0.0
+            scene = _resampled(original, (place[0] - whole[0], place[1] - whole[1]))
+    return scene, kernel_size or _side(scene, instruments, left)
+
+
+def _side(scene: Scene, instruments: Instruments, shift: tuple[float, float]) -> int:
+    """Side of a window that holds a PSF off its place by a shift."""
+    margin = max(0, math.ceil(max(map(abs, shift)) - WITHIN))
+    return (2 * scene.scale + 1 if instruments.wide_psf else scene.scale) + 2 * margin
+
+
+def _fitted(scene: Scene, instruments: Instruments, side: int) -> tuple[tuple[float, float], float]:
+    """How far the LR-HSI lies off its place by stage 1, and what the images then disagree about beyond their noise.
+
+    Returns:
+        Rows and columns [HR pixels], and a share of the variance of the HR-MSI at low resolution, median of its bands.
+    """
+    blocks = scene.blocks(side, scene.hr_msi.dtype)
+    step = max(1, len(blocks.lr) // ENOUGH)
+    lr, windows = blocks.lr[::step], blocks.windows[::step]
+    solved = solve_degradation(
+        lr,
+        windows,
+        scene.support,
+        gain=bool(instruments.gain),
+        offset=bool(instruments.offset),
+    )
+    noise = solved.gain**2 * (solved.srf.square().T @ unexplained(lr[:, :, None]))
+    hr_noise = unexplained(calm_patches(scene.hr_msi.double() / scene.msi_unit, scene.hr_valid))
+    beyond = solved.residual_std**2 - noise - solved.psf.square().sum() * hr_noise
+    lr_msi = torch.einsum("nkc,k->nc", windows.double(), solved.psf.flatten())
+    share = (beyond / lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)).median()
+    return centre_shift(solved.psf.numpy(), scene.scale, scene.moved), float(share)
+
+
+def _resampled(scene: Scene, shift: tuple[float, float]) -> Scene:
+    """The scene with its HR-MSI moved against a shift [HR pixels], by cubic splines; gaps grow with it."""
+    back = (-shift[0], -shift[1])
+
+    def at_place(image: Tensor, order: int) -> Tensor:
+        planes = [moved(plane, back, order=order, mode="nearest") for plane in image.movedim(2, 0).numpy()]
+        return torch.from_numpy(np.stack(planes, -1))
+
+    valid = scene.hr_valid
+    if valid is not None:
+        valid = at_place(valid[..., None].double(), order=1)[..., 0] > 1 - 1e-6
+    return replace(scene, hr_msi=at_place(scene.hr_msi, order=3), hr_valid=valid, resampled=shift)
