@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
@@ -13,7 +14,7 @@ from udaln.stages import Stage
 
 
 class Gallery(Callback):
-    """At the end of each stage: true-colour images, and the PSF and SRF learned against the true ones.
+    """At the end of each stage: the images in true and in false colour, the degradation learned, and a few spectra.
 
     Args:
         scene: The scene, on the CPU.
@@ -40,6 +41,10 @@ class Gallery(Callback):
             step: The step.
         """
         writer = logger.experiment
-        for name, picture in pictures.images(self.scene, fused).items():
-            writer.add_image(f"images/{name}", picture, step, dataformats="HWC")
+        if fused is not None:
+            fused = torch.where(self.scene.covered[..., None], fused, torch.nan)
+        for colour in pictures.colours(self.scene):
+            writer.add_figure(f"images/{colour}", pictures.composites(self.scene, fused, colour), step)
         writer.add_figure("degradation", pictures.degradation(networks, self.scene), step)
+        if fused is not None:
+            writer.add_figure("spectra", pictures.spectra(self.scene, fused), step)

@@ -1,0 +1,22 @@
+"""Pictures of a scene, its fused image and the degradation that was learned."""
+
+from udaln.pictures.composites import COLOURS, colours, composites, images, interpolated, shown_bands
+from udaln.pictures.consistency import hr_msi_misfit, lr_hsi_misfit
+from udaln.pictures.page import overview
+from udaln.pictures.sensors import degradation
+from udaln.pictures.spectra import purest, spectra
+
+__all__ = [
+    "COLOURS",
+    "colours",
+    "composites",
+    "degradation",
+    "hr_msi_misfit",
+    "images",
+    "interpolated",
+    "lr_hsi_misfit",
+    "overview",
+    "purest",
+    "shown_bands",
+    "spectra",
+]

@@ -1,0 +1,119 @@
+"""The degradation that was learned: the PSF, the shift, the SRF and the radiometry."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from udaln.networks import FusionNetworks
+from udaln.pictures.spectra import broken, spectral_label
+from udaln.scene import Scene
+from udaln.solvers.psf import centre, centre_shift
+
+
+def degradation(networks: FusionNetworks, scene: Scene) -> Figure:
+    """The PSF and the SRF learned, beside the true ones where they are known."""
+    known = scene.truth.psf is not None
+    figure = Figure(figsize=(14 if known else 11, 3.4), layout="constrained")
+    axes = figure.subplots(1, 3 if known else 2, width_ratios=[1] * (1 + known) + [3])
+    draw_psfs(list(axes[:-1]), networks, scene)
+    draw_srf(axes[-1], networks, scene)
+    return figure
+
+
+def draw_psfs(axes: list[Axes], networks: FusionNetworks, scene: Scene) -> None:
+    """The PSF learned and, on a second axis where there is one, the true one.
+
+    Both lie in HR pixels from the LR pixel's first by the sizes of the images; that pixel is outlined, the centre of
+    the PSF is marked.
+    """
+    psfs = [(networks.spad.psf, scene.shift, "PSF")]
+    if scene.truth.psf is not None:
+        psfs.append((scene.truth.psf, (0, 0), "true PSF"))
+    top = max(float(psf.max()) for psf, _, _ in psfs)
+    places = [_place(psf, scene.scale, shift) for psf, shift, _ in psfs]
+    low, high = min(min(place) for place in places), max(max(place) for place in places)
+    for axis, (psf, shift, name), (left, right, bottom, upper) in zip(axes, psfs, places, strict=False):
+        values = psf.cpu().double().numpy()
+        axis.imshow(values, vmin=0, vmax=top, extent=(left, right, bottom, upper), interpolation="nearest")
+        side = scene.scale
+        axis.add_patch(Rectangle((-0.5, -0.5), side, side, fill=False, edgecolor="white", linewidth=2.4))
+        axis.add_patch(Rectangle((-0.5, -0.5), side, side, fill=False, edgecolor="black", linewidth=1.0))
+        row, column = centre(values)
+        axis.plot(left + 0.5 + column, upper + 0.5 + row, "+", color="red", markersize=9, markeredgewidth=1.6)
+        from_place = scene.moved if name == "PSF" else shift
+        down, across = (round(moved, 2) for moved in centre_shift(values, scene.scale, from_place))
+        directions = "up" if down < 0 else "down", "left" if across < 0 else "right"
+        moved = f"{abs(down):.2f} {directions[0]}, {abs(across):.2f} {directions[1]}"
+        axis.set_title(f"{name}, sum {psf.sum():.3f}\nshift {moved}", fontsize=10)
+        axis.set(xlim=(low, high), ylim=(high, low), facecolor="0.85")
+        axis.set_xlabel("HR pixels", fontsize=9)
+        axis.tick_params(labelsize=8)
+        axis.locator_params(nbins=6, integer=True)
+
+
+def _place(psf: Tensor, scale: int, shift: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Left, right, lower and upper edge of a PSF's window [HR pixels from the LR pixel's first]."""
+    upper, left = (moved - (len(psf) - scale) // 2 - 0.5 for moved in shift)
+    return left, left + len(psf), upper + len(psf), upper
+
+
+def draw_srf(axis: Axes, networks: FusionNetworks, scene: Scene) -> None:
+    """The SRF learned, the true one, the sensor's own; gain and offset of each MSI band where they are not 1 and 0."""
+    table, truth = scene.known.srf, scene.truth.srf
+    if table is not None and truth is not None and torch.allclose(table.cpu().double(), truth.cpu().double()):
+        table = None  # a simulation's: the truth says as much
+    drawn: list[tuple[Tensor | None, Literal["-", "--", ":"], float, str]] = [
+        (networks.sped.srf.detach(), "-", 1.4, "learned"),
+        (truth, "--", 0.9, "true"),
+        (table, ":", 1.2, "sensor's table"),
+    ]
+    colours = matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, scene.hr_msi.shape[2]))
+    lines = []
+    for srf, style, width, name in drawn:
+        if srf is not None:
+            at, values = broken(scene, srf.cpu().double().numpy())
+            for band, colour in enumerate(colours):
+                axis.plot(at, values[:, band], style, color=colour, linewidth=width)
+            lines.append(Line2D([], [], color="black", linestyle=style, linewidth=width, label=name))
+    labelled = zip(colours, _bands(networks, scene), strict=True)
+    axis.legend(
+        handles=lines + [Line2D([], [], color=colour, label=label) for colour, label in labelled],
+        title="MSI band" + ("" if networks.sped.same_units else ": gain, offset"),
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        fontsize=8,
+        title_fontsize=8,
+        frameon=False,
+    )
+    axis.set_title("SRF", fontsize=10)
+    axis.set_xlabel(spectral_label(scene), fontsize=9)
+    axis.tick_params(labelsize=8)
+
+
+def _bands(networks: FusionNetworks, scene: Scene) -> list[str]:
+    """What the legend says of each MSI band."""
+    gain, offset = networks.gain.cpu(), networks.offset.cpu()
+    labels = [str(band + 1) for band in range(len(gain))]
+    if networks.sped.same_units:
+        return labels
+    digits = max(0, 4 - round(math.log10(networks.msi_unit)))
+
+    def radiometry(gain: Tensor, offset: Tensor) -> list[str]:
+        pairs = zip(gain.tolist(), offset.tolist(), strict=True)
+        return [f"×{g:.3f} {round(o, digits) + 0.0:+.{digits}f}" for g, o in pairs]
+
+    labels = [f"{label}: {pair}" for label, pair in zip(labels, radiometry(gain, offset), strict=True)]
+    if scene.truth.gain is None or scene.truth.offset is None:
+        return labels
+    true = radiometry(scene.truth.gain, scene.truth.offset)
+    return [f"{label}  (true {pair})" for label, pair in zip(labels, true, strict=True)]
