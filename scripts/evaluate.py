@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Compare a fused image on disk with its reference: ``evaluate.py reference=FILE fused=FILE scale=N``."""
+"""Judge a fused image on disk by its reference, by the pair it was made of, or by both.
+
+``evaluate.py fused=FILE reference=FILE scale=N`` or ``evaluate.py fused=FILE lr_hsi=FILE hr_msi=FILE [psf=FILE]``.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +15,14 @@ from rich.table import Table
 from torch import Tensor
 
 from udaln.cli import arguments, one_line_errors
-from udaln.data.cubes import read_cube
+from udaln.data.cubes import read_cube, read_matrix
+from udaln.data.simulate import gaussian_psf
+from udaln.data.srf import normalise, read_srf
 from udaln.errors import InputError
-from udaln.metrics import fusion_metrics, zero_spectra
+from udaln.metrics import fusion_metrics, quality_without_reference, zero_spectra
 from udaln.results import write_metrics
+from udaln.scene import scale_factor
+from udaln.windows import degrade
 
 SHOWN = {  # how each figure is printed, and which way is better
     "psnr": ("{:.4f} dB", "↑"),
@@ -24,48 +31,115 @@ SHOWN = {  # how each figure is printed, and which way is better
     "cc": ("{:.6f}", "↑"),
     "uiqi": ("{:.6f}", "↑"),
     "rmse": ("{:.6g}", "↓"),
+    "d_lambda": ("{:.6f}", "↓"),
+    "d_s": ("{:.6f}", "↓"),
+    "hqnr": ("{:.6f}", "↑"),
+    "lr_hsi_error": ("{:.6g}", "↓"),
+    "hr_msi_error": ("{:.6g}", "↓"),
 }
 
 
 @dataclass
 class Arguments:
-    """Two cubes, the variables in their ``.mat`` files, the scale factor, and a JSON file for the figures."""
+    """The cubes, the PSF and SRF, the variables in their ``.mat`` files, and a JSON file for the figures.
 
-    reference: str = MISSING
+    Without a pair, ``scale`` must be given; with one it follows from the sizes.
+    """
+
     fused: str = MISSING
-    scale: int = MISSING
-    reference_variable: str | None = None
+    reference: str | None = None
+    lr_hsi: str | None = None
+    hr_msi: str | None = None
+    psf: str | None = None
+    srf: str | None = None
+    scale: int | None = None
     fused_variable: str | None = None
+    reference_variable: str | None = None
+    lr_hsi_variable: str | None = None
+    hr_msi_variable: str | None = None
+    psf_variable: str | None = None
+    srf_variable: str | None = None
     out: str | None = None
 
 
 def main() -> None:
-    """Print the six figures and write them as JSON where that is asked for."""
+    """Print every figure that the given files allow, and write them as JSON where that is asked for."""
     with one_line_errors():
         given = arguments(Arguments)
-        reference = _cube(given.reference, given.reference_variable, "reference")
-        fused = _cube(given.fused, given.fused_variable, "fused")
-        metrics = fusion_metrics(given.scale)
-        metrics.update(reference, fused)
-        figures = {name: float(value) for name, value in metrics.compute().items()}
-        left_out = int(zero_spectra(reference, fused))
+        paired = given.lr_hsi is not None or given.hr_msi is not None
+        if stray := [key for key in ("psf", "srf") if getattr(given, key) is not None and not paired]:
+            raise InputError(f"{stray[0]}: expected lr_hsi=… and hr_msi=… too, got neither")
+        if given.reference is None and not paired:
+            raise InputError("expected reference=…, or lr_hsi=… and hr_msi=…")
+        fused = _cube(given, "fused")
+        figures, scale, caption = _by_the_pair(given, fused) if paired else ({}, given.scale, None)
+        if scale is None:
+            raise InputError("scale: expected a whole number beside a reference alone, got none")
+        if given.reference is not None:
+            reference = _cube(given, "reference")
+            metrics = fusion_metrics(scale)
+            metrics.update(reference, fused)
+            figures = {name: float(value) for name, value in metrics.compute().items()} | figures
+            figures["zero_spectra"] = int(zero_spectra(reference, fused))
+        figures["no_data"] = int(fused.isnan().any(2).sum())
         if given.out is not None:
-            write_metrics(Path(given.out), figures | {"scale": given.scale, "zero_spectra": left_out})
+            write_metrics(Path(given.out), figures | {"scale": scale})
 
-        table = Table(title=escape(f"{given.fused} ×{given.scale}"))
+        table = Table(title=escape(f"{given.fused} ×{scale}"), caption=caption)
         for column in ("", "", "better"):
             table.add_column(column, justify="left" if column else "right")
         for name, (form, better) in SHOWN.items():
-            table.add_row(name, form.format(figures[name]), better)
+            if name in figures:
+                table.add_row(name, form.format(figures[name]), better)
         console = Console()
         console.print(table)
-        if left_out:
+        if left_out := figures.get("zero_spectra"):
             console.print(f"sam leaves out {left_out} pixels with a zero spectrum")
+        if figures["no_data"]:
+            console.print(f"pixels of the fused image without data, left out of all figures: {figures['no_data']}")
 
 
-def _cube(path: str, variable: str | None, key: str) -> Tensor:
-    cube = torch.from_numpy(read_cube(path, variable, key=key, variable_key=f"{key}_variable"))
-    if bad := int((~cube.isfinite()).sum()):
+def _by_the_pair(given: Arguments, fused: Tensor) -> tuple[dict[str, float], int, str]:
+    """The figures that need no reference, the scale factor, and the PSF in words."""
+    lr_hsi, hr_msi = (_cube(given, key) for key in ("lr_hsi", "hr_msi"))
+    try:
+        scale = scale_factor(lr_hsi, hr_msi)
+    except InputError as error:
+        raise InputError(f"hr_msi: {given.hr_msi}: {str(error).removeprefix('sizes: ')}") from None
+    if given.scale not in (None, scale):
+        raise InputError(f"scale: expected {scale}, as the sizes of lr_hsi and hr_msi imply, got {given.scale}")
+    if given.psf is None:
+        psf = gaussian_psf(scale, scale, scale)
+        caption = f"PSF: Gaussian of FWHM {scale} on {scale}×{scale} pixels, as none was given"
+    else:
+        psf = torch.from_numpy(read_matrix(given.psf, given.psf_variable, key="psf", variable_key="psf_variable"))
+        if not 0 < psf.sum() < torch.inf:
+            raise InputError(f"psf: {given.psf}: expected a positive sum, got {psf.sum():g}")
+        psf, caption = psf / psf.sum(), escape(f"PSF: {given.psf}")
+    quality = quality_without_reference(fused, lr_hsi, hr_msi, psf)
+    figures = {name: float(value) for name, value in quality.items()}
+    figures["lr_hsi_error"] = _mean_error(degrade(fused.double(), psf, scale), lr_hsi)
+    if given.srf is not None:
+        bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
+        srf = read_srf(given.srf, bands, key="srf", variable=given.srf_variable, variable_key="srf_variable")
+        if len(srf.names) != msi_bands:
+            raise InputError(f"srf: {given.srf}: expected {msi_bands} MSI bands as in hr_msi, got {len(srf.names)}")
+        figures["hr_msi_error"] = _mean_error(fused.double() @ torch.from_numpy(normalise(srf).values), hr_msi)
+    return figures, scale, caption
+
+
+def _mean_error(image: Tensor, seen: Tensor) -> float:
+    """Mean absolute error, where both have data."""
+    return float((image - seen).abs().nanmean())
+
+
+def _cube(given: Arguments, key: str) -> Tensor:
+    """Read a cube of finite values; except in the reference, NaN may stand for no data."""
+    path = getattr(given, key)
+    if path is None:
+        raise InputError(f"{key}: expected a file, got none: lr_hsi and hr_msi go together")
+    cube = torch.from_numpy(read_cube(path, getattr(given, f"{key}_variable"), key=key, variable_key=f"{key}_variable"))
+    if bad := int((~cube.isfinite() if key == "reference" else cube.isinf()).sum()):
         raise InputError(f"{key}: {path}: expected finite values, got {bad} NaN or infinite ones")
     return cube
 

@@ -75,6 +75,16 @@ def test_collection_has_six_values_of_its_own_in_order():
     assert len({value.item() for value in values.values()}) == 6
 
 
+def test_pixels_without_data_are_left_out():
+    reference, fused = noisy_pair(1)
+    fused[7:, :, 2] = torch.nan
+    values, cropped = (fusion_metrics(SCALE)(*(image[:rows] for image in (reference, fused))) for rows in (None, 7))
+    for name, value in values.items():
+        if name != "uiqi":
+            assert value.item() == pytest.approx(cropped[name].item(), rel=1e-9), name
+    assert values["uiqi"].isnan()  # no window is whole: the image is smaller than one
+
+
 def test_members_with_equal_states_are_not_merged():
     reference, fused = noisy_pair(1)
     metrics = fusion_metrics(SCALE)

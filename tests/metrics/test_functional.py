@@ -14,6 +14,7 @@ from torchmetrics.functional.image import (
 
 from udaln.errors import InputError
 from udaln.metrics import cc, ergas, psnr, rmse, sam, uiqi, zero_spectra
+from udaln.metrics.quality_map import quality_map
 
 SCALE = 3
 
@@ -158,10 +159,54 @@ def test_any_floating_dtype_is_computed_in_float64(measure, dtype):
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_nan_is_not_hidden(measure):
+def test_a_nan_of_the_reference_is_not_hidden(measure):
     reference, fused = noisy_pair()
-    fused[2, 3, 4] = math.nan
+    reference[2, 3, 4] = math.nan
     assert measure(reference, fused).isnan()
+    fused[9, 3] = math.nan
+    assert measure(reference, fused).isnan()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_where_no_pixel_holds_data_there_is_no_figure(measure):
+    reference, fused = noisy_pair()
+    fused[..., 2] = math.nan
+    assert measure(reference, fused).isnan()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_pixels_without_data_are_left_out_as_if_cropped(measure):
+    reference, fused = noisy_pair()
+    reference[:3], reference[:, 7:] = 2, 3  # would be peaks, and large errors
+    fused[:2, :, 4], fused[2], fused[:, 7:, 0] = math.nan, math.nan, math.nan
+    expected = measure(reference[3:, :7].clone(), fused[3:, :7].clone())
+    assert measure(reference, fused).item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("measure", [psnr, sam, ergas_3, cc, rmse])
+def test_scattered_pixels_without_data(measure):
+    reference, fused = noisy_pair()
+    held = torch.rand(reference.shape[:2], generator=torch.Generator().manual_seed(1)) > 0.3
+    expected = measure(reference[held][None], fused[held][None])
+    fused[..., 1][~held] = math.nan
+    assert measure(reference, fused).item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_uiqi_leaves_out_the_windows_with_a_pixel_without_data():
+    reference, fused = noisy_pair()
+    x, y = (cube.permute(2, 0, 1).contiguous() for cube in (reference, fused))
+    quality = quality_map(x, y, 5)
+    quality[:, max(0, 6 - 4) : 6 + 1, max(0, 2 - 4) : 2 + 1] = math.nan  # the corners of windows that hold (6, 2)
+    fused[6, 2, 3] = math.nan
+    assert uiqi_5(reference, fused).item() == pytest.approx(quality.nanmean().item(), rel=1e-12)
+    assert uiqi(reference, fused, window=9).isnan()  # (6, 2) is in every window of 9×9
+
+
+def test_zero_spectra_without_data_are_not_counted():
+    reference, fused = noisy_pair()
+    reference[0] = 0
+    fused[:, 0] = math.nan
+    assert zero_spectra(reference, fused) == 8
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -1,7 +1,11 @@
-"""How good a fused image is: the field's measures against a reference, as functions and as torchmetrics classes."""
+"""How good a fused image is: the field's measures.
+
+Against a reference as functions and as torchmetrics classes, without one as functions.
+"""
 
 from udaln.metrics.collection import CC, ERGAS, PSNR, RMSE, SAM, UIQI, fusion_metrics
 from udaln.metrics.functional import cc, ergas, psnr, rmse, sam, uiqi, zero_spectra
+from udaln.metrics.no_reference import d_lambda, d_s, hqnr, quality_without_reference
 
 __all__ = [
     "CC",
@@ -11,9 +15,13 @@ __all__ = [
     "SAM",
     "UIQI",
     "cc",
+    "d_lambda",
+    "d_s",
     "ergas",
     "fusion_metrics",
+    "hqnr",
     "psnr",
+    "quality_without_reference",
     "rmse",
     "sam",
     "uiqi",

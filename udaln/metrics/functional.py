@@ -1,8 +1,9 @@
 """The field's measures of a fused image against its reference, as pure functions.
 
 All take two H×W×C cubes, the reference first, of any floating dtype and on any device that knows float64; all compute
-in float64 and return a float64 tensor without dimensions. A NaN in either cube makes the result NaN, unless it lies in
-a pixel or band that is left out.
+in float64 and return a float64 tensor without dimensions. A pixel of the fused image that is NaN in any band holds no
+data and is left out of both cubes; if none is left the result is NaN. A NaN of the reference makes the result NaN,
+unless it lies in a pixel or band that is left out.
 """
 
 import math
@@ -10,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
+from torch.nn.functional import max_pool2d
 
 from udaln.errors import InputError
 from udaln.metrics.quality_map import quality_map
@@ -39,7 +41,7 @@ def psnr(reference: Tensor, fused: Tensor) -> Tensor:
         >>> round(psnr(reference, 0.9 * reference).item(), 3)
         22.041
     """
-    reference, fused = _cubes(reference, fused)
+    reference, fused = _pixels(reference, fused)
     mse = (reference - fused).square().mean(_PIXELS)
     ratio = 10 * torch.log10(reference.amax(_PIXELS).square() / mse)
     return ratio.masked_fill(mse == 0, math.inf).mean()
@@ -69,7 +71,7 @@ def sam(reference: Tensor, fused: Tensor) -> Tensor:
         >>> round(sam(reference, fused).item(), 3)
         22.5
     """
-    reference, fused = _cubes(reference, fused)
+    reference, fused = _pixels(reference, fused)
     a, no_a = _unit_spectra(reference)
     b, no_b = _unit_spectra(fused)
     angle = 2 * torch.atan2(vector_norm(a - b, dim=-1), vector_norm(a + b, dim=-1))
@@ -95,7 +97,7 @@ def zero_spectra(reference: Tensor, fused: Tensor) -> Tensor:
         >>> zero_spectra(reference, reference)
         tensor(1)
     """
-    reference, fused = _cubes(reference, fused)
+    reference, fused = _pixels(reference, fused)
     return (_unit_spectra(reference)[1] | _unit_spectra(fused)[1]).sum()
 
 
@@ -122,7 +124,7 @@ def ergas(reference: Tensor, fused: Tensor, scale: int) -> Tensor:
         >>> round(ergas(reference, 0.9 * reference, scale=4).item(), 3)
         2.5
     """
-    reference, fused = _cubes(reference, fused)
+    reference, fused = _pixels(reference, fused)
     if scale <= 0:
         raise InputError(f"scale: expected a positive scale factor, got {scale}")
     mse = (reference - fused).square().mean(_PIXELS)
@@ -150,7 +152,7 @@ def cc(reference: Tensor, fused: Tensor) -> Tensor:
         >>> round(cc(reference, fused).item(), 3)
         0.5
     """
-    a, b = (_centred(cube) for cube in _cubes(reference, fused))
+    a, b = (_centred(cube) for cube in _pixels(reference, fused))
     norm_a, norm_b = a.square().sum(_PIXELS).sqrt(), b.square().sum(_PIXELS).sqrt()
     constant = (norm_a == 0) | (norm_b == 0)
     coefficient: Tensor = (a * b).sum(_PIXELS) / (norm_a * norm_b)
@@ -168,6 +170,8 @@ def uiqi(reference: Tensor, fused: Tensor, window: int = 32) -> Tensor:
     A factor whose denominator is zero counts as 1. So where both windows are flat only their means are compared, and
     two flat and equal windows have Q = 1; where one alone is flat Q = 0. Flat means a spread below 1e-7 of the root
     mean square, which float32 values cannot tell from none.
+
+    Windows with a pixel of the fused image that holds no data are left out.
 
     Args:
         reference: the true image, H×W×C.
@@ -192,9 +196,14 @@ def uiqi(reference: Tensor, fused: Tensor, window: int = 32) -> Tensor:
     height, width, bands = reference.shape
     at_once = max(1, _VALUES_AT_ONCE // (height * width))
     blocks = (torch.split(cube.permute(2, 0, 1), at_once) for cube in (reference, fused))
-    quality = [quality_map(x.contiguous(), y.contiguous(), window).sum() for x, y in zip(*blocks, strict=True)]
-    positions = (height - min(window, height) + 1) * (width - min(window, width) + 1)
-    return torch.stack(quality).sum() / (positions * bands)
+    maps = (quality_map(x.contiguous(), y.contiguous(), window) for x, y in zip(*blocks, strict=True))
+    empty = _empty(fused)
+    if not empty.any():
+        positions = (height - min(window, height) + 1) * (width - min(window, width) + 1)
+        return torch.stack([quality.sum() for quality in maps]).sum() / (positions * bands)
+    sides = min(window, height), min(window, width)
+    whole = max_pool2d(empty.double()[None], sides, stride=1)[0] == 0
+    return torch.stack([quality[:, whole].sum() for quality in maps]).sum() / (whole.sum() * bands)
 
 
 def rmse(reference: Tensor, fused: Tensor) -> Tensor:
@@ -215,22 +224,41 @@ def rmse(reference: Tensor, fused: Tensor) -> Tensor:
         >>> rmse(reference, reference + 0.5).item()
         0.5
     """
-    reference, fused = _cubes(reference, fused)
+    reference, fused = _pixels(reference, fused)
     return (reference - fused).square().mean().sqrt()
+
+
+def check_cube(name: str, cube: Tensor) -> None:
+    """Refuse what is not a floating-point H×W×C cube with at least one value; the message begins with ``name``."""
+    if not isinstance(cube, Tensor):
+        raise InputError(f"{name}: expected a torch tensor, got {type(cube).__name__}")
+    if cube.ndim != 3 or cube.numel() == 0:
+        raise InputError(f"{name}: expected an H×W×C cube that is not empty, got shape {tuple(cube.shape)}")
+    if not cube.is_floating_point():
+        raise InputError(f"{name}: expected floating-point values, got {cube.dtype}")
 
 
 def _cubes(reference: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
     """Both images in float64, once they are known to be comparable."""
     for name, cube in (("reference", reference), ("fused", fused)):
-        if not isinstance(cube, Tensor):
-            raise InputError(f"{name}: expected a torch tensor, got {type(cube).__name__}")
-        if cube.ndim != 3 or cube.numel() == 0:
-            raise InputError(f"{name}: expected an H×W×C cube that is not empty, got shape {tuple(cube.shape)}")
-        if not cube.is_floating_point():
-            raise InputError(f"{name}: expected floating-point values, got {cube.dtype}")
+        check_cube(name, cube)
     if fused.shape != reference.shape:
         raise InputError(f"fused: expected the reference's shape {tuple(reference.shape)}, got {tuple(fused.shape)}")
     return reference.double(), fused.double()
+
+
+def _empty(fused: Tensor) -> Tensor:
+    """The pixels, H×W bool, that hold no data."""
+    return fused.isnan().any(2)
+
+
+def _pixels(reference: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
+    """Both images in float64; of N pixels left, as N×1×C; as they are where none would be, so that the NaN show."""
+    reference, fused = _cubes(reference, fused)
+    empty = _empty(fused)
+    if not empty.any() or empty.all():
+        return reference, fused
+    return reference[~empty][:, None], fused[~empty][:, None]
 
 
 def _unit_spectra(cube: Tensor) -> tuple[Tensor, Tensor]:
