@@ -26,6 +26,7 @@ from udaln.config import method_preset
 from udaln.console import quiet_lightning
 from udaln.data.module import SceneData
 from udaln.fusion import build_networks, build_stages, fused_image
+from udaln.instruments import Instruments
 from udaln.metrics import psnr, sam
 from udaln.scene import Blocks, Scene
 from udaln.schema import Method, Refine
@@ -44,7 +45,7 @@ def against_plain_loop(scene: Scene, rounds: int, milliseconds: float) -> dict[s
     paper = method_preset("paper")
     rows: dict[str, dict[str, float]] = {}
     total = {"plain": 0.0, "ours": 0.0}
-    for stage in build_stages(build_networks(scene, paper), paper.stages, STEPS_PER_CALL):
+    for stage in build_stages(build_networks(scene, paper, Instruments()), paper.stages, STEPS_PER_CALL):
         steps = stage.schedule.steps
         stage.schedule = Schedule(stage.schedule.lr, ENDLESS, ENDLESS)
         plain = PlainLoop(stage.networks, scene)
@@ -110,11 +111,11 @@ def lightning_cost(scene: Scene, rounds: int, share: float) -> dict[str, float]:
     method = shortened(method_preset("no_joint"), share)
     times: dict[str, list[float]] = {"bare": [], "Lightning": []}
     for _ in range(rounds):
-        bare = build_stages(build_networks(scene, method), method.stages, STEPS_PER_CALL)
+        bare = build_stages(build_networks(scene, method, Instruments()), method.stages, STEPS_PER_CALL)
         blocks = scene.blocks(scene.scale)
         times["bare"].append(sum(seconds(our_stepper(stage, blocks), stage.schedule.steps) for stage in bare))
         with TemporaryDirectory() as folder:
-            networks = build_networks(scene, method)
+            networks = build_networks(scene, method, Instruments())
             chain = StageChain(build_stages(networks, method.stages, STEPS_PER_CALL), Path(folder) / "resume.ckpt")
             trainer = make_trainer(chain, "cpu", "32-true", logger=TensorBoardLogger(folder))
             data = SceneData(scene, networks.kernel_size)
@@ -170,13 +171,13 @@ def course(scene: Scene, method: Method, seed: int, every: int) -> dict[str, Any
     """
     began = time.perf_counter()
     seed_everything(seed, verbose=False)
-    networks, watch = build_networks(scene, method), Course(scene, every)
+    networks, watch = build_networks(scene, method, Instruments()), Course(scene, every)
     chain = StageChain(build_stages(networks, method.stages, min(every, STEPS_PER_CALL), seed))
     trainer = make_trainer(chain, "cpu", "32-true", callbacks=[watch], logger=False)
     chain.run(trainer, SceneData(scene, networks.kernel_size))
     if method.refine is not Refine.none:
         start = time.perf_counter()
-        image = fused_image(networks, scene, method.refine, torch.device("cpu"), progress=False)
+        image = fused_image(networks, scene, method.refine, torch.device("cpu"), progress=False).image
         watch.training += time.perf_counter() - start
         watch.look(lambda: image)
     whole = time.perf_counter() - began - watch.aside
@@ -206,7 +207,7 @@ def sampling_stages(scene: Scene) -> dict[str, Stage]:
     stages = {}
     for name, blocks in (("sampled", None), ("paper", BLOCKS)):
         method = method_preset(name)
-        for stage in build_stages(build_networks(scene, method), method.stages, STEPS_PER_CALL):
+        for stage in build_stages(build_networks(scene, method, Instruments()), method.stages, STEPS_PER_CALL):
             schedule = stage.schedule
             stage.schedule = replace(schedule, steps=ENDLESS, constant_until=ENDLESS, blocks=blocks or schedule.blocks)
             if schedule.steps and stage.schedule.blocks:

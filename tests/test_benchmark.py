@@ -15,8 +15,8 @@ from plain_loop import PlainLoop
 from torch.amp import GradScaler
 
 from udaln.config import method_preset
-from udaln.data.simulate import degrade
 from udaln.stages import STAGES, Schedule
+from udaln.windows import degrade
 
 
 def plain_by_name(plain, networks):
@@ -45,7 +45,7 @@ def test_losses_and_steps_agree_with_the_plain_loop(stage):
     ours.optimise(scene.blocks(4), 5, made["optimizer"], made["lr_scheduler"], GradScaler(enabled=False))
     plain.stepper(stage.name, 1e-3)(5)
     expected = plain_by_name(plain, networks)
-    for name, value in networks.named_parameters():
+    for name, value in networks.learned():
         covered = networks.sped.support if name == "sped.weight" else slice(None)
         torch.testing.assert_close(
             value.detach()[covered], expected[name][covered], rtol=1e-3, atol=2e-5, check_dtype=False

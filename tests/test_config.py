@@ -4,8 +4,9 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from udaln.config import ACCELERATORS, choices, known_keys, method_preset, typed
+from udaln.config import ACCELERATORS, choices, instruments_preset, known_keys, method_preset, typed
 from udaln.errors import InputError
+from udaln.instruments import Grid
 from udaln.schema import Method, PairDataset, ReferenceDataset, Refine, Source, Support, SyntheticDataset
 from udaln.speunet import SPEUNETS
 from udaln.stages import STAGES, Init, Schedule
@@ -26,7 +27,8 @@ def covering():
     """Choices of every group, so that every file occurs, and dataset with each of stages and of scale."""
     for i, dataset in enumerate(GROUPS["dataset"]):
         for j, stages in enumerate(GROUPS["stages"]):
-            turn = {"scale": i + j, "trainer": i + j, "sensor": len(GROUPS["stages"]) * i + j}
+            turn = {"scale": i + j, "trainer": i + j, "instruments": i + j}
+            turn |= {"sensor": len(GROUPS["stages"]) * i + j}
             others = {group: GROUPS[group][k % len(GROUPS[group])] for group, k in turn.items()}
             yield {"dataset": dataset, "stages": stages} | others
 
@@ -51,6 +53,7 @@ def test_choices_go_together(configure, chosen):
     assert config.dataset.name == chosen["dataset"]
     assert method_of(config) == method_preset(chosen["stages"])
     assert config.scale.name == chosen["scale"]
+    assert config.instruments == instruments_preset(chosen["instruments"])
     assert config.trainer.accelerator == chosen["trainer"] and config.trainer.accelerator in ACCELERATORS
     assert len(config.sensor.bands) >= 4  # the one on the command line wins over the dataset's own
     assert typed(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.structured(config)))) == config  # as a resumed run does
@@ -91,6 +94,7 @@ def test_the_defaults(configure):
     assert (config.seed, config.scale.factor, config.stages.name, config.sensor.name) == (2, 5, "fast", "WorldView-2")
     assert (config.network, config.refine, config.support) == ("affine", Refine.consistent, Support.auto)
     assert (config.monitor.every, config.trainer.precision) == (100, "32-true")
+    assert config.instruments == instruments_preset("auto")
 
 
 def test_the_papers_schedule():
@@ -114,6 +118,36 @@ def test_a_preset_that_is_not_there():
         InputError, match=r"^stages: expected one of fast, joint_only, no_joint, paper, sampled, got 'long'$"
     ):
         method_preset("long")
+
+
+def test_instruments_that_are_not_there():
+    with pytest.raises(InputError, match=r"^instruments: expected one of alike, auto, unlike, got 'other'$"):
+        instruments_preset("other")
+
+
+def test_what_instruments_differ_in_can_be_told_one_by_one(configure):
+    auto = configure().instruments
+    assert (auto.gain, auto.offset, auto.shift, auto.wide_psf, auto.grid) == (None, None, None, None, Grid.auto)
+    told = configure(
+        "instruments=unlike", "instruments.gain=false", "instruments.shift=null", "instruments.grid=lr_hsi"
+    )
+    found = told.instruments
+    assert (found.gain, found.offset, found.shift, found.wide_psf) == (False, True, None, True)
+    assert found.grid is Grid.lr_hsi
+
+
+@pytest.mark.parametrize("dataset", ["synthetic", "mat"])
+def test_a_simulated_pair_can_be_of_two_instruments(configure, dataset):
+    differing = ["dataset.gain=[0.8,1.3]", "dataset.offset=[-0.03,0.03]", "dataset.shift=[0.6,-1.5]"]
+    config = configure(f"dataset={dataset}", *DATASETS[dataset][0], *differing)
+    found = config.dataset
+    assert (found.gain, found.offset, found.shift) == ([0.8, 1.3], [-0.03, 0.03], [0.6, -1.5])
+    plain = configure(f"dataset={dataset}", *DATASETS[dataset][0]).dataset
+    assert plain.gain is plain.offset is plain.shift is None
+
+
+def test_stage_1_can_be_solved_with_a_gaussian_psf(configure):
+    assert configure("stages.degradation.init=gaussian").stages.degradation.init is Init.gaussian
 
 
 @pytest.mark.parametrize("stages", GROUPS["stages"])
@@ -153,6 +187,7 @@ def test_settings_that_are_read_as_they_are_meant(configure):
 def test_known_keys_name_every_key_of_every_dataset():
     keys = known_keys()
     assert {"seed", "scale.factor", "dataset.size", "dataset.reference", "dataset.lr_hsi"} <= set(keys)
+    assert {"dataset.gain", "dataset.shift", "instruments.gain", "instruments.wide_psf"} <= set(keys)
     assert {"stages.joint.lr", "sensor.bands", "trainer.precision", "monitor.every"} <= set(keys)
     assert len(keys) == len(set(keys))
 

@@ -14,6 +14,7 @@ from udaln import files, results
 from udaln.errors import InputError
 from udaln.networks import FusionNetworks
 from udaln.scene import Known
+from udaln.solvers.noise import Noise
 
 BANDS, MSI_BANDS = 7, 3
 
@@ -38,7 +39,7 @@ WRITERS = {
     "stages.csv": lambda path: results.write_stages(path, [{"stage": "joint", "psnr": 40.0}]),
     "fused.mat": lambda path: results.write_fused(path, image()),
     "fused.npy": lambda path: results.write_fused(path, image()),
-    "degradation.npz": lambda path: results.write_degradation(path, networks()),
+    "degradation.npz": lambda path: results.write_degradation(path, networks(), (0, 0), None),
     "model.ckpt": lambda path: results.save_networks(path, networks()),
     "overview.png": lambda path: results.write_picture(path, Figure()),
 }
@@ -81,14 +82,22 @@ def test_a_fused_image_of_another_kind_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_degradation_reads_back(tmp_path):
+@pytest.mark.parametrize("noise", [None, Noise(*(torch.rand(n).double() for n in (BANDS, MSI_BANDS) * 2))])
+def test_the_degradation_reads_back(tmp_path, noise):
     made = networks()
-    results.write_degradation(tmp_path / "degradation.npz", made)
+    results.write_degradation(tmp_path / "degradation.npz", made, (2.5, -7), noise)
     with np.load(tmp_path / "degradation.npz") as file:
-        assert set(file) == {"psf", "srf", "support"}
+        always = {"psf", "shift", "srf", "gain", "offset", "support"}
+        assert set(file) == always | ({"lr_hsi_noise", "hr_msi_noise"} if noise else set())
+        if noise:
+            np.testing.assert_array_equal(file["lr_hsi_noise"], noise.lr_hsi)
+            np.testing.assert_array_equal(file["hr_msi_noise"], noise.hr_msi)
         assert file["support"].dtype == bool
         np.testing.assert_array_equal(file["psf"], made.spad.psf)
+        np.testing.assert_array_equal(file["shift"], (2.5, -7))
         np.testing.assert_array_equal(file["srf"], made.sped.srf.detach())
+        np.testing.assert_array_equal(file["gain"], made.gain)
+        np.testing.assert_array_equal(file["offset"], made.offset)
         np.testing.assert_array_equal(file["support"], made.sped.support)
 
 
@@ -116,7 +125,7 @@ def test_metrics_are_json_with_null_for_what_is_not_finite(tmp_path):
 def test_networks_fuse_the_same_after_a_round_trip(unit, tmp_path):
     made = networks(unit)
     results.save_networks(tmp_path / "model.ckpt", made)
-    read = results.load_networks(tmp_path / "model.ckpt")
+    read, _ = results.load_networks(tmp_path / "model.ckpt")
     hr_msi = unit * image(MSI_BANDS)
     assert torch.equal(read.fuse(hr_msi), made.fuse(hr_msi))
     assert torch.equal(read.sped.srf, made.sped.srf)

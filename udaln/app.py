@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -10,27 +11,31 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
-from torch import Tensor
 
 from udaln import pictures, results
 from udaln.chain import StageChain, make_trainer
+from udaln.check import reduced_resolution
 from udaln.cli import check_arguments, one_line_errors
 from udaln.config import choices, known_keys, typed
 from udaln.console import print_columns, quiet_lightning, run_log
+from udaln.data.bad_bands import restored
 from udaln.data.load import load_scene
 from udaln.data.module import SceneData
 from udaln.errors import InputError
-from udaln.figures import figures
+from udaln.figures import figures, without_reference
 from udaln.files import reading
-from udaln.fusion import build_networks, build_stages, fused_image
+from udaln.fusion import Fused, build_networks, build_stages, differing, fused_image
+from udaln.instruments import aligned
 from udaln.monitor import FigureLog, Gallery, StageProgress
 from udaln.networks import FusionNetworks
 from udaln.scene import Scene
-from udaln.schema import Config, Refine
+from udaln.schema import BadBands, Config, PairDataset, Refine
+from udaln.solvers.psf import centre_shift
 
 CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 
@@ -109,9 +114,12 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
     quiet_lightning()
     scene = load_scene(config)
+    real = isinstance(config.dataset, PairDataset)
+    instruments = differing(config.instruments, config, pair=real)
+    scene, kernel_size = aligned(scene, instruments, config.scale.kernel_size)
     seed_everything(config.seed, verbose=False)
-    networks = build_networks(scene, config, config.scale.kernel_size)
-    data = SceneData(scene, networks.kernel_size)
+    networks = build_networks(scene, config, instruments, kernel_size)
+    data = SceneData(scene, networks.kernel_size, weigh=config.stages.weigh)
     checkpoint = folder / CHECKPOINT
     stages = build_stages(networks, config.stages, config.monitor.every, config.seed)
     chain = StageChain(stages, checkpoint, config.trainer.checkpoint_seconds)
@@ -128,13 +136,20 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
     with run_log(folder / "udaln.log") as log:
         log.info("%s: %s", config.dataset.name, _sizes(scene))
+        for line in scene.left_out.lines(_filled(config)) if scene.left_out else []:
+            log.warning("%s", line)
         if checkpoint.exists():
             log.info("going on from %s", checkpoint)
         try:
             chain.run(trainer, data, resume=checkpoint.exists())
             began = time.monotonic()
             device = trainer.strategy.root_device
-            fused = fused_image(networks, scene, config.refine, device, progress=True)
+            trust = config.trust.settled(real)
+            fused = fused_image(
+                networks, scene, config.refine, device, with_deviation=bool(trust.uncertainty), progress=True
+            )
+            for line in _found(networks, scene, fused):
+                log.info("%s", line)
         except (KeyboardInterrupt, SystemExit):
             log.warning("stopped; go on with: udaln resume=%s", folder)
             raise
@@ -144,11 +159,12 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             for stage in stages
         ]
         if config.refine is not Refine.none:
-            seconds, final = round(time.monotonic() - began, 3), figures(networks, scene, fused)
+            seconds, final = round(time.monotonic() - began, 3), figures(networks, scene, fused.image)
+            final |= without_reference(networks, scene, fused.image)
             rows.append({"stage": "refine", "steps": 0, "seconds": seconds} | final)
             step = stages[-1].global_steps_done + 1
             logger.log_metrics({f"figures/{name}": value for name, value in final.items()}, step)
-            gallery.show(logger, networks, fused, step)
+            gallery.show(logger, networks, fused.image, step)
         for row in rows:
             log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
         print_columns(rows, "stage")
@@ -157,8 +173,10 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         logger.finalize("success")
         times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
         metrics = final | times | {"seconds": round(sum(row["seconds"] for row in rows), 3)}
+        if trust.check:
+            metrics |= _checked(reduced_resolution(networks, scene, config, instruments, seed=config.seed), log)
         metrics |= _settings(config, scene) | results.versions()
-        _write(folder, config.dataset.name, scene, networks, fused, rows, metrics)
+        _write(folder, config, scene, networks, fused, rows, metrics)
         checkpoint.unlink(missing_ok=True)
         log.info("done: %s", folder)
     return metrics
@@ -166,21 +184,71 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
 
 def _write(
     folder: Path,
-    title: str,
+    config: Config,
     scene: Scene,
     networks: FusionNetworks,
-    fused: Tensor,
+    fused: Fused,
     rows: list[dict[str, Any]],
     metrics: dict[str, Any],
 ) -> None:
     """Everything that a finished run leaves; the metrics last, since they mark it as finished."""
-    results.write_fused(folder / "fused.mat", fused)
-    results.write_degradation(folder / "degradation.npz", networks)
-    results.save_networks(folder / "model.ckpt", networks)
+    put_back = scene.left_out if _filled(config) else None
+    results.write_fused(folder / "fused.mat", restored(fused.image, put_back))
+    if fused.deviation is not None:
+        results.write_fused(folder / "uncertainty.mat", restored(fused.deviation, put_back))
+    results.write_degradation(folder / "degradation.npz", networks, scene.moved, fused.noise)
+    results.save_networks(folder / "model.ckpt", networks, scene.left_out)
     results.write_stages(folder / "stages.csv", rows)
-    page = pictures.overview(networks, scene, fused, f"{title} ×{scene.scale}")
+    page = pictures.overview(
+        networks,
+        scene,
+        fused.image,
+        f"{config.dataset.name} ×{scene.scale}",
+        sigma=fused.deviation,
+        points=[(row, column) for row, column in config.monitor.points or []],
+    )
     results.write_picture(folder / "overview.png", page)
     results.write_metrics(folder / METRICS, metrics)
+
+
+def _filled(config: Config) -> bool:
+    """Whether bands that were left out are put back into the fused image."""
+    return isinstance(config.dataset, PairDataset) and config.dataset.bad_bands is BadBands.fill
+
+
+def _found(networks: FusionNetworks, scene: Scene, fused: Fused) -> list[str]:
+    """What was found out about the two instruments, in words."""
+    down, right = centre_shift(networks.spad.psf.numpy(), scene.scale, scene.moved)
+    lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
+    if any(scene.resampled):
+        lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
+    if not networks.sped.same_units:
+        gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (networks.gain, networks.offset))
+        lines += [f"gains of the MSI bands: {gains}", f"offsets of the MSI bands: {offsets}"]
+    if fused.noise is not None:
+        hr_msi = networks.matched(scene.hr_msi)
+        for name, image, level in (
+            ("LR-HSI", scene.lr_hsi, fused.noise.lr_hsi),
+            ("HR-MSI", hr_msi, fused.noise.hr_msi),
+        ):
+            power = image.double().square().mean((0, 1)) / level.square().clamp(min=torch.finfo(torch.float64).tiny)
+            ratio = f"{10 * float(power.median().log10()):.0f} dB" if float(level.max()) > 0 else "without bounds"
+            lines.append(f"{name}: signal-to-noise ratio {ratio} (median of its bands)")
+    return lines
+
+
+def _checked(figures: dict[str, float], log: logging.Logger) -> dict[str, float]:
+    """The figures of the reduced-resolution check, once the log has told of them."""
+    if not figures:
+        log.warning("reduced-resolution check: the LR-HSI is too small for it")
+        return {}
+    rows = [
+        {"reduced-resolution check": name} | {key: figures[f"check_{prefix}{key}"] for key in ("psnr", "sam", "ergas")}
+        for name, prefix in (("fused", ""), ("interpolated", "interpolated_"))
+    ]
+    log.info("the pair degraded once more (×%d), fused and compared with the LR-HSI:", figures["check_scale"])
+    print_columns(rows, "reduced-resolution check")
+    return figures
 
 
 def _sizes(scene: Scene) -> str:

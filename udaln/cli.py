@@ -29,6 +29,7 @@ _NO_NAME = re.compile(r"(null|true|false|[-+.\d][-+.\de]*)$|[\[{]", re.IGNORECAS
 _EXPECTED = (  # what OmegaConf says of a value of the wrong type, and what it expected
     (r"could not be converted to Integer", "a whole number"),
     (r"could not be converted to Float", "a number"),
+    (r"is not a valid bool", "true or false"),
     (r"^Cannot convert .* to string", "a word"),
     (r"is not a ListConfig", "a list in brackets"),
     (r"is not a subclass of", "keys of its own"),

@@ -11,14 +11,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from udaln.cli import describe
 from udaln.errors import InputError
-from udaln.schema import DATASETS, Config, Method, Noise, SensorConfig, StagesConfig, SyntheticDataset
+from udaln.instruments import Instruments
+from udaln.schema import DATASETS, Config, Method, SensorConfig, Simulated, StagesConfig, SyntheticDataset
 from udaln.speunet import SPEUNETS
 from udaln.stages.stage import Init, Schedule
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 INITS = {
-    "degradation": (Init.none, Init.convex),
+    "degradation": (Init.none, Init.convex, Init.gaussian),
     "spectral": (Init.none, Init.regression),
     "joint": (Init.none,),
 }
@@ -88,11 +89,24 @@ def method_preset(name: str) -> Method:
     return method
 
 
+def instruments_preset(name: str) -> Instruments:
+    """A file of ``conf/instruments`` by its name.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    _one_of("instruments", name, choices()["instruments"])
+    preset = OmegaConf.create((resources.files("udaln.conf") / "instruments" / f"{name}.yaml").read_text())
+    instruments = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Instruments), preset))
+    assert isinstance(instruments, Instruments)
+    return instruments
+
+
 def _check_ranges(config: Config) -> None:
     scale, dataset = config.scale, config.dataset
     if isinstance(dataset, SyntheticDataset):
         _seed("dataset.scene_seed", dataset.scene_seed)
-    if isinstance(dataset, Noise):
+    if isinstance(dataset, Simulated):
         _seed("dataset.noise_seed", dataset.noise_seed)
         for name in ("snr_hsi", "snr_msi"):
             if not math.isfinite(getattr(dataset, name) or 0):
@@ -123,7 +137,7 @@ def check_method(method: Method) -> None:
         if schedule:
             _positive(f"stages.{name}.lr", schedule.lr)
             if schedule.init not in INITS[name]:
-                allowed = " or ".join(init.name for init in INITS[name])
+                allowed = ", ".join(init.name for init in INITS[name])
                 raise InputError(f"stages.{name}.init: expected {allowed}, got {schedule.init.name}")
             _at_least(f"stages.{name}.steps", schedule.steps, 0)
             _at_least(f"stages.{name}.constant_until", schedule.constant_until, 1)

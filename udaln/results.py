@@ -16,13 +16,15 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from udaln.data.bad_bands import LeftOut
 from udaln.data.cubes import write_mat
 from udaln.errors import InputError
 from udaln.files import atomically, reading
 from udaln.networks import FusionNetworks
 from udaln.scene import Known
+from udaln.solvers.noise import Noise
 
-FORMAT = 2  # of model.ckpt
+FORMAT = 3  # of model.ckpt
 
 
 def write_text(path: Path, text: str) -> None:
@@ -62,9 +64,23 @@ def write_fused(path: Path, fused: Tensor) -> None:
         raise InputError(f"out: {path}: expected a .mat or .npy file")
 
 
-def write_degradation(path: Path, networks: FusionNetworks) -> None:
-    """Write ``psf`` k×k, ``srf`` C×c and ``support`` C×c bool as .npz."""
-    arrays = {"psf": networks.spad.psf, "srf": networks.sped.srf.detach(), "support": networks.sped.support}
+def write_degradation(path: Path, networks: FusionNetworks, shift: tuple[float, float], noise: Noise | None) -> None:
+    """Write what was learned of the two instruments as .npz.
+
+    ``psf`` k×k, ``shift`` of its window [HR pixels], ``srf`` C×c, ``gain`` and ``offset`` c, ``support`` C×c bool, and,
+    where it was estimated, the noise of each image's bands, ``lr_hsi_noise`` C and ``hr_msi_noise`` c.
+    """
+    sped = networks.sped
+    arrays = {
+        "psf": networks.spad.psf,
+        "shift": torch.tensor(shift),
+        "srf": sped.srf.detach(),
+        "gain": networks.gain,
+        "offset": networks.offset,
+        "support": sped.support,
+    }
+    if noise is not None:
+        arrays |= {"lr_hsi_noise": noise.lr_hsi, "hr_msi_noise": noise.hr_msi}
     with atomically(path) as partial:
         np.savez(partial, allow_pickle=False, **{name: tensor.cpu().numpy() for name, tensor in arrays.items()})
 
@@ -75,8 +91,8 @@ def write_picture(path: Path, figure: Figure) -> None:
         figure.savefig(partial, dpi=110)
 
 
-def save_networks(path: Path, networks: FusionNetworks) -> None:
-    """Write the three networks with all that rebuilding them takes.
+def save_networks(path: Path, networks: FusionNetworks, left_out: LeftOut | None = None) -> None:
+    """Write the three networks with all that rebuilding them takes, and the bands that they were made without.
 
     Plain types and tensors only, so that the file loads without running code.
     """
@@ -88,6 +104,7 @@ def save_networks(path: Path, networks: FusionNetworks) -> None:
         "network": networks.network,
         "support": networks.sped.support,
         "state_dict": networks.state_dict(),
+        "left_out": None if left_out is None else vars(left_out),
     }
     with atomically(path) as partial:
         torch.save(content, partial)
@@ -114,8 +131,8 @@ def read_torch(path: Path, *, key: str, expected: str) -> dict[str, Any]:
     return content
 
 
-def load_networks(path: Path, *, key: str = "model") -> FusionNetworks:
-    """Read what ``save_networks`` wrote.
+def load_networks(path: Path, *, key: str = "model") -> tuple[FusionNetworks, LeftOut | None]:
+    """Read what ``save_networks`` wrote: the networks and the bands that they were made without, if any.
 
     Raises:
         InputError: If the file is not there or is no model of this version.
@@ -132,7 +149,8 @@ def load_networks(path: Path, *, key: str = "model") -> FusionNetworks:
             network=content["network"],
         )
         networks.load_state_dict(content["state_dict"])
-    return networks
+        left_out = None if content["left_out"] is None else LeftOut(**content["left_out"])
+    return networks, left_out
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from udaln.instruments import Instruments
 from udaln.stages.stage import Schedule
 
 
@@ -31,6 +32,17 @@ class Support(Enum):
     full = "full"
 
 
+class BadBands(Enum):
+    """What becomes of bands without a signal, which are not used.
+
+    ``fill``: the fused image has them, made of their neighbours; ``leave_out``: it does not; ``keep``: all are used.
+    """
+
+    fill = "fill"
+    leave_out = "leave_out"
+    keep = "keep"
+
+
 class Refine(Enum):
     """What follows the stages: nothing, or the fused image made ``consistent`` with both images."""
 
@@ -39,16 +51,23 @@ class Refine(Enum):
 
 
 @dataclass
-class Noise:
-    """Noise added to a simulated pair: signal-to-noise ratios [dB], none for no noise, and the seed."""
+class Simulated:
+    """How the two instruments of a simulated pair differ from ideal ones.
+
+    Signal-to-noise ratios [dB], none for no noise, and the seed; the range [lowest, highest] from which a gain of each
+    MSI band is drawn, and likewise an offset; how far down and to the right the LR-HSI is shifted [HR pixels].
+    """
 
     snr_hsi: float | None = None
     snr_msi: float | None = None
     noise_seed: int = 0
+    gain: list[float] | None = None
+    offset: list[float] | None = None
+    shift: list[float] | None = None
 
 
 @dataclass
-class SyntheticDataset(Noise):
+class SyntheticDataset(Simulated):
     """The built-in scene, degraded by Wald's protocol."""
 
     kind: str = "synthetic"
@@ -59,7 +78,7 @@ class SyntheticDataset(Noise):
 
 
 @dataclass
-class ReferenceDataset(Noise):
+class ReferenceDataset(Simulated):
     """A reference cube on disk, degraded by Wald's protocol.
 
     ``crop`` is [first row, first column, rows, columns] and ``bands`` [first, past the last], both from 0.
@@ -78,7 +97,11 @@ class ReferenceDataset(Noise):
 
 @dataclass
 class PairDataset:
-    """A real pair. ``psf`` and ``srf``: what is known of the sensors; the ``true_`` ones are only reported against."""
+    """A real pair. ``psf`` and ``srf``: what is known of the sensors; the ``true_`` ones are only reported against.
+
+    Pixels where a mask is not zero, or that have in any band the value ``nodata``, or ``saturation`` or more (one
+    number, or one for the LR-HSI and one for the HR-MSI), are not used.
+    """
 
     kind: str = "pair"
     name: str = MISSING
@@ -86,6 +109,11 @@ class PairDataset:
     lr_hsi_variable: str | None = None
     hr_msi: str = MISSING
     hr_msi_variable: str | None = None
+    lr_hsi_mask: str | None = None
+    hr_msi_mask: str | None = None
+    nodata: float | None = None
+    saturation: Any = None
+    bad_bands: BadBands = BadBands.fill
     wavelengths: Any = None
     psf: str | None = None
     srf: str | None = None
@@ -118,7 +146,10 @@ class SensorConfig:
 
 @dataclass
 class StagesConfig:
-    """Which stages are trained, for how long, and what they need not learn."""
+    """Which stages are trained, for how long, and what they need not learn.
+
+    ``weigh``: whether errors count the less the noisier a band is.
+    """
 
     name: str = MISSING
     degradation: Schedule | None = None
@@ -126,6 +157,7 @@ class StagesConfig:
     joint: Schedule | None = None
     psf: Source = Source.learned
     srf: Source = Source.learned
+    weigh: bool = False
 
 
 @dataclass
@@ -148,9 +180,29 @@ class TrainerConfig:
 
 @dataclass
 class MonitorConfig:
-    """How many optimisation steps lie between two looks at the figures."""
+    """How many optimisation steps lie between two looks at the figures; whose spectra are shown.
+
+    ``points``: [row, column] of HR pixels, counted from 0; the purest ones if not given.
+    """
 
     every: int = 100
+    points: list[list[int]] | None = None
+
+
+@dataclass
+class Trust:
+    """What is done to tell how far to trust the result; where left open, it is done for a real pair.
+
+    ``check``: the reduced-resolution check; ``uncertainty``: how far off the image may be, pixel by pixel.
+    """
+
+    check: bool | None = None
+    uncertainty: bool | None = None
+
+    def settled(self, real: bool) -> Trust:
+        """The same with nothing left open."""
+        check, uncertainty = (real if choice is None else choice for choice in (self.check, self.uncertainty))
+        return Trust(check, uncertainty)
 
 
 @dataclass
@@ -161,6 +213,8 @@ class Config(Method):
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     sensor: SensorConfig | None = None
     support: Support = Support.auto
+    instruments: Instruments = field(default_factory=Instruments)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    trust: Trust = field(default_factory=Trust)
     seed: int = MISSING
