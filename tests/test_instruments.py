@@ -90,7 +90,8 @@ def test_an_hr_msi_can_be_resampled_to_nest_in_the_lr_hsi(shift):
 
 
 def test_resampling_by_whole_pixels_is_a_move(monkeypatch):
-    monkeypatch.setattr(module, "_fitted", lambda *_: ((1.0, -2.0), 1.0))
+    monkeypatch.setattr(module, "register", lambda *_: (1.0, -2.0))
+    monkeypatch.setattr(module, "_place", lambda *_: (1.0, -2.0))
     scene = made_up.unlike((12, 12))
     hr_valid = torch.ones(48, 48, dtype=torch.bool)
     hr_valid[20:23, 30] = False

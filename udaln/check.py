@@ -19,6 +19,7 @@ from udaln.schema import Method, Source
 from udaln.windows import degrade
 
 FEWEST = 8  # LR pixels along a side that a pair to fuse has at least
+LEFT = FEWEST**2 // 4  # of them that gaps must leave
 
 
 def reduced_resolution(
@@ -39,12 +40,14 @@ def reduced_resolution(
 
     Returns:
         ``check_scale``; the six figures as ``check_psnr`` …; and those of the LR-HSI interpolated alone as
-        ``check_interpolated_psnr`` …; empty where the LR-HSI is too small for it.
+        ``check_interpolated_psnr`` …; empty where the LR-HSI is too small for it or gaps leave too little.
     """
     scale = min(scene.scale, *(side // FEWEST for side in scene.lr_hsi.shape[:2]))
     if scale < 2:
         return {}
     pair = _reduced(networks, scene, scale)
+    if pair is None:
+        return {}
     assert pair.truth.image is not None
     stages = replace(method.stages, psf=Source.learned, srf=Source.learned)
     placed = replace(instruments, shift=False)
@@ -57,8 +60,8 @@ def reduced_resolution(
     return figures
 
 
-def _reduced(networks: FusionNetworks, scene: Scene, scale: int) -> Scene:
-    """The pair one scale below; the LR-HSI is its truth."""
+def _reduced(networks: FusionNetworks, scene: Scene, scale: int) -> Scene | None:
+    """The pair one scale below, if gaps leave enough of one; the LR-HSI is its truth."""
     rows, columns = (side // scale * scale for side in scene.lr_hsi.shape[:2])
     psf = networks.spad.psf
 
@@ -71,6 +74,8 @@ def _reduced(networks: FusionNetworks, scene: Scene, scale: int) -> Scene:
     gapless, hr_valid = without_gaps(lr_msi, usable)
     blur = gaussian_psf(scale, scale, scale)
     whole = degrade(usable[..., None].double(), blur, scale)[..., 0] > 1 - 1e-9
+    if whole.sum() < LEFT:
+        return None
     lr_hsi, lr_valid = without_gaps(degrade(reference, blur, scale), whole)
     return Scene(
         lr_hsi,

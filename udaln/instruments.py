@@ -12,8 +12,8 @@ from omegaconf import MISSING
 from scipy.ndimage import shift as moved
 from torch import Tensor
 
-from udaln.scene import Scene
-from udaln.solvers.degradation import solve_degradation
+from udaln.scene import Blocks, Scene
+from udaln.solvers.degradation import Degradation, solve_degradation
 from udaln.solvers.noise import calm_patches, unexplained
 from udaln.solvers.psf import centre_shift
 from udaln.solvers.registration import register
@@ -21,6 +21,7 @@ from udaln.solvers.registration import register
 WITHIN = 0.2  # HR pixels of shift that need no wider window
 UNLIKE = 3e-4  # share of the HR-MSI's variance, beyond noise, from which on the images are not the same
 ENOUGH = 5000  # LR pixels that tell a shift
+FAR = 1.0  # HR pixels that stage 1 may differ from the registration
 PASSES = 2  # of finding a shift and resampling
 
 
@@ -83,15 +84,17 @@ def aligned(scene: Scene, instruments: Instruments, kernel_size: int | None = No
     whole = [round(part) if abs(part) > scene.scale / 2 else 0 for part in found]
     scene = replace(scene, shift=(whole[0], whole[1]))
     left = found[0] - whole[0], found[1] - whole[1]
-    if instruments.grid is not Grid.hr_msi:
+    side = kernel_size or _side(scene, instruments, left)
+    nested = instruments.grid is Grid.lr_hsi
+    if nested or (instruments.grid is Grid.auto and _disagreement(scene, instruments, side) > UNLIKE):
         original = scene
         for _ in range(PASSES):
-            place, disagreement = _fitted(scene, instruments, kernel_size or _side(scene, instruments, left))
-            if instruments.grid is Grid.auto and disagreement < UNLIKE:
-                break
-            left = 0.0, 0.0
+            place = _place(scene, instruments, side)
+            if math.dist(place, found) > FAR:  # the images are too unlike for stage 1 to tell
+                place = found
             scene = _resampled(original, (place[0] - whole[0], place[1] - whole[1]))
-    return scene, kernel_size or _side(scene, instruments, left)
+            side = kernel_size or _side(scene, instruments, (0.0, 0.0))
+    return scene, side
 
 
 def _side(scene: Scene, instruments: Instruments, shift: tuple[float, float]) -> int:
@@ -100,28 +103,33 @@ def _side(scene: Scene, instruments: Instruments, shift: tuple[float, float]) ->
     return (2 * scene.scale + 1 if instruments.wide_psf else scene.scale) + 2 * margin
 
 
-def _fitted(scene: Scene, instruments: Instruments, side: int) -> tuple[tuple[float, float], float]:
-    """How far the LR-HSI lies off its place by stage 1, and what the images then disagree about beyond their noise.
-
-    Returns:
-        Rows and columns [HR pixels], and a share of the variance of the HR-MSI at low resolution, median of its bands.
-    """
+def _solved(scene: Scene, instruments: Instruments, side: int, *, gaussian: bool = False) -> tuple[Blocks, Degradation]:
+    """Stage 1, and the LR pixels that it was solved with: some, where there are many."""
     blocks = scene.blocks(side, scene.hr_msi.dtype)
     step = max(1, len(blocks.lr) // ENOUGH)
-    lr, windows = blocks.lr[::step], blocks.windows[::step]
-    solved = solve_degradation(
-        lr,
-        windows,
-        scene.support,
-        gain=bool(instruments.gain),
-        offset=bool(instruments.offset),
-    )
-    noise = solved.gain**2 * (solved.srf.square().T @ unexplained(lr[:, :, None]))
+    some = Blocks(blocks.lr[::step], blocks.windows[::step])
+    gain, offset = bool(instruments.gain), bool(instruments.offset)
+    return some, solve_degradation(some.lr, some.windows, scene.support, gain=gain, offset=offset, gaussian=gaussian)
+
+
+def _place(scene: Scene, instruments: Instruments, side: int) -> tuple[float, float]:
+    """How far the LR-HSI lies off its place [HR pixels], by stage 1; a Gaussian PSF tells its centre most steadily."""
+    _, solved = _solved(scene, instruments, side, gaussian=True)
+    return centre_shift(solved.psf.numpy(), scene.scale, scene.moved)
+
+
+def _disagreement(scene: Scene, instruments: Instruments, side: int) -> float:
+    """What the images disagree about beyond their noise once stage 1 is solved.
+
+    Returns:
+        A share of the variance of the HR-MSI at low resolution, median of its bands.
+    """
+    blocks, solved = _solved(scene, instruments, side)
+    noise = solved.gain**2 * (solved.srf.square().T @ unexplained(blocks.lr[:, :, None]))
     hr_noise = unexplained(calm_patches(scene.hr_msi.double() / scene.msi_unit, scene.hr_valid))
     beyond = solved.residual_std**2 - noise - solved.psf.square().sum() * hr_noise
-    lr_msi = torch.einsum("nkc,k->nc", windows.double(), solved.psf.flatten())
-    share = (beyond / lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)).median()
-    return centre_shift(solved.psf.numpy(), scene.scale, scene.moved), float(share)
+    lr_msi = torch.einsum("nkc,k->nc", blocks.windows.double(), solved.psf.flatten())
+    return float((beyond / lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)).median())
 
 
 def _resampled(scene: Scene, shift: tuple[float, float]) -> Scene:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 
 def interpolate(image: Tensor, scale: int, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
-    """Bicubic convolution (Keys, 1981); beyond the outermost centres the border is repeated.
+    """Bicubic convolution (Keys, 1981, a = −1/2); beyond the outermost centres the border is repeated.
 
     Args:
         image: h×w×B.
@@ -18,12 +17,21 @@ def interpolate(image: Tensor, scale: int, shift: tuple[float, float] = (0.0, 0.
     Returns:
         rh×rw×B, in the dtype of the image.
     """
-    sides = image.shape[:2]
-    places = [
-        (2 * (torch.arange(side * scale, device=image.device) + 0.5 - moved) / (side * scale) - 1).to(image)
-        for side, moved in zip(sides, shift, strict=True)
-    ]
-    grid = torch.stack(torch.meshgrid(*places, indexing="ij")[::-1], -1)
-    bands_first = image.permute(2, 0, 1)[None]
-    out = grid_sample(bands_first, grid[None], mode="bicubic", padding_mode="border", align_corners=False)
-    return out[0].permute(1, 2, 0)
+    for axis, moved in enumerate(shift):
+        side = image.shape[axis]
+        place = (torch.arange(side * scale, dtype=torch.float64, device=image.device) + 0.5 - moved) / scale - 0.5
+        taps = [place.floor() + i for i in (-1, 0, 1, 2)]
+        parts = [
+            image.index_select(axis, tap.clamp(0, side - 1).long())
+            * _weight((place - tap).abs()).to(image).view(-1, *[1] * (2 - axis))
+            for tap in taps
+        ]
+        image = torch.stack(parts).sum(0)
+    return image
+
+
+def _weight(distance: Tensor) -> Tensor:
+    """Keys' kernel (eq. 15); other cubic kernels, such as PyTorch's with a = −3/4, do not reproduce ramps."""
+    near = 1 - distance**2 * (2.5 - 1.5 * distance)
+    far = 2 - distance * (4 - distance * (2.5 - 0.5 * distance))
+    return torch.where(distance < 1, near, far)

@@ -137,8 +137,8 @@ def _part_of_scene(lr_hsi: Tensor, noise: Noise, averaged: Tensor) -> Tensor:
     A camera as sharp as the HR-MSI would show 1/averaged of it in each pixel. The less that is, beside what such
     cameras have, the less likely it came into the LR-HSI otherwise.
     """
-    signal = lr_hsi.square().mean(0) * averaged
-    return signal / (signal + PLAUSIBLE * noise.lr_hsi.square())
+    odds = (lr_hsi.square().mean(0) * averaged) ** 2
+    return odds / (odds + (PLAUSIBLE * noise.lr_hsi.square()) ** 2)
 
 
 def _misfit(disagreement: Tensor, expected: Tensor, lr_msi: Tensor) -> Tensor:

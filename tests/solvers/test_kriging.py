@@ -3,16 +3,22 @@ import pytest
 import torch
 from scipy.optimize import brentq
 from scipy.spatial.distance import cdist
+from scipy.stats import multivariate_normal
 
 from udaln.data.simulate import gaussian_psf
 from udaln.solvers import kriging, variances
 from udaln.windows import degrade
 
 
-def krige(residual, hr_msi, psf, noise, seen=None, shift=(0, 0), **options):
+def kriged(residual, hr_msi, psf, noise, seen=None, shift=(0, 0), **options):
     """Of a residual on the grid of the LR-HSI, h×w×C, of which only the part that is seen is given."""
     seen = torch.ones(residual.shape[:2], dtype=torch.bool) if seen is None else seen
-    return kriging.krige(residual[seen], seen.flatten(), hr_msi, psf, shift, noise, **options).image
+    return kriging.krige(residual[seen], seen.flatten(), hr_msi, psf, shift, noise, **options)
+
+
+def krige(*given, **options):
+    """The posterior mean alone."""
+    return kriged(*given, **options).image
 
 
 def image(rows, columns, bands=3, seed=0):
@@ -41,13 +47,10 @@ def matrix(psf, rows, columns, scale):
     return degrade(units, psf, scale).flatten(0, 1).numpy()
 
 
-def by_textbook(residual, hr_msi, psf, scale, noise):
-    """The posterior mean with whole covariance matrices, a component at a time."""
+def covariances(hr_msi, p, scale):
+    """Of HR pixels, the two parts of a residual: what they share, and what belongs to each alone."""
     rows, columns, c = hr_msi.shape
-    pixels, seen = hr_msi.flatten(0, 1).numpy(), residual.flatten(0, 1).numpy()
-    noise = noise.numpy()
-    p = matrix(psf, rows, columns, scale)
-
+    pixels = hr_msi.flatten(0, 1).numpy()
     relative = pixels / np.sqrt((pixels**2).mean(0))
     brightness = np.linalg.norm(relative, axis=1)
     shape = relative / brightness[:, None]
@@ -58,20 +61,37 @@ def by_textbook(residual, hr_msi, psf, scale, noise):
     alike /= np.diag(p @ alike @ p.T).mean()
     standard = (pixels - pixels.mean(0)) / pixels.std(0, ddof=1)
     alike += kriging.TREND / (c + 1) * (1 + standard @ standard.T)
-    own = np.eye(len(pixels)) / np.diag(p @ p.T).mean()
+    return alike, np.eye(len(pixels)) / np.diag(p @ p.T).mean()
 
-    def covariance(share):
-        return (1 - share) * alike + share * own
 
-    def score(share, values):
-        """Twice the negative logarithm of the likelihood at the best variance, and that variance."""
-        k = p @ covariance(share) @ p.T
-        variance = values @ np.linalg.solve(k, values) / len(values)
-        return len(values) * np.log(variance) + np.linalg.slogdet(k)[1], variance
+def by_textbook(residual, hr_msi, psf, scale, noise):
+    """The posterior mean and variance with whole covariance matrices, a component at a time."""
+    rows, columns, c = hr_msi.shape
+    seen = residual.flatten(0, 1).numpy()
+    noise = noise.numpy()
+    p = matrix(psf, rows, columns, scale)
+    alike, own = covariances(hr_msi, p, scale)
+
+    def seen_covariance(share, of_scene):
+        """Of LR pixels; what is theirs alone is noise."""
+        hr = (1 - share) * alike + share * of_scene * own
+        return p @ hr @ p.T + share * (1 - of_scene) * np.eye(len(p))
+
+    def most_probable(values, shares_of_scene):
+        """The best variance for each pair of shares is known; the pair by trial."""
+
+        def logpdf(shares):
+            k = seen_covariance(*shares)
+            variance = values @ np.linalg.solve(k, values) / len(values)
+            return multivariate_normal.logpdf(values, cov=variance * k, allow_singular=False), variance
+
+        tried = {(share, part): logpdf((share, part)) for share in variances.WHITE for part in shares_of_scene}
+        best = max(tried, key=lambda shares: tried[shares][0])
+        return *best, tried[best][1]
 
     unit = np.sqrt(noise**2 + kriging.EXACT**2 * (seen**2).mean(0))
     _, sizes, axes = np.linalg.svd(seen / unit, full_matrices=False)
-    result = np.zeros((len(pixels), seen.shape[1]))
+    mean, variances_ = np.zeros((2, len(alike), seen.shape[1]))
     ratio = seen.shape[1] / (len(seen) - c - 1)
     for size, axis in zip(sizes, axes, strict=True):
         total, floor = size**2 / len(seen), np.square(axis * noise / unit).sum()
@@ -84,13 +104,15 @@ def by_textbook(residual, hr_msi, psf, scale, noise):
         elif total < 1e-12 * sizes[0] ** 2 / len(seen):
             continue
         values = seen / unit @ axis
-        share = min(variances.WHITE, key=lambda share: score(share, values)[0])
-        variance = score(share, values)[1]
-        noisy = min(1.0, unseen / (share * variance)) if share else 1.0
-        weights = np.linalg.solve(p @ covariance(share) @ p.T, values)
-        at_pixels = ((1 - share) * alike + share * (1 - noisy) * own) @ p.T @ weights
-        result += np.outer(at_pixels, axis * unit)
-    return torch.from_numpy(result).view(rows, columns, -1)
+        told_apart = unseen > variances.EXACT * total and len(psf) > scale
+        share, of_scene, variance = most_probable(values, variances.OF_SCENE if told_apart else [1.0])
+        # Of the noise, what is not the LR pixels' own already takes its part of what seems to be HR pixels' own.
+        of_pixels = max(0.0, share * of_scene - max(0.0, unseen / variance - share * (1 - of_scene)))
+        prior = (1 - share) * alike + of_pixels * own
+        gain = prior @ p.T @ np.linalg.inv(seen_covariance(share, of_scene))
+        mean += np.outer(gain @ values, axis * unit)
+        variances_ += np.outer(variance * np.diag(prior - gain @ p @ prior), (axis * unit) ** 2)
+    return tuple(torch.from_numpy(part).view(rows, columns, -1) for part in (mean, variances_))
 
 
 def close(found, expected, relative=1e-3):
@@ -101,7 +123,7 @@ def close(found, expected, relative=1e-3):
 @pytest.mark.parametrize("kernel_size", [3, 4, 6])  # windows side by side, and such that overlap and leave the image
 @pytest.mark.parametrize("level", [0.0, 0.3])
 @pytest.mark.parametrize("kind", ["smooth", "rough", "both"])
-def test_it_is_the_posterior_mean_of_the_textbook(kernel_size, level, kind):
+def test_mean_and_variance_are_those_of_the_textbook(kernel_size, level, kind):
     rows, columns, scale = 15, 18, 3
     psf = gaussian_psf(kernel_size, scale, 2.5)
     rough = torch.randn(rows, columns, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
@@ -111,9 +133,12 @@ def test_it_is_the_posterior_mean_of_the_textbook(kernel_size, level, kind):
     residual = degrade(wanted, psf, scale)
     residual += noise * torch.randn(residual.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     hr_msi = image(rows, columns)
-    expected = by_textbook(residual, hr_msi, psf, scale, noise)
-    assert expected.abs().max() > 0.1
-    close(krige(residual, hr_msi, psf, noise), expected)
+    mean, variance = by_textbook(residual, hr_msi, psf, scale, noise)
+    assert mean.abs().max() > 0.1 and variance.max() > 0.01
+    found = kriged(residual, hr_msi, psf, noise, with_variance=True)
+    close(found.image, mean)
+    close(found.variance, variance)
+    assert kriged(residual, hr_msi, psf, noise).variance is None
 
 
 @pytest.mark.parametrize("sides", [(5, 5), (7, 4), (22, 9)])  # the last in several tiles
@@ -273,3 +298,56 @@ def test_covariances_in_parts_are_the_same(monkeypatch):
     whole = krige(residual, hr_msi, psf, none(4))
     monkeypatch.setattr(kriging, "AT_ONCE", 2000)
     close(krige(residual, hr_msi, psf, none(4)), whole)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3])
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_the_truth_lies_within_two_standard_deviations_as_often_as_the_variance_says(share, kernel_size, level):
+    """Residuals drawn from the covariance that kriging goes by; their parts and their noise are to be found."""
+    rows, columns, scale, bands = 30, 30, 3, 4
+    psf, hr_msi = gaussian_psf(kernel_size, scale, 2.5), image(rows, columns)
+    alike, own = covariances(hr_msi, matrix(psf, rows, columns, scale), scale)
+    root = torch.from_numpy(np.linalg.cholesky((1 - share) * alike + share * own))
+    generator = torch.Generator().manual_seed(2)
+    truth = (root @ torch.randn(rows * columns, bands, generator=generator).double()).view(rows, columns, bands)
+    residual = degrade(truth, psf, scale)
+    residual += level * torch.randn(residual.shape, generator=generator).double()
+    found = kriged(residual, hr_msi, psf, torch.full((bands,), level).double(), with_variance=True)
+    assert (found.variance >= 0).all()
+    within = ((truth - found.image).abs() <= 2 * found.variance.sqrt()).double().mean()
+    assert 0.9 < within < 0.99
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+def test_the_variance_is_larger_where_less_is_seen(kernel_size, monkeypatch):
+    monkeypatch.setattr(variances, "WHITE", np.array([0.05]))  # else what is left tells another share
+    psf, hr_msi = gaussian_psf(kernel_size, 3, 3.0), image(24, 24)
+    residual = smooth(8, 8) + 0.1 * torch.randn(8, 8, 1, generator=torch.Generator().manual_seed(0)).double()
+    seen = torch.ones(8, 8, dtype=torch.bool)
+    seen[3:5, 3:5] = False
+    gap = torch.zeros(24, 24, dtype=torch.bool)
+    gap[10:14, 10:14] = True  # in no window of those left
+    corners = torch.zeros(24, 24, dtype=torch.bool)
+    corners[::23, ::23] = True
+    whole, part, gaps = (
+        kriged(residual, hr_msi, psf, none(1), with_variance=True, **options).variance[..., 0]
+        for options in ({}, {"seen": seen}, {"gaps": gap})
+    )
+    for less in (part, gaps):
+        ratio = less / whole  # the scale of the variance is found anew: what counts is how this differs
+        assert ratio[gap].min() > 1.03 * ratio[corners].max()
+
+
+def test_what_stands_out_of_the_noise_in_no_component_is_told():
+    """Each band has the power that was seen, less that of the components that are kriged."""
+    psf, hr_msi = gaussian_psf(2, 2, 2.0), image(24, 24)
+    spectrum = torch.linspace(-1, 1, 6, dtype=torch.float64)
+    noise = torch.linspace(0.1, 0.3, 6, dtype=torch.float64)
+    rough = noise * torch.randn(12, 12, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    alone = kriged(rough, hr_msi, psf, 1.5 * noise)
+    assert not alone.image.any()
+    torch.testing.assert_close(alone.unused, rough.square().mean((0, 1)))
+    found = kriged(rough + 5 * smooth(12, 12) * spectrum, hr_msi, psf, noise)
+    assert (found.unused < 1.3 * noise**2).all() and (found.unused > 0.5 * noise**2).all()
+    assert (kriged(smooth(12, 12, 6), hr_msi, psf, none(6)).unused < 1e-9).all()

@@ -13,6 +13,8 @@ from udaln.solvers.quadratic import Array, zero_sum_basis
 from udaln.windows import middle
 
 CORE = 0.2  # of a PSF's height: above it lies the part that windows seldom cut off
+FEWEST = 16  # pixels of a core whose Gaussian may lie anywhere in it
+NEAR = 0.1  # pixels from the centroid, of a smaller one
 
 
 def gaussian_near(psf: Array, information: Array) -> Array:
@@ -76,8 +78,9 @@ def centre(psf: Array) -> tuple[float, float]:
         Row and column [pixels of the window].
     """
     side = len(psf)
-    row, column = (at.astype(float) for at in np.nonzero(psf >= CORE * psf.max()))
-    core = psf[psf >= CORE * psf.max()] / psf.max()
+    inside = psf >= CORE * psf.max()
+    row, column = (at.astype(float) for at in np.nonzero(inside))
+    core = psf[inside] / psf.max()
     middle = np.array([row @ core, column @ core]) / core.sum()
     spread = np.array([np.ptp(row), np.ptp(column)]) / 2
     if len(core) < 6:  # numbers of a Gaussian
@@ -87,11 +90,12 @@ def centre(psf: Array) -> tuple[float, float]:
         down, right = (row - x[0]) * np.exp(-x[2]), (column - x[1] - x[4] * (row - x[0])) * np.exp(-x[3])
         return np.asarray(np.exp(x[5] - 0.5 * (down**2 + right**2)) - core)
 
+    reach = spread + 0.5 if len(core) >= FEWEST else np.full(2, NEAR)
     width = np.log(np.sqrt(len(core)) / 2)
     start = np.array([*middle, width, width, 0.0, 0.0])
     limits = (
-        [*(middle - spread - 0.5), np.log(0.2), np.log(0.2), -3, -1],
-        [*(middle + spread + 0.5), np.log(2.0 * side), np.log(2.0 * side), 3, 1],
+        [*(middle - reach), np.log(0.2), np.log(0.2), -3, -1],
+        [*(middle + reach), np.log(2.0 * side), np.log(2.0 * side), 3, 1],
     )
     fit = least_squares(misfit, np.clip(start, *limits), bounds=limits)
     return float(fit.x[0]), float(fit.x[1])
