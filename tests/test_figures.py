@@ -148,12 +148,12 @@ def test_pixels_without_data_have_no_say():
     fused = networks.fuse(scene.hr_msi)
     fused[~scene.covered] = torch.nan
     expected = figures(networks, scene, fused)
-    assert [name for name, value in expected.items() if not np.isfinite(value)] == ["uiqi"]  # its window is larger
+    assert np.isfinite(list(expected.values())).all()
     lr_hsi, hr_msi = whole.lr_hsi.clone(), whole.hr_msi.clone()
     lr_hsi[~lr_valid] *= 0.5
     hr_msi[~hr_valid] *= 0.5
     spoilt = replace(scene, lr_hsi=lr_hsi, hr_msi=hr_msi)
-    assert figures(networks, spoilt, fused) == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
+    assert figures(networks, spoilt, fused) == pytest.approx(expected, rel=0, abs=0)
     x, y, z = (image.double().numpy() for image in (fused, scene.lr_hsi, scene.hr_msi))
     srf, psf = networks.sped.srf.detach().numpy(), networks.spad.psf.numpy()
     covered = scene.covered.numpy()

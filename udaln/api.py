@@ -148,7 +148,7 @@ def fuse(
         with_deviation=uncertainty,
         progress=progress,
     )
-    found = figures(networks, scene, fused.image) | without_reference(networks, scene, fused.image)
+    found = figures(networks, scene, fused.image) | without_reference(networks, scene, fused.complete)
     if check:
         found |= reduced_resolution(networks, scene, method, unlike, seed=seed)
     put_back = scene.left_out if BadBands[bad_bands] is BadBands.fill else None

@@ -160,7 +160,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         ]
         if config.refine is not Refine.none:
             seconds, final = round(time.monotonic() - began, 3), figures(networks, scene, fused.image)
-            final |= without_reference(networks, scene, fused.image)
+            final |= without_reference(networks, scene, fused.complete)
             rows.append({"stage": "refine", "steps": 0, "seconds": seconds} | final)
             step = stages[-1].global_steps_done + 1
             logger.log_metrics({f"figures/{name}": value for name, value in final.items()}, step)

@@ -71,7 +71,10 @@ def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dic
 
 @torch.no_grad()
 def without_reference(networks: FusionNetworks, scene: Scene, fused: Tensor) -> dict[str, float]:
-    """``d_lambda``, ``d_s`` and ``hqnr`` of a fused image, H×W×C, of the pixels that hold data; on the CPU."""
+    """``d_lambda``, ``d_s`` and ``hqnr`` of a fused image, H×W×C, where the pair holds data; on the CPU.
+
+    The image itself has to hold something everywhere: what an LR pixel sees reaches into gaps.
+    """
     lr_hsi, hr_msi = scene.lr_hsi, networks.matched(scene.hr_msi)
     if scene.lr_valid is not None:
         lr_hsi = torch.where(scene.lr_valid[..., None], lr_hsi, torch.nan)

@@ -29,11 +29,13 @@ class Fused:
 
     Attributes:
         image: X̂, H×W×C float32, in the units of the LR-HSI; NaN where either image holds no data.
+        complete: The same with what stands there, made of the pixels around.
         deviation: Standard deviation of its error, likewise, where it is known.
         noise: Of both images, where it was estimated, in the units of the LR-HSI.
     """
 
     image: Tensor
+    complete: Tensor
     deviation: Tensor | None = None
     noise: Noise | None = None
 
@@ -147,15 +149,18 @@ def fused_image(
     """
     networks.to(device)
     moved = scene.to(device)
+    deviation, noise = None, None
     if refine is Refine.none:
-        fused = Fused(networks.fuse(moved.hr_msi).cpu())
+        complete = networks.fuse(moved.hr_msi).cpu()
     else:
         with share_done("refine", shown=progress) as done:
             refined = consistent(networks, moved, done, with_deviation=with_deviation)
-        deviation = None if refined.deviation is None else refined.deviation.cpu()
-        fused = Fused(refined.image.cpu(), deviation, Noise(*(level.cpu() for level in refined.noise)))
+        complete, noise = refined.image.cpu(), Noise(*(level.cpu() for level in refined.noise))
+        deviation = None if refined.deviation is None else _masked(refined.deviation.cpu(), scene.covered)
     networks.cpu()
-    for image in (fused.image, fused.deviation):
-        if image is not None:
-            image[~scene.covered] = torch.nan
-    return fused
+    return Fused(_masked(complete, scene.covered), complete, deviation, noise)
+
+
+def _masked(image: Tensor, covered: Tensor) -> Tensor:
+    """An image with NaN where it holds no data; the same one where it does everywhere."""
+    return image if covered.all() else torch.where(covered[..., None], image, torch.nan)

@@ -30,14 +30,18 @@ def scene(rows=52, columns=64, bands=6, msi_bands=3, shift=NO_SHIFT):
 
 
 def q_written_out(x, y, window):
-    """Mean over all positions of one band, without those that see a NaN; no image here is flat."""
+    """Mean over all positions of one band, of the pixels that are no NaN, half of them at least; none is flat."""
     values = []
     for i in range(x.shape[0] - window[0] + 1):
         for j in range(x.shape[1] - window[1] + 1):
             a, b = (image[i : i + window[0], j : j + window[1]].ravel() for image in (x, y))
+            held = ~(np.isnan(a) | np.isnan(b))
+            if held.mean() < 0.5:
+                continue
+            a, b = a[held], b[held]
             (var_a, cov), (_, var_b) = np.cov(a, b)
             values.append(4 * cov * a.mean() * b.mean() / ((var_a + var_b) * (a.mean() ** 2 + b.mean() ** 2)))
-    return np.nanmean(values)
+    return np.mean(values)
 
 
 def d_lambda_written_out(fused, lr_hsi):
@@ -79,6 +83,7 @@ def images(request):
     fused[..., 0] = hr_msi[..., 0]  # agrees more than at low resolution, the other bands less
     if request.param == "with holes":
         fused[0, 1], hr_msi[43, 39], lr_hsi[0, 8] = math.nan, math.nan, math.nan
+        lr_hsi[:5, :4] = math.nan  # more than half of some windows
     return fused, lr_hsi, hr_msi
 
 
@@ -156,18 +161,6 @@ def test_a_common_factor_and_the_order_of_the_bands_do_not_matter():
         quality_without_reference(fused[..., order], lr_hsi[..., order], hr_msi[..., msi_order], PSF),
     ):
         assert {k: v.item() for k, v in figures.items()} == pytest.approx({k: v.item() for k, v in expected.items()})
-
-
-@pytest.mark.parametrize("spoilt", [0, 2])
-def test_a_masked_border_equals_a_cropped_image(spoilt):
-    """At both resolutions: a hole in the HR images hides the LR pixels that see it, with a hole in Y beside it."""
-    image, lr_hsi, hr_msi = scene()
-    fused = noisy(image)
-    cropped = quality_without_reference(fused[2 * SCALE :], lr_hsi[2:], hr_msi[2 * SCALE :], PSF)
-    lr_hsi[:2] = math.nan
-    (fused, lr_hsi, hr_msi)[spoilt][: 2 * SCALE] = math.nan
-    masked = quality_without_reference(fused, lr_hsi, hr_msi, PSF)
-    assert {k: v.item() for k, v in masked.items()} == pytest.approx({k: v.item() for k, v in cropped.items()})
 
 
 @pytest.mark.parametrize("spoilt", [0, 1, 2])

@@ -11,7 +11,6 @@ import math
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
-from torch.nn.functional import max_pool2d
 
 from udaln.errors import InputError
 from udaln.metrics.quality_map import quality_map
@@ -171,7 +170,7 @@ def uiqi(reference: Tensor, fused: Tensor, window: int = 32) -> Tensor:
     two flat and equal windows have Q = 1; where one alone is flat Q = 0. Flat means a spread below 1e-7 of the root
     mean square, which float32 values cannot tell from none.
 
-    Windows with a pixel of the fused image that holds no data are left out.
+    Of a window, the pixels of the fused image that hold data count; where fewer than half do, it is left out.
 
     Args:
         reference: the true image, H×W×C.
@@ -194,16 +193,17 @@ def uiqi(reference: Tensor, fused: Tensor, window: int = 32) -> Tensor:
     if window < 2:
         raise InputError(f"window: expected at least 2 pixels, got {window}")
     height, width, bands = reference.shape
+    if empty := bool(fused.isnan().any()):
+        fused = fused.masked_fill(_empty(fused)[..., None], torch.nan)
     at_once = max(1, _VALUES_AT_ONCE // (height * width))
     blocks = (torch.split(cube.permute(2, 0, 1), at_once) for cube in (reference, fused))
     maps = (quality_map(x.contiguous(), y.contiguous(), window) for x, y in zip(*blocks, strict=True))
-    empty = _empty(fused)
-    if not empty.any():
+    if reference.isnan().any():
+        return reference.new_tensor(torch.nan)
+    if not empty:
         positions = (height - min(window, height) + 1) * (width - min(window, width) + 1)
         return torch.stack([quality.sum() for quality in maps]).sum() / (positions * bands)
-    sides = min(window, height), min(window, width)
-    whole = max_pool2d(empty.double()[None], sides, stride=1)[0] == 0
-    return torch.stack([quality[:, whole].sum() for quality in maps]).sum() / (whole.sum() * bands)
+    return torch.cat(list(maps)).nanmean()
 
 
 def rmse(reference: Tensor, fused: Tensor) -> Tensor:

@@ -178,7 +178,7 @@ def _few_bands(cube: Tensor) -> Iterator[slice]:
 
 
 def _quality(x: Tensor, y: Tensor, window: int) -> Tensor:
-    """Q of each band of two cubes of one shape, mean over the positions whose windows hold no NaN."""
+    """Q of each band of two cubes of one shape, mean over the positions whose windows hold data."""
     x, y = (cube.permute(2, 0, 1).double().contiguous() for cube in (x, y))
     return quality_map(x, y, window).flatten(1).nanmean(1)
 

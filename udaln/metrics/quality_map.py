@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+_HELD = 0.5  # share of a window's pixels that have to hold data
 _ROUNDING = 1e-14  # a window's variance below this part of its mean square is rounding error
 
 
@@ -15,12 +16,17 @@ def quality_map(x: Tensor, y: Tensor, window: int) -> Tensor:
         window: side of the window in pixels; in a direction in which the image is smaller, its size is taken instead.
 
     Returns:
-        Q, C×(H − window + 1)×(W − window + 1).
+        Q, C×(H − window + 1)×(W − window + 1): of the pixels that are NaN in neither; NaN where more than half are.
     """
     # the two variances are needed as a sum only: four moments do instead of five
     moments = torch.stack([x, y, x.square() + y.square(), x * y])
+    empty = moments[3].isnan()
+    if gaps := bool(empty.any()):
+        moments = torch.cat([moments.masked_fill(empty, 0), (~empty).to(moments)[None]])
     for dim in (2, 3):
         moments = _window_means(moments, min(window, moments.shape[dim]), dim)
+    if gaps:
+        moments = moments[:4] / torch.where(moments[4] >= _HELD, moments[4], torch.nan)
     mean_x, mean_y, square, product = moments
     means = mean_x * mean_y
     squared_means = mean_x.square() + mean_y.square()
