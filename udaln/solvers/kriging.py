@@ -21,6 +21,7 @@ from udaln.windows import windows
 
 SHAPE_RANGE = 12.0  # of the covariance, in standard deviations of the whitened spectral shape
 SPACE_RANGE = 32.0  # of the covariance [LR pixels]
+NIL = 1e-9  # of a PSF's height: what is nothing
 UNKNOWN = 10.0  # how much larger the residual may be in gaps of the HR-MSI
 TREND = 1.0  # prior variance of an affine correction of the map, relative to the covariance
 TILE, HALO, SEAM = 10, 5, 2  # sides [LR pixels]: of a tile, of what is seen around it, of what fades into the next
@@ -117,11 +118,11 @@ def krige(
     sites = _sites(hr_msi, scale)
     if gaps is not None:
         sites = sites._replace(brightness=torch.where(gaps.flatten(), UNKNOWN * sites.brightness, sites.brightness))
-    weights = psf.flatten().float()
+    felt = psf.flatten() > NIL * psf.max()  # the rest of a wide window costs, and tells nothing
+    weights = psf.flatten()[felt].float()
     number = torch.arange(hr_msi[..., 0].numel(), device=hr_msi.device).view(*hr_msi.shape[:2], 1)
-    under = (
-        windows(number.double(), psf.shape[0], scale, shift)[..., 0].round().long()
-    )  # HR pixels of each LR pixel, (N, K)
+    seen_by = windows(number.double(), psf.shape[0], scale, shift)[:, felt, 0]
+    under = seen_by.round().long()  # HR pixels of each LR pixel, (N, K)
     results = torch.zeros(1 + with_variance, number.numel(), len(parts.spectra), device=hr_msi.device)
     counted = torch.zeros(number.numel(), 1, device=hr_msi.device)  # weights of the tiles
     tiles = list(_tiles(*sides))
