@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from scipy.ndimage import zoom
 
 from udaln import pictures
 from udaln.errors import InputError
 from udaln.networks import FusionNetworks
 from udaln.pictures.sensors import draw_psfs, draw_srf
 from udaln.pictures.spectra import broken
-from udaln.scene import Known, Scene, Truth
+from udaln.scene import Known, Truth
 from udaln.solvers.psf import centre_shift
 
 
@@ -99,22 +98,6 @@ def test_bands_whose_place_is_unknown_are_those_that_look_alike():
     order = [2, 0, 1]
     unknown = replace(known, hr_msi=known.hr_msi[..., order], support=torch.ones_like(known.support), truth=Truth())
     assert pictures.shown_bands(unknown) == (hsi, [order.index(band) for band in msi])
-
-
-def test_interpolation_is_the_field_s_and_puts_pixels_where_they_lie():
-    scene = made_up.scene()
-    r, lr_hsi = scene.scale, scene.lr_hsi.numpy()
-    expected = zoom(lr_hsi, (r, r, 1), order=3, mode="nearest", grid_mode=True)
-    np.testing.assert_allclose(pictures.interpolated(scene, lr_hsi), expected, atol=1e-12)
-    side = torch.arange(80.0).double()
-    ramp = (side[:, None] + 2 * side)[..., None]
-    for shift in ((0, 0), (3, -2)):
-        moved = Scene(torch.rand(20, 20, 1), ramp, torch.ones(1, 1, dtype=torch.bool), shift=shift)
-        seen = moved.degrade(ramp, torch.full((4, 4), 1 / 16).double()).view(20, 20, 1)
-        inner = slice(24, -24)  # where neither the border nor its echo in the spline reaches
-        np.testing.assert_allclose(
-            pictures.interpolated(moved, seen.numpy())[inner, inner], ramp[inner, inner], atol=1e-2
-        )
 
 
 def test_images_of_one_scene_are_stretched_alike():

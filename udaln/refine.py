@@ -55,11 +55,13 @@ def consistent(
     3. SpeUnet maps the smooth part. Texture, as far as can be seen, is independent from band to band: it enters the
        bands that an MSI band covers, by their own variance.
     4. The HR-MSI corrects the map: by the map's error covariance, which Y − PX̂ shows, against the misfit and what noise
-       is left.
-    5. The LR-HSI corrects it: its residual is kriged to the HR pixels, against its noise and the misfit.
+       is left. Misfit is what SpeDnet(Y) and SpaDnet(Z) disagree about beyond the noise.
+    5. The LR-HSI corrects it: its residual is kriged to the HR pixels, against its noise and what another PSF would
+       explain of the disagreement; to follow that would do harm.
+    6. What is left of the residual is interpolated, as far as it is likely part of the scene and not noise.
 
-    Misfit is what SpeDnet(Y) and SpaDnet(Z) disagree about beyond the noise: where the PSF or the SRF is not what the
-    sensors have, the residual is not the map's alone, and to follow it would do harm.
+    Of an HR-MSI with gaps the LR-HSI, interpolated, stands in for what is missing; it tells of HR pixels beside a gap
+    as long as it sees no more than half of its PSF in it.
 
     Without noise the result reproduces both images. Step 4 changes nothing of a regression, which reproduces the HR-MSI
     by itself.

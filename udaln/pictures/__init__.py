@@ -1,6 +1,6 @@
 """Pictures of a scene, its fused image and the degradation that was learned."""
 
-from udaln.pictures.composites import COLOURS, colours, composites, images, interpolated, shown_bands
+from udaln.pictures.composites import COLOURS, colours, composites, images, shown_bands
 from udaln.pictures.consistency import hr_msi_misfit, lr_hsi_misfit
 from udaln.pictures.page import overview
 from udaln.pictures.sensors import degradation
@@ -13,7 +13,6 @@ __all__ = [
     "degradation",
     "hr_msi_misfit",
     "images",
-    "interpolated",
     "lr_hsi_misfit",
     "overview",
     "purest",

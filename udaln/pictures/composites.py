@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform
 from torch import Tensor
 
+from udaln.interpolation import interpolate
 from udaln.scene import Scene
 
 COLOURS = {
@@ -45,27 +45,17 @@ def images(scene: Scene, fused: Tensor | None, colour: str = "true colour") -> d
         for image, bands in ((scene.lr_hsi, hsi_bands), (scene.hr_msi, msi_bands))
     )
     lr_valid, hr_valid = (None if valid is None else valid.cpu().numpy() for valid in (scene.lr_valid, scene.hr_valid))
+    down, right = scene.shift
+    on_hr_pixels = interpolate(torch.from_numpy(lr_hsi), scene.scale, (down, right)).numpy()
     like = _percentiles(lr_hsi if lr_valid is None else lr_hsi[lr_valid])
     result = {
         "HR-MSI": _stretched(hr_msi, _percentiles(hr_msi if hr_valid is None else hr_msi[hr_valid]), hr_valid),
-        "LR-HSI": _stretched(interpolated(scene, lr_hsi), like, replace(scene, hr_valid=None).covered.cpu().numpy()),
+        "LR-HSI": _stretched(on_hr_pixels, like, replace(scene, hr_valid=None).covered.cpu().numpy()),
     }
     for name, image in (("fused", fused), ("truth", scene.truth.image)):
         if image is not None:
             result[name] = _stretched(image[:, :, hsi_bands].cpu().numpy(), like)
     return result
-
-
-def interpolated(scene: Scene, lr_image: NDArray[np.floating]) -> NDArray[np.float64]:
-    """An image on the LR-HSI's pixels, h×w×B, as cubic splines have it at the HR-MSI's, rh×rw×B, where they lie."""
-    r = scene.scale
-    first = [-(moved + (r - 1) / 2) / r for moved in scene.shift]  # where HR pixel 0 lies among the LR pixels
-    sizes = tuple(r * side for side in lr_image.shape[:2])
-    bands = [
-        affine_transform(np.float64(band), [1 / r, 1 / r], first, sizes, order=3, mode="nearest")
-        for band in np.moveaxis(lr_image, 2, 0)
-    ]
-    return np.stack(bands, axis=2)
 
 
 def shown_bands(scene: Scene, colour: str = "true colour") -> tuple[list[int], list[int]]:
