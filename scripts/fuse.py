@@ -26,7 +26,7 @@ class Arguments:
 
 
 def main() -> None:
-    """Write the fused image, in the units of the HR-MSI."""
+    """Write the fused image, in the units of the LR-HSI that the model was made with."""
     with one_line_errors():
         given = arguments(Arguments)
         model = Path(given.model)

@@ -81,7 +81,7 @@ def fuse(
 
     Args:
         lr_hsi: LR-HSI, h×w×C.
-        hr_msi: HR-MSI, rh×rw×c, in the same units.
+        hr_msi: HR-MSI, rh×rw×c, in units of its own or, with ``instruments="alike"``, in the same.
         scale: Scale factor r; follows from the sizes if not given.
         support: C×c, non-zero where an MSI band may cover a hyperspectral one; follows from ``srf``, or is everywhere.
         psf: The point spread function, k×k, summing to 1, if it is known: then it is not learned.
