@@ -28,9 +28,13 @@ REAL = {
 }
 
 
+def refined(networks, scene, done=None, **options):
+    return refine.consistent(networks, refine.fit_refinement(networks, scene), scene, done=done, **options)
+
+
 def consistent(*given):
     """The image alone."""
-    return refine.consistent(*given).image
+    return refined(*given).image
 
 
 def world(snr=(None, None), size=80, kernel_size=4, psf_width=4.0, seed=0) -> Scene:
@@ -213,17 +217,17 @@ def grains(snr, kernel_size) -> Scene:
 def test_the_truth_lies_within_two_deviations_as_often_as_these_say(snr, kernel_size):
     scene = grains(snr, kernel_size)
     networks = started(scene)
-    found = refine.consistent(networks, scene, with_deviation=True)
+    found = refined(networks, scene, with_deviation=True)
     assert found.deviation.shape == found.image.shape and (found.deviation >= 0).all()
     within = ((found.image - scene.truth.image).abs() <= 2 * found.deviation).double().mean()
     assert 0.9 < within < 0.99
-    alone = refine.consistent(networks, scene)
+    alone = refined(networks, scene)
     assert alone.deviation is None and torch.equal(alone.image, found.image)
 
 
 def test_the_deviation_is_not_too_small_where_errors_reach_further_than_a_pixel():
     scene = made_up.unlike((12, 12), scale=4, snr_hsi=35, snr_msi=40)
-    found = refine.consistent(started(scene), scene, with_deviation=True)
+    found = refined(started(scene), scene, with_deviation=True)
     error = (found.image - scene.truth.image).abs()
     assert (error <= 2 * found.deviation).double().mean() > 0.9
     assert found.deviation.square().mean() < 25 * error.square().mean()
@@ -232,7 +236,7 @@ def test_the_deviation_is_not_too_small_where_errors_reach_further_than_a_pixel(
 def test_the_noise_told_is_that_of_the_images():
     scene = world((30, 35))
     clean = world()
-    found = refine.consistent(started(scene), scene).noise
+    found = refine.fit_refinement(started(scene), scene).noise
     for level, noisy, exact in ((found.lr_hsi, scene.lr_hsi, clean.lr_hsi), (found.hr_msi, scene.hr_msi, clean.hr_msi)):
         true = (noisy - exact).square().mean((0, 1)).sqrt()
         assert level.mean().item() == pytest.approx(true.mean().item(), rel=0.15)

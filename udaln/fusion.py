@@ -15,7 +15,7 @@ from udaln.errors import InputError
 from udaln.instruments import Instruments, aligned
 from udaln.monitor.progress import StageProgress, share_done
 from udaln.networks import FusionNetworks
-from udaln.refine import consistent
+from udaln.refine import Refinement, consistent, fit_refinement
 from udaln.scene import Known, Scene
 from udaln.schema import Method, Refine, Source, StagesConfig
 from udaln.solvers.noise import Noise
@@ -31,13 +31,18 @@ class Fused:
         image: X̂, H×W×C float32, in the units of the LR-HSI; NaN where either image holds no data.
         complete: The same with what stands there, made of the pixels around.
         deviation: Standard deviation of its error, likewise, where it is known.
-        noise: Of both images, where it was estimated, in the units of the LR-HSI.
+        refinement: What refining other parts of the same pair takes, on the CPU; none where nothing was refined.
     """
 
     image: Tensor
     complete: Tensor
     deviation: Tensor | None = None
-    noise: Noise | None = None
+    refinement: Refinement | None = None
+
+    @property
+    def noise(self) -> Noise | None:
+        """Of both images, where it was estimated, in the units of the LR-HSI."""
+        return None if self.refinement is None else self.refinement.noise
 
 
 def differing(instruments: Instruments, method: Method, *, pair: bool) -> Instruments:
@@ -149,16 +154,17 @@ def fused_image(
     """
     networks.to(device)
     moved = scene.to(device)
-    deviation, noise = None, None
+    deviation, refinement = None, None
     if refine is Refine.none:
         complete = networks.fuse(moved.hr_msi).cpu()
     else:
         with share_done("refine", shown=progress) as done:
-            refined = consistent(networks, moved, done, with_deviation=with_deviation)
-        complete, noise = refined.image.cpu(), Noise(*(level.cpu() for level in refined.noise))
+            refinement = fit_refinement(networks, moved)
+            refined = consistent(networks, refinement, moved, done=done, with_deviation=with_deviation)
+        complete, refinement = refined.image.cpu(), refinement.to(torch.device("cpu"))
         deviation = None if refined.deviation is None else _masked(refined.deviation.cpu(), scene.covered)
     networks.cpu()
-    return Fused(_masked(complete, scene.covered), complete, deviation, noise)
+    return Fused(_masked(complete, scene.covered), complete, deviation, refinement)
 
 
 def _masked(image: Tensor, covered: Tensor) -> Tensor:

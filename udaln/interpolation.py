@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+TAPS = 2  # pixels on each side that a value depends on
+
 
 def interpolate(image: Tensor, scale: int, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
     """Bicubic convolution (Keys, 1981, a = −1/2); beyond the outermost centres the border is repeated.
@@ -21,12 +23,11 @@ def interpolate(image: Tensor, scale: int, shift: tuple[float, float] = (0.0, 0.
         side = image.shape[axis]
         place = (torch.arange(side * scale, dtype=torch.float64, device=image.device) + 0.5 - moved) / scale - 0.5
         taps = [place.floor() + i for i in (-1, 0, 1, 2)]
-        parts = [
-            image.index_select(axis, tap.clamp(0, side - 1).long())
-            * _weight((place - tap).abs()).to(image).view(-1, *[1] * (2 - axis))
-            for tap in taps
-        ]
-        image = torch.stack(parts).sum(0)
+        finer = image.new_zeros(*image.shape[:axis], side * scale, *image.shape[axis + 1 :])
+        for tap in taps:
+            weight = _weight((place - tap).abs()).to(image).view(-1, *[1] * (2 - axis))
+            finer.addcmul_(image.index_select(axis, tap.clamp(0, side - 1).long()), weight)
+        image = finer
     return image
 
 

@@ -168,8 +168,10 @@ class FusionNetworks(nn.Module):
         pixels = hr_msi.float().reshape(-1, hr_msi.shape[-1])
         msi_unit, unit = self.msi_unit.to(pixels), self.unit.to(pixels)
         with torch.autocast(pixels.device.type, enabled=False):
-            spectra = torch.cat([self.speu(part / msi_unit) for part in torch.split(pixels, FUSE_PIXELS)])
-        return (spectra * unit).view(*hr_msi.shape[:2], -1)
+            spectra = pixels.new_empty(len(pixels), self.sped.support.shape[0])
+            for given, mapped in zip(torch.split(pixels, FUSE_PIXELS), torch.split(spectra, FUSE_PIXELS), strict=True):
+                torch.mul(self.speu(given / msi_unit), unit, out=mapped)
+        return spectra.view(*hr_msi.shape[:2], -1)
 
     def learned(self) -> Iterator[tuple[str, nn.Parameter]]:
         """The parameters that training may change, by name."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from udaln.interpolation import interpolate
+from udaln.interpolation import TAPS, interpolate
 from udaln.networks import FusionNetworks
 from udaln.scene import Scene
-from udaln.solvers.denoise import denoise
+from udaln.solvers import denoise, tiles
+from udaln.solvers.denoise import Denoiser, fit_denoiser
+from udaln.solvers.field import Field, fit_field
 from udaln.solvers.kriging import krige
 from udaln.solvers.noise import Noise, estimate_noise, noise_edge
 from udaln.solvers.psf import centre_shift
 from udaln.solvers.regression import affine_regression
+from udaln.solvers.tiles import Part
 from udaln.windows import degrade
 
 ROUNDING = 1e-7  # of an image: what the images disagree about by rounding
@@ -25,29 +30,54 @@ MISSING = 0.5  # share of a PSF that may lie in gaps of the HR-MSI, which the LR
 RIDGE = 1e-6  # of the map's error: what it can be wrong by where its residual shows nothing
 
 
+@dataclass(frozen=True)
+class Refinement:
+    """What holds for all of a pair: with it any part is refined alone. Images are in the radiometry of the LR-HSI.
+
+    Attributes:
+        noise: Of both images.
+        denoiser: Of the HR-MSI.
+        texture_share: Of what denoising takes away, how much is pixel texture, (c,).
+        texture_gain: Spectra of texture given its MSI bands, c×C.
+        msi_gain: What is added to each band of what the HR-MSI has more than the map, c×C.
+        field: What the residual left is like.
+        part_of_scene: How much of what is left after kriging is part of the scene, (C,).
+        slope: The regression of the LR-HSI on the HR-MSI, c×C.
+        hidden: Variance that nothing shows, alike everywhere, (C,).
+    """
+
+    noise: Noise
+    denoiser: Denoiser
+    texture_share: Tensor
+    texture_gain: Tensor
+    msi_gain: Tensor
+    field: Field
+    part_of_scene: Tensor
+    slope: Tensor
+    hidden: Tensor
+
+    def to(self, device: torch.device) -> Refinement:
+        """The same on another device."""
+        return Refinement(**_to(vars(self), device))
+
+
 class Refined(NamedTuple):
-    """A fused image and what is known of its errors.
+    """A fused image and how far it may be off.
 
     Attributes:
         image: X̂, H×W×C float32, in the units of the LR-HSI.
         deviation: Standard deviation of its error, likewise; none where it was not asked for.
-        noise: Of both images, in the units of the LR-HSI; that of the HR-MSI in its radiometry.
     """
 
     image: Tensor
     deviation: Tensor | None
-    noise: Noise
 
 
 @torch.no_grad()
-def consistent(
-    networks: FusionNetworks,
-    scene: Scene,
-    done: Callable[[float], None] | None = None,
-    *,
-    with_deviation: bool = False,
-) -> Refined:
-    """The posterior mean of the image wanted, given both images, the PSF, the SRF and SpeUnet's map.
+def fit_refinement(networks: FusionNetworks, scene: Scene) -> Refinement:
+    """Learn from a pair, or from a sample of it, what making its fused image consistent takes.
+
+    The result is the posterior mean of the image wanted, given both images, the PSF, the SRF and SpeUnet's map:
 
     1. Noise levels of both images are estimated from the pair.
     2. The HR-MSI is freed of its noise. What is left of it after smoothing is noise and pixel texture, in shares that
@@ -69,63 +99,151 @@ def consistent(
     Args:
         networks: Trained, on the device of the scene.
         scene: The pair.
-        done: Told from time to time which share of the work is done.
-        with_deviation: Calculate how far off the image may be, too.
     """
     psf, srf = networks.spad.psf, networks.sped.srf
-    hr_msi = networks.matched(scene.hr_msi)
+    hr_msi = _without_gaps(networks, scene)
     seen = scene.seen(psf)
     lr_hsi = scene.lr_hsi.flatten(0, 1)[seen].double()
-    if scene.hr_valid is not None:
-        seen_of_gaps = interpolate(scene.lr_hsi.double() @ srf, scene.scale, _place(psf, scene)).to(hr_msi)
-        hr_msi = torch.where(scene.hr_valid[..., None], hr_msi, seen_of_gaps)
-    noise = estimate_noise(lr_hsi, scene.degrade(hr_msi.double(), psf)[seen], hr_msi, psf, srf, scene.hr_valid)
+    lr_msi = scene.degrade(hr_msi.double(), psf)[seen]
+    noise = estimate_noise(lr_hsi, lr_msi, hr_msi, psf, srf, scene.hr_valid)
     averaged = psf.square().sum()  # of the variance of single pixels, what is left at low resolution
     texture_variance = torch.minimum(noise.hr_texture**2, srf.square().T @ noise.lr_texture**2 / averaged)
     level = (noise.hr_msi**2 + texture_variance).sqrt()
-    smooth, variance = denoise(hr_msi, level, scene.hr_valid)
     share = texture_variance / level.square().clamp(min=torch.finfo(torch.float64).tiny)
-    texture = (hr_msi - smooth) * share.to(smooth)
-    lr_msi = scene.degrade(hr_msi.double(), psf)[seen]
     expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + averaged * torch.diag(noise.hr_msi**2)
     misfit = _misfit(lr_hsi @ srf - lr_msi, expected, lr_msi)
-    uncertain = torch.diag((1 - share) * variance.mean((0, 1), dtype=torch.float64)) + misfit
 
+    denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
+    smooth, variance = denoiser(hr_msi)
+    uncertain = torch.diag((1 - share) * variance.mean((0, 1), dtype=torch.float64)) + misfit
+    texture = (hr_msi - smooth) * share.to(smooth)
+    texture_gain = _texture_gain(srf, noise)
     fused = networks.fuse(networks.unmatched(smooth))
-    fused += (texture @ _texture_gain(srf, noise).to(texture)).to(fused)
+    _add(fused, texture, texture_gain)
     residual = lr_hsi - scene.degrade(fused, psf)[seen]
-    gain = _msi_gain(residual, srf, psf, noise, uncertain)
-    fused += ((smooth + texture - fused @ srf.to(fused)) @ gain.to(smooth)).to(fused)
+    msi_gain = _msi_gain(residual, srf, psf, noise, uncertain)
+    _add(fused, smooth + texture - fused @ srf.to(fused), msi_gain)
     slope, _ = affine_regression(lr_msi, lr_hsi)
     blurred = _by_psf(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, seen) @ slope
-    unwanted = blurred.T @ blurred / len(blurred)
     told = scene.seen(psf, missing=MISSING)
-    wanted = scene.lr_hsi.flatten(0, 1)[told].double()
-    residual = wanted - scene.degrade(fused, psf)[told]
+    residual = scene.lr_hsi.flatten(0, 1)[told].double() - scene.degrade(fused, psf)[told]
+    field = fit_field(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), smooth)
+    hidden = torch.minimum(noise.lr_texture**2, field.unused) / averaged
+    hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
+    return Refinement(
+        noise=noise,
+        denoiser=denoiser,
+        texture_share=share,
+        texture_gain=texture_gain,
+        msi_gain=msi_gain,
+        field=field,
+        part_of_scene=_part_of_scene(lr_hsi, noise, averaged),
+        slope=slope,
+        hidden=hidden + (slope.T @ misfit @ slope).diagonal() / averaged.sqrt(),
+    )
+
+
+@torch.no_grad()
+def consistent(
+    networks: FusionNetworks,
+    refinement: Refinement,
+    scene: Scene,
+    part: Part | None = None,
+    done: Callable[[float], None] | None = None,
+    *,
+    with_deviation: bool = False,
+) -> Refined:
+    """The fused image of a pair, or of what is asked for of a part of it, made consistent with both images.
+
+    Args:
+        networks: Trained, on the device of the scene.
+        refinement: Of the pair.
+        scene: The pair, or the part of it that is read; `margin` tells how much that is.
+        part: Where it lies in the pair and what is asked for; all of it if none.
+        done: Told from time to time which share of the work is done.
+        with_deviation: Calculate how far off the image may be, too.
+    """
+    psf, srf, field = networks.spad.psf, networks.sped.srf, refinement.field
+    part = part or Part.whole(*scene.lr_hsi.shape[:2])
+    hr_msi = _without_gaps(networks, scene)
+    smooth, variance = refinement.denoiser(hr_msi)
+    share = refinement.texture_share.to(smooth)
+    texture = (hr_msi - smooth) * share
+    fused = networks.fuse(networks.unmatched(smooth))
+    _add(fused, texture, refinement.texture_gain)
+    _add(fused, smooth + texture - fused @ srf.to(fused), refinement.msi_gain)
+    told = scene.seen(psf, missing=MISSING)
+    residual = scene.lr_hsi.flatten(0, 1)[told] - scene.degrade(fused, psf)[told]
+    near = part.around(_rest_reach(psf, scene))
     kriged = krige(
+        field,
         residual,
         told,
         smooth,
         psf,
         scene.shift,
-        noise.lr_hsi,
-        unwanted,
+        near,
         done,
         gaps=None if scene.hr_valid is None else ~scene.hr_valid,
         with_variance=with_deviation,
     )
-    fused += kriged.image
-    rest = torch.zeros(len(told), wanted.shape[1], dtype=torch.float64, device=told.device)
-    rest[told] = (wanted - scene.degrade(fused, psf)[told]) * _part_of_scene(lr_hsi, noise, averaged)
-    fused += interpolate(rest.view(scene.lr_hsi.shape), scene.scale, _place(psf, scene)).to(fused)
-    deviation = None
-    if kriged.variance is not None:
-        of_msi = ((1 - share).to(variance) * variance) @ slope.square().to(variance)
-        hidden = torch.minimum(noise.lr_texture**2, kriged.unused) / averaged
-        hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
-        elsewhere = hidden + (slope.T @ misfit @ slope).diagonal() / averaged.sqrt()
-        deviation = (kriged.variance + of_msi.to(fused) + elsewhere.to(fused)).sqrt()
-    return Refined(fused, deviation, noise)
+    lr_box, box = part.inside(near.wanted), part.inside(near.wanted, scene.scale)
+    fused = fused[box].contiguous()
+    _add(fused, kriged.mean, field.spectra)
+    lr_hsi, told = scene.lr_hsi[lr_box].double(), told.view(scene.lr_hsi.shape[:2])[lr_box]
+    rest = (lr_hsi - degrade(fused, psf, scene.scale, scene.shift)) * refinement.part_of_scene
+    rest = torch.where(told[..., None], rest, 0).to(fused)
+    wanted = Part(part.sides, near.wanted, part.wanted).inside(part.wanted, scene.scale)
+    image = fused[wanted] + interpolate(rest, scene.scale, _place(psf, scene))[wanted]
+    if kriged.variance is None:
+        return Refined(image, None)
+    spread = torch.zeros_like(image)
+    _add(spread, kriged.variance[wanted], field.spectra.square())
+    _add(spread, ((1 - share) * variance)[box][wanted], refinement.slope.square())
+    return Refined(image, (spread + refinement.hidden.to(spread)).sqrt())
+
+
+def margin(psf: Tensor, scene: Scene) -> int:
+    """How far beyond what is asked for has to be read, so that the result is that of the whole pair [LR pixels]."""
+    return _rest_reach(psf, scene) + tiles.REACH + _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale)
+
+
+def _rest_reach(psf: Tensor, scene: Scene) -> int:
+    """How far from an HR pixel those lie that the interpolated residual depends on [LR pixels]."""
+    return TAPS + ceil(max(map(abs, _place(psf, scene))) / scene.scale) + _psf_reach(psf, scene)
+
+
+def _psf_reach(psf: Tensor, scene: Scene) -> int:
+    """How far beyond its own place an LR pixel sees [LR pixels]."""
+    return ceil(((len(psf) - scene.scale + 1) // 2 + max(map(abs, scene.shift))) / scene.scale)
+
+
+def _without_gaps(networks: FusionNetworks, scene: Scene) -> Tensor:
+    """The HR-MSI in the radiometry of the LR-HSI, which stands in, interpolated, where it holds no data."""
+    hr_msi = networks.matched(scene.hr_msi)
+    if scene.hr_valid is None:
+        return hr_msi
+    psf, srf = networks.spad.psf, networks.sped.srf
+    seen_of_gaps = interpolate(scene.lr_hsi.double() @ srf, scene.scale, _place(psf, scene)).to(hr_msi)
+    return torch.where(scene.hr_valid[..., None], hr_msi, seen_of_gaps)
+
+
+def _to(part: Any, device: torch.device) -> Any:
+    """A structure of tensors on another device."""
+    if isinstance(part, Tensor):
+        return part.to(device)
+    if isinstance(part, dict):
+        return {key: _to(value, device) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_to(value, device) for value in part]
+    if isinstance(part, tuple):  # named
+        return type(part)(*_to(list(part), device))
+    return replace(part, **_to(vars(part), device))
+
+
+def _add(image: Tensor, pixels: Tensor, gain: Tensor) -> None:
+    """Add pixels, H×W×a, times a×C to an image H×W×C in place: no second one of its size is made."""
+    image.view(-1, image.shape[2]).addmm_(pixels.to(image).flatten(0, 1), gain.to(image))
 
 
 def _place(psf: Tensor, scene: Scene) -> tuple[float, float]:

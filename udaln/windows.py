@@ -55,5 +55,13 @@ def middle(kernel_size: int, scale: int) -> float:
 
 def degrade(image: Tensor, psf: Tensor, scale: int, shift: tuple[int, int] = (0, 0)) -> Tensor:
     """Blur an image H×W×B by a PSF k×k and keep every ``scale``-th pixel, from ``shift`` on: H/r × W/r × B."""
-    blurred = torch.einsum("nkb,k->nb", windows(image, psf.shape[0], scale, shift), psf.flatten().to(image))
-    return blurred.view(image.shape[0] // scale, image.shape[1] // scale, -1)
+    before = (len(psf) - scale) // 2
+    starts = [torch.arange(0, side, scale, device=image.device) for side in image.shape[:2]]
+    weights = psf.to(image)
+    total = image.new_zeros(len(starts[0]), len(starts[1]), image.shape[2])
+    for i in range(len(psf)):  # pixel by pixel of the PSF: all windows at once would take k²/r² of the image's memory
+        lines = image.index_select(0, (starts[0] + shift[0] - before + i).clamp(0, image.shape[0] - 1))
+        for j in range(len(psf)):
+            columns = (starts[1] + shift[1] - before + j).clamp(0, image.shape[1] - 1)
+            total.addcmul_(lines.index_select(1, columns), weights[i, j])
+    return total

@@ -102,7 +102,7 @@ def test_one_class_is_a_wiener_filter():
     factor = torch.randn(6, 6, generator=generator, dtype=torch.float64)[:, :3]
     x = torch.randn(5000, 3, generator=generator, dtype=torch.float64) @ factor.T + 2
     x = x + torch.randn(x.shape, generator=generator, dtype=torch.float64)
-    one = module._class(x, torch.ones(5000, dtype=torch.float64))
+    one = module._gaussian(x, torch.ones(5000, dtype=torch.float64))
     assert one.basis.shape[1] == 3
     estimate, kept = module._posterior(x, [one])
     signal = factor @ factor.T

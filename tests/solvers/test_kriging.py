@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -6,14 +8,25 @@ from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
 
 from udaln.data.simulate import gaussian_psf
-from udaln.solvers import kriging, variances
+from udaln.solvers import field, kriging, tiles, variances
+from udaln.solvers.field import fit_field
+from udaln.solvers.tiles import Part
 from udaln.windows import degrade
 
 
 def kriged(residual, hr_msi, psf, noise, seen=None, shift=(0, 0), **options):
     """Of a residual on the grid of the LR-HSI, h×w×C, of which only the part that is seen is given."""
     seen = torch.ones(residual.shape[:2], dtype=torch.bool) if seen is None else seen
-    return kriging.krige(residual[seen], seen.flatten(), hr_msi, psf, shift, noise, **options)
+    fitted = fit_field(residual[seen], noise, None, hr_msi)
+    found = kriging.krige(
+        fitted, residual[seen], seen.flatten(), hr_msi, psf, shift, Part.whole(*residual.shape[:2]), **options
+    )
+    spectra = fitted.spectra.float()
+    return SimpleNamespace(
+        image=found.mean @ spectra,
+        variance=None if found.variance is None else found.variance @ spectra**2,
+        unused=fitted.unused,
+    )
 
 
 def krige(*given, **options):
@@ -55,7 +68,7 @@ def covariances(hr_msi, p, scale):
     brightness = np.linalg.norm(relative, axis=1)
     shape = relative / brightness[:, None]
     precision = np.linalg.inv(np.cov(shape.T, bias=True))
-    apart = cdist(shape, shape, "mahalanobis", VI=precision) / kriging.SHAPE_RANGE
+    apart = cdist(shape, shape, "mahalanobis", VI=precision) / field.SHAPE_RANGE
     place = np.argwhere(np.ones((rows, columns))) / scale / kriging.SPACE_RANGE
     alike = np.outer(brightness, brightness) * np.exp(-np.hypot(apart, cdist(place, place)))
     alike /= np.diag(p @ alike @ p.T).mean()
@@ -89,7 +102,7 @@ def by_textbook(residual, hr_msi, psf, scale, noise):
         best = max(tried, key=lambda shares: tried[shares][0])
         return *best, tried[best][1]
 
-    unit = np.sqrt(noise**2 + kriging.EXACT**2 * (seen**2).mean(0))
+    unit = np.sqrt(noise**2 + field.EXACT**2 * (seen**2).mean(0))
     _, sizes, axes = np.linalg.svd(seen / unit, full_matrices=False)
     mean, variances_ = np.zeros((2, len(alike), seen.shape[1]))
     ratio = seen.shape[1] / (len(seen) - c - 1)
@@ -216,7 +229,7 @@ def test_tiles_make_no_seams(sides, monkeypatch):
     residual = degrade(smooth(rows, columns, 2), psf, 2)
     monkeypatch.setattr(variances, "WHITE", np.zeros(1))  # else tiles may differ in what they find most probable
     tiled = krige(residual, hr_msi, psf, none(2))
-    monkeypatch.setattr(kriging, "TILE", 100)
+    monkeypatch.setattr(tiles, "TILE", 100)
     whole = krige(residual, hr_msi, psf, none(2))
     assert not torch.equal(tiled, whole)  # there are tiles
     size = whole.square().mean().sqrt()
@@ -232,7 +245,7 @@ def test_the_weights_of_tiles_add_up_to_one_everywhere():
     for rows in range(1, 70):
         for columns in (rows, 5, 47):
             total, count = torch.zeros(rows, columns), 0
-            for seen, fade in kriging._tiles(rows, columns):
+            for seen, fade in tiles.tiles_of(Part.whole(rows, columns)):
                 assert fade.shape == total[seen].shape and (fade >= 0).all()
                 total[seen] += fade
                 count += 1
@@ -242,9 +255,9 @@ def test_the_weights_of_tiles_add_up_to_one_everywhere():
 
 
 def test_every_tile_is_small_however_large_the_scene():
-    most = kriging.TILE + 2 * kriging.HALO
+    most = tiles.TILE + 2 * tiles.HALO
     for side in (most, most + 1, 36, 100, 1001):
-        assert max(seen.stop - seen.start for seen, _ in kriging._spans(side)) <= most + kriging.TILE // 2
+        assert max(seen.stop - seen.start for seen, _ in tiles.spans(side)) <= most + tiles.TILE // 2
 
 
 def test_tiles_tell_how_far_they_are():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from udaln.scene import check_image
 from udaln.solvers.noise import variance_without_inflation
 
 PATCHES = (2, 3)  # sides of the patches, one mixture for each; their results are averaged
+REACH = max(PATCHES) - 1  # how far from a pixel the others lie that have a say in it
 CLASSES = 20
 STEPS = 10  # of expectation and maximisation
 FEWEST = 5  # patches to a class: fewer are none
@@ -36,7 +38,7 @@ class Denoised(NamedTuple):
     variance: Tensor
 
 
-class _Class(NamedTuple):
+class Gaussian(NamedTuple):
     """One Gaussian of a mixture of patches without noise: mean + basis · N(0, diag(power)), d numbers a patch."""
 
     log_weight: Tensor
@@ -45,8 +47,52 @@ class _Class(NamedTuple):
     power: Tensor  # (rank,)
 
 
-def denoise(image: Tensor, sigma: Tensor, valid: Tensor | None = None) -> Denoised:
-    """Estimate an image seen under white Gaussian noise of a known level in each band.
+@dataclass(frozen=True)
+class Denoiser:
+    """What frees an image, or any part of it, of its noise.
+
+    Attributes:
+        sigma: Standard deviation of the noise of each band, (B,) float64.
+        level: The same, with a least one for bands that have as good as none.
+        mean: Of each band, (B,) float64.
+        mixtures: Of patches of each size in units of the level, none where there is no noise.
+    """
+
+    sigma: Tensor
+    level: Tensor
+    mean: Tensor
+    mixtures: dict[int, list[Gaussian]]
+
+    def __call__(self, image: Tensor) -> Denoised:
+        """Denoise an image H×W×B; of a part of a larger one what is within ``REACH`` of its border lacks neighbours."""
+        if not self.mixtures:
+            return Denoised(image, (self.sigma * self.sigma).to(image).expand_as(image))
+        results = [self._by_patches(image, side, mixture) for side, mixture in self.mixtures.items()]
+        out, kept = (torch.stack(parts).mean(0) for parts in zip(*results, strict=True))
+        noisy = self.sigma >= self.level
+        variance = kept * (self.level * self.level).to(kept)
+        return Denoised(
+            torch.where(noisy, out, image), torch.where(noisy, variance, (self.sigma * self.sigma).to(image))
+        )
+
+    def _by_patches(self, image: Tensor, side: int, mixture: list[Gaussian]) -> tuple[Tensor, Tensor]:
+        """Denoised by patches of one size; the share of its own noise that each value keeps. In strips of rows."""
+        rows, columns = image.shape[:2]
+        out, kept = torch.empty_like(image), torch.empty_like(image)
+        strip = max(1, AT_ONCE // columns)
+        for top in range(0, rows, strip):
+            bottom = min(top + strip, rows)
+            first, last = max(0, top - side + 1), min(rows, bottom + side - 1)  # all patches that touch the strip
+            part = (image[first:last] - self.mean) / self.level
+            estimate, share = _posterior(_patches(part, side), mixture)
+            inside = slice(top - first, bottom - first)
+            out[top:bottom] = (_averaged(estimate, part, side)[inside] * self.level + self.mean).to(out)
+            kept[top:bottom] = _averaged(share, part, side)[inside].to(kept)
+        return out, kept
+
+
+def fit_denoiser(image: Tensor, sigma: Tensor, valid: Tensor | None = None) -> Denoiser:
+    """Learn to estimate an image seen under white Gaussian noise of a known level in each band.
 
     The image is divided by its noise. Its patches, all bands together, are drawn from a mixture of Gaussians plus
     unit noise; expectation–maximisation fits it to the noisy patches themselves, as Houdard, Bouveyron and Delon
@@ -62,7 +108,7 @@ def denoise(image: Tensor, sigma: Tensor, valid: Tensor | None = None) -> Denois
         valid: H×W bool, the pixels that hold data; patches with any other have no part in the mixture. All if none.
 
     Returns:
-        The image without noise and the variance of its error. Where no band is noisy: ``image`` itself.
+        What takes the noise from this image, and from others of the kind; where no band is noisy, it changes nothing.
 
     Raises:
         InputError: If the image cannot be used or ``sigma`` is not one finite number ≥ 0 a band.
@@ -71,46 +117,31 @@ def denoise(image: Tensor, sigma: Tensor, valid: Tensor | None = None) -> Denois
     if sigma.shape != image.shape[2:] or not torch.isfinite(sigma).all() or (sigma < 0).any():
         raise InputError(f"noise: expected one finite level ≥ 0 for each of {image.shape[2]} bands, got {sigma}")
     sigma = sigma.double().to(image.device)
-    quiet = QUIET * image.double().square().mean((0, 1)).sqrt()
-    noisy = sigma > quiet
-    if not noisy.any() or min(image.shape[:2]) < max(PATCHES):
-        return Denoised(image, (sigma * sigma).to(image).expand_as(image))
-    level = torch.maximum(sigma, quiet)
+    level = torch.maximum(sigma, QUIET * image.double().square().mean((0, 1)).sqrt())
     mean = image.mean((0, 1), dtype=torch.float64) if valid is None else image[valid].mean(0, dtype=torch.float64)
-    results = [_denoised(image, mean, level, side, valid) for side in PATCHES]
-    out, kept = (torch.stack(parts).mean(0) for parts in zip(*results, strict=True))
-    variance = kept * (level * level).to(kept)
-    return Denoised(torch.where(noisy, out, image), torch.where(noisy, variance, (sigma * sigma).to(image)))
+    mixtures = {}
+    if (sigma >= level).any() and min(image.shape[:2]) >= max(PATCHES) and sigma.any():
+        for side in PATCHES:
+            step = max(1, round(math.sqrt((image.shape[0] - side + 1) * (image.shape[1] - side + 1) / SAMPLES)))
+            drawn = _patches((image - mean) / level, side, step)
+            if valid is not None:
+                whole = _patches(valid[..., None], side, step).all(1)
+                drawn = drawn[whole] if whole.any() else drawn
+            mixtures[side] = _mixture(drawn)
+    return Denoiser(sigma, level, mean, mixtures)
 
 
-def _denoised(image: Tensor, mean: Tensor, level: Tensor, side: int, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Denoised by patches of one size; the share of its own noise that each value keeps. In strips of rows."""
-    rows, columns = image.shape[:2]
-    step = max(1, round(math.sqrt((rows - side + 1) * (columns - side + 1) / SAMPLES)))
-    drawn = _patches((image - mean) / level, side, step)
-    if valid is not None:
-        whole = _patches(valid[..., None], side, step).all(1)
-        drawn = drawn[whole] if whole.any() else drawn
-    mixture = _mixture(drawn)
-    out, kept = torch.empty_like(image), torch.empty_like(image)
-    strip = max(1, AT_ONCE // columns)
-    for top in range(0, rows, strip):
-        bottom = min(top + strip, rows)
-        first, last = max(0, top - side + 1), min(rows, bottom + side - 1)  # all patches that touch the strip
-        part = (image[first:last] - mean) / level
-        estimate, share = _posterior(_patches(part, side), mixture)
-        inside = slice(top - first, bottom - first)
-        out[top:bottom] = (_averaged(estimate, part, side)[inside] * level + mean).to(out)
-        kept[top:bottom] = _averaged(share, part, side)[inside].to(kept)
-    return out, kept
+def denoise(image: Tensor, sigma: Tensor, valid: Tensor | None = None) -> Denoised:
+    """An image freed of its noise by what it tells itself: `fit_denoiser` and its result in one."""
+    return fit_denoiser(image, sigma, valid)(image)
 
 
-def _mixture(x: Tensor) -> list[_Class]:
+def _mixture(x: Tensor) -> list[Gaussian]:
     """The mixture that patches (n, d) with unit noise come from."""
     n, d = x.shape
     classes = max(1, min(CLASSES, n // d))
     # Where a patch belongs is first judged in the directions that all patches show above the noise.
-    whole = _class(x, torch.ones_like(x[:, 0]))
+    whole = _gaussian(x, torch.ones_like(x[:, 0]))
     start = ((x - whole.mean) @ whole.basis * (whole.power / (1 + whole.power))).cpu().numpy()
     labels = np.zeros(n, np.int64)
     if classes > 1 and start.shape[1]:
@@ -121,12 +152,12 @@ def _mixture(x: Tensor) -> list[_Class]:
     members = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), classes).to(x)
     mixture = [whole]
     for _ in range(STEPS):
-        mixture = [_class(x, member) for member in members.T if member.sum() > FEWEST] or [whole]
+        mixture = [_gaussian(x, member) for member in members.T if member.sum() > FEWEST] or [whole]
         members = _membership(x, mixture)
     return mixture
 
 
-def _class(x: Tensor, member: Tensor) -> _Class:
+def _gaussian(x: Tensor, member: Tensor) -> Gaussian:
     """The Gaussian of the patches (n, d) that belong to a class with these probabilities (n,)."""
     ours = member > 1e-3
     size = member.sum()
@@ -138,10 +169,10 @@ def _class(x: Tensor, member: Tensor) -> _Class:
     signal = values > (1 + ratio.sqrt()) ** 2
     values, vectors = values[signal], vectors[:, signal]
     power = variance_without_inflation(values, ratio) - 1
-    return _Class((size / len(ours)).log(), mean, vectors, power)
+    return Gaussian((size / len(ours)).log(), mean, vectors, power)
 
 
-def _membership(x: Tensor, mixture: list[_Class]) -> Tensor:
+def _membership(x: Tensor, mixture: list[Gaussian]) -> Tensor:
     """The probability (n, K) of each class for patches (n, d)."""
     scores, length = [], x.square().sum(1)
     for one in mixture:
@@ -152,7 +183,7 @@ def _membership(x: Tensor, mixture: list[_Class]) -> Tensor:
     return torch.stack(scores, 1).softmax(1)
 
 
-def _posterior(x: Tensor, mixture: list[_Class]) -> tuple[Tensor, Tensor]:
+def _posterior(x: Tensor, mixture: list[Gaussian]) -> tuple[Tensor, Tensor]:
     """Posterior mean (n, d) of patches and, for each of its numbers, the share of its own noise that it keeps."""
     mean, kept = torch.zeros_like(x), torch.zeros_like(x)
     for one, member in zip(mixture, _membership(x, mixture).T, strict=True):
