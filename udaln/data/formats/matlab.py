@@ -1,0 +1,118 @@
+"""MATLAB files, ``.mat``, of versions 5 and 7.3."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from udaln.data.formats.arrays import Array, chosen, image
+from udaln.data.formats.source import Source
+from udaln.data.image import Image
+from udaln.errors import InputError
+from udaln.files import atomically
+
+NUMBERS = {"double": "f8", "single": "f4"} | {
+    f"{sign}int{bits}": f"{sign[:1] or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
+MAT5_BYTES = 2**31  # MATLAB's own limit for a variable of a version 5 file
+
+
+@contextmanager
+def open_mat(source: Source) -> Iterator[Image]:
+    """Open a variable of rows×columns×bands.
+
+    In version 7.3 the axes lie in reverse, as MATLAB writes them. From version 5 the whole variable is read at once.
+
+    Raises:
+        InputError: If the file holds no such variable, or several and none is named.
+    """
+    with arrays(source) as found:
+        yield image(source, "MATLAB", chosen(source, found, 3)[1])
+
+
+@contextmanager
+def arrays(source: Source) -> Iterator[dict[str, Array]]:
+    """The variables of a file, by name, for as long as it is open.
+
+    Raises:
+        InputError: If a variable of a version 7.3 file is not of the class that it is said to be.
+    """
+    path = source.path
+    if not h5py.is_hdf5(path):
+        yield {name: _mat5(path, name, shape, kind) for name, shape, kind in scipy.io.whosmat(path, appendmat=False)}
+        return
+    with h5py.File(path, "r") as file:
+        yield {name: _mat73(source, name, item) for name, item in file.items() if not name.startswith("#")}
+
+
+def _mat5(path: Path, name: str, shape: tuple[int, ...], kind: str) -> Array:
+    @cache  # nothing less than the variable can be read
+    def load() -> NDArray[Any]:
+        array: NDArray[Any] = scipy.io.loadmat(path, variable_names=[name], appendmat=False)[name]
+        return array
+
+    numeric = kind in NUMBERS or (kind == "logical" and len(shape) == 2)
+    return Array(tuple(shape), kind, numeric, lambda: load().dtype, lambda r, c: load()[r, c])
+
+
+def _mat73(source: Source, name: str, item: Any) -> Array:
+    kind = item.attrs.get("MATLAB_class", b"")
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if not isinstance(item, h5py.Dataset):
+        return Array((), kind or "group", False, lambda: np.dtype("O"), lambda r, c: np.empty(0))
+    mask = kind == "logical" and item.ndim == 2
+    numeric = item.dtype.kind in "iuf" and (not kind or kind in NUMBERS or mask)
+    if item.attrs.get("MATLAB_empty", 0):  # the dataset then holds the shape
+        shape = tuple(int(size) for size in item[()])
+        return Array(shape, kind, numeric, lambda: np.dtype("f8"), lambda r, c: np.empty(0))
+    if kind in NUMBERS and numeric and item.dtype.newbyteorder("=") != np.dtype(NUMBERS[kind]):
+        raise source.wrong(f"{name}: expected {kind} numbers, as its MATLAB_class says, got {item.dtype}")
+    if item.dtype.names:  # how MATLAB stores complex numbers
+        kind = f"complex {kind}"
+    # MATLAB runs through the first axis fastest, HDF5 through the last: the axes lie in reverse
+    kind = kind or str(item.dtype)
+    return Array(item.shape[::-1], kind, numeric, lambda: item.dtype, lambda r, c: item[..., c, r].T)
+
+
+def write_mat(path: str | Path, variable: str, cube: NDArray[Any]) -> None:
+    """Write a cube to a ``.mat`` file in single precision; the file appears whole or not at all.
+
+    The file is of version 5, which everything reads, up to the 2 GiB that MATLAB allows there; else of version 7.3.
+
+    Args:
+        path: where to; a file already there is replaced, missing folders are made.
+        variable: the variable's name.
+        cube: the cube, H×W×C.
+
+    Raises:
+        InputError: MATLAB would not take the name, or nothing can be written there.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", variable):
+        raise InputError(f"variable: expected a MATLAB name (a letter, then letters, digits and _), got {variable!r}")
+    with atomically(path) as temporary:
+        if cube.size * 4 < MAT5_BYTES:
+            scipy.io.savemat(temporary, {variable: cube.astype(np.float32)}, appendmat=False)
+        else:
+            _write_mat73(temporary, variable, cube)
+
+
+def _write_mat73(path: Path, variable: str, cube: NDArray[Any]) -> None:
+    """Write what MATLAB takes for its own version 7.3: HDF5 behind a header of 512 bytes, axes in reverse."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        dataset = file.create_dataset(variable, shape=cube.shape[::-1], dtype="<f4")
+        dataset.attrs["MATLAB_class"] = np.bytes_("single")
+        for band in range(cube.shape[-1]):  # band by band: no second copy of a large cube
+            dataset[band] = cube[..., band].T
+    text = f"MATLAB 7.3 MAT-file, Platform: Python, Created on: {time.ctime()} HDF5 schema 1.00 ."
+    with path.open("r+b") as raw:  # 116 bytes of text, 8 of subsystem offset, the version and the byte order
+        raw.write(text.encode().ljust(116) + bytes(8) + b"\x00\x02IM")
