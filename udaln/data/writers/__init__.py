@@ -1,0 +1,1 @@
+"""The kinds of files that a fused image can be written to, one a module."""
