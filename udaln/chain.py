@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,16 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch.optim import Optimizer
 
-from udaln.data.module import SceneData
+from udaln.console import quiet_lightning
+from udaln.data.module import BlockData
+from udaln.devices import OneMachine, followers, heed_signals
 from udaln.errors import InputError
 from udaln.files import atomically, reading
+from udaln.scene import Blocks
 from udaln.stages.stage import Stage
 
 AdamState = dict[str, Any]
@@ -56,18 +62,35 @@ class StageChain(Callback):
             stage.first_step = steps
             steps += stage.schedule.steps
 
-    def run(self, trainer: Trainer, data: SceneData, resume: bool = False) -> None:
-        """Train every stage that is not finished.
+    def run(self, trainer: Trainer, data: BlockData, resume: bool = False) -> None:
+        """Train every stage that is not finished, on all of the trainer's devices.
 
         Args:
             trainer: Has this callback among its callbacks.
-            data: The scene.
+            data: The scene; its blocks are enough for all devices but the first.
             resume: Go on from ``checkpoint`` instead of from the start.
 
         Raises:
             InputError: If ``resume`` is set and there is no checkpoint to go on from.
+            RuntimeError: If the process of another device failed.
         """
         first, restore = (self._stage_of_checkpoint(), self.checkpoint) if resume else (0, None)
+        with self._beside(trainer, data, resume):
+            self._train(trainer, data, first, restore)
+
+    def _beside(self, trainer: Trainer, data: BlockData, resume: bool) -> AbstractContextManager[None]:
+        """The processes of the other devices; those have none of their own."""
+        devices = trainer.num_devices
+        if devices == 1 or trainer.global_rank > 0:
+            return nullcontext()
+        assert isinstance(trainer.strategy, DDPStrategy) and isinstance(
+            trainer.strategy.cluster_environment, OneMachine
+        )
+        port = trainer.strategy.cluster_environment.main_port
+        given = (trainer.accelerator.name(), str(trainer.precision), devices, port, resume)
+        return followers(devices - 1, _train_beside, self.stages, data.blocks, self.checkpoint, *given)
+
+    def _train(self, trainer: Trainer, data: BlockData, first: int, restore: Path | None) -> None:
         for index in range(first, len(self.stages)):
             self._current = index
             stage = self.stages[index]
@@ -97,6 +120,8 @@ class StageChain(Callback):
                 optimizer.state[parameter] = _to(self._adam[name], parameter)
         self.seconds.setdefault(pl_module.name, 0.0)
         self._last_tick = self._last_saved = time.monotonic()
+        if trainer.world_size > 1:
+            heed_signals(trainer.global_rank)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Count the time and write the checkpoint when it is due."""
@@ -105,9 +130,10 @@ class StageChain(Callback):
         self.seconds[pl_module.name] += now - self._last_tick
         self._last_tick = now
         self.steps[pl_module.name] = pl_module.steps_done
-        if self.checkpoint and (pl_module.finished or now - self._last_saved >= self.checkpoint_seconds):
+        due = pl_module.finished or now - self._last_saved >= self.checkpoint_seconds
+        if self.checkpoint and trainer.strategy.broadcast(due):  # all processes make one, the first writes it
             self._last_saved = now
-            with atomically(self.checkpoint) as partial:
+            with atomically(self.checkpoint) if trainer.is_global_zero else nullcontext(self.checkpoint) as partial:
                 trainer.save_checkpoint(partial, weights_only=False)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -125,19 +151,38 @@ class StageChain(Callback):
 
 
 def make_trainer(
-    chain: StageChain, accelerator: str, precision: str, *, callbacks: Sequence[Callback] = (), logger: Logger | bool
+    chain: StageChain,
+    accelerator: str,
+    precision: str,
+    *,
+    devices: int = 1,
+    machine: OneMachine | None = None,
+    callbacks: Sequence[Callback] = (),
+    logger: Logger | bool,
 ) -> Trainer:
-    """A Trainer for a chain of stages on one device: it logs every call and leaves checkpoints to the chain.
+    """A Trainer for a chain of stages: it logs every call and leaves checkpoints to the chain.
+
+    Args:
+        chain: The stages.
+        accelerator: Lightning's.
+        precision: Lightning's.
+        devices: How many share each step's blocks, a process each.
+        machine: Which of these processes this is; the first if not given.
+        callbacks: Others than the chain.
+        logger: Lightning's.
 
     Raises:
-        InputError: If there is no such device here, or it does not know the precision.
+        InputError: If there are no such devices here, or they do not know the precision.
     """
+    shared = DDPStrategy(timeout=timedelta(days=1))  # the others wait while the first one solves, draws, takes figures
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*AMP with fp16 is not supported on CPU")  # refused below instead
             trainer = Trainer(
                 accelerator=accelerator,
-                devices=1,
+                devices=devices,
+                strategy=shared if devices > 1 else "auto",
+                plugins=[machine or OneMachine()],
                 precision=precision,  # type: ignore[arg-type]  # checked by Lightning
                 callbacks=[*callbacks, chain],  # the chain last: its checkpoint then holds what the others noted
                 logger=logger,
@@ -149,10 +194,30 @@ def make_trainer(
             )
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split())
-        raise InputError(f"trainer: accelerator={accelerator}, precision={precision}: {said}") from error
+        asked = f"accelerator={accelerator}, precision={precision}" + (f", devices={devices}" if devices > 1 else "")
+        raise InputError(f"trainer: {asked}: {said}") from error
     if trainer.precision != precision:
         raise InputError(f"trainer.precision: expected 32-true or bf16-mixed on a CPU, got {precision}")
     return trainer
+
+
+def _train_beside(
+    rank: int,
+    stages: Sequence[Stage],
+    blocks: Blocks,
+    checkpoint: Path | None,
+    accelerator: str,
+    precision: str,
+    devices: int,
+    port: int,
+    resume: bool,
+) -> None:
+    """Train as the first process does, without a trace: what runs in the process of each further device."""
+    quiet_lightning()
+    chain = StageChain(stages, checkpoint)
+    machine = OneMachine(rank, port)
+    trainer = make_trainer(chain, accelerator, precision, devices=devices, machine=machine, logger=False)
+    chain.run(trainer, BlockData(blocks), resume=resume)
 
 
 def _adam_by_name(stage: Stage, optimizer: Optimizer) -> dict[str, AdamState]:

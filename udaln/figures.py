@@ -41,7 +41,7 @@ def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dic
     if fused is not None:
         covered = scene.covered
         if truth.image is not None:
-            metrics = fusion_metrics(scene.scale).to(fused.device)
+            metrics = fusion_metrics(scene.scale, sync_on_compute=False).to(fused.device)  # of one process's image
             metrics.update(truth.image, fused)
             result |= {name: float(value) for name, value in metrics.compute().items()}
         inside = scene.degrade(covered[..., None].double(), psf / psf.sum())[seen, 0] > 1 - UNSEEN

@@ -1,10 +1,11 @@
-"""The LightningDataModule: the scene in blocks, once per ``training_step`` call."""
+"""The LightningDataModules: the scene in blocks, once per ``training_step`` call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import repeat
 
+import torch
 from pytorch_lightning import LightningDataModule
 
 from udaln.scene import Blocks, Scene
@@ -27,8 +28,34 @@ class Repeated:
         return repeat(self.blocks, self.times)
 
 
-class SceneData(LightningDataModule):
-    """Feeds every call of a stage the whole scene, cut for a PSF of a given size.
+class BlockData(LightningDataModule):
+    """Feeds every call of a stage a scene in blocks.
+
+    Args:
+        blocks: All of them.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def setup(self, stage: str) -> None:
+        """Move the blocks to the device, once."""
+        assert self.trainer is not None
+        self.blocks = self.blocks.to(self.trainer.strategy.root_device)
+
+    def transfer_batch_to_device(self, batch: Blocks, device: torch.device, dataloader_idx: int) -> Blocks:
+        """They are there: the very same at every call, of which stages keep what they make of them."""
+        return batch
+
+    def train_dataloader(self) -> Repeated:
+        """The blocks for each call that the stage has left: an epoch is a stage."""
+        assert self.trainer is not None and isinstance(self.trainer.lightning_module, Stage)
+        return Repeated(self.blocks, self.trainer.lightning_module.calls)
+
+
+class SceneData(BlockData):
+    """The blocks of a scene, cut for a PSF of a given size, and the scene itself, which a stage may start from.
 
     Args:
         scene: The pair to fuse.
@@ -37,16 +64,5 @@ class SceneData(LightningDataModule):
     """
 
     def __init__(self, scene: Scene, kernel_size: int, *, weigh: bool = False) -> None:
-        super().__init__()
+        super().__init__(scene.blocks(kernel_size, weigh=weigh))
         self.scene = scene
-        self.blocks = scene.blocks(kernel_size, weigh=weigh)
-
-    def setup(self, stage: str) -> None:
-        """Move the blocks to the device, once; Lightning finds them there at every call."""
-        assert self.trainer is not None
-        self.blocks = self.blocks.to(self.trainer.strategy.root_device)
-
-    def train_dataloader(self) -> Repeated:
-        """The blocks for each call that the stage has left: an epoch is a stage."""
-        assert self.trainer is not None and isinstance(self.trainer.lightning_module, Stage)
-        return Repeated(self.blocks, self.trainer.lightning_module.calls)

@@ -156,11 +156,12 @@ class RMSE(_MeanOverImages):
     measure = staticmethod(functional.rmse)
 
 
-def fusion_metrics(scale: int) -> MetricCollection:
+def fusion_metrics(scale: int, **kwargs: Any) -> MetricCollection:
     """The six measures under the names psnr, sam, ergas, cc, uiqi and rmse, in this order.
 
     Args:
         scale: the scale factor of the fusion.
+        kwargs: passed on to each `torchmetrics.Metric`.
 
     Returns:
         The collection; update it with `(reference, fused)`, one image at a time.
@@ -173,7 +174,14 @@ def fusion_metrics(scale: int) -> MetricCollection:
     """
     # The states of the six have the same names and may by chance be equal, which compute groups take for shared.
     collection = MetricCollection({}, compute_groups=False)
-    metrics = {"psnr": PSNR(), "sam": SAM(), "ergas": ERGAS(scale), "cc": CC(), "uiqi": UIQI(), "rmse": RMSE()}
-    for name, metric in metrics.items():
-        collection.add_metrics({name: metric})  # one by one: a whole dict would be sorted by name
+    measures: dict[str, Callable[..., Metric]] = {
+        "psnr": PSNR,
+        "sam": SAM,
+        "ergas": partial(ERGAS, scale),
+        "cc": CC,
+        "uiqi": UIQI,
+        "rmse": RMSE,
+    }
+    for name, measure in measures.items():
+        collection.add_metrics({name: measure(**kwargs)})  # one by one: a whole dict would be sorted by name
     return collection

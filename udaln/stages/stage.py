@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from udaln.networks import FusionNetworks
 from udaln.scene import Blocks
+from udaln.stages.share import Share
 
 SETTLED = 1e-3  # a fall of the loss that counts
 PROGRESS = ("steps_done", "started", "settled", "best_loss", "best_at")  # what a checkpoint keeps of a stage
@@ -87,6 +88,7 @@ class Stage(LightningModule, ABC):
     """
 
     name: ClassVar[str]
+    share = Share()  # of each step's blocks
     _copied: tuple[Blocks, Blocks] | None = None
 
     def __init__(self, networks: FusionNetworks, schedule: Schedule, steps_per_call: int, seed: int = 0) -> None:
@@ -143,11 +145,16 @@ class Stage(LightningModule, ABC):
         return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, self.schedule.factor)}
 
     def on_train_start(self) -> None:
-        """Start, unless a checkpoint is what it starts from."""
+        """Start, unless a checkpoint is what it starts from; of several processes the first does, for all."""
+        self.share = Share(self.trainer.global_rank, self.trainer.world_size)
         if not self.started and self.schedule.init is not Init.none:
-            assert self.trainer.datamodule is not None  # type: ignore[attr-defined]  # what the chain fits with
-            scene = self.trainer.datamodule.scene  # type: ignore[attr-defined]
-            self.start(scene.blocks(self.networks.kernel_size, scene.hr_msi.dtype))
+            if self.share.rank == 0:
+                assert self.trainer.datamodule is not None  # type: ignore[attr-defined]  # what the chain fits with
+                scene = self.trainer.datamodule.scene  # type: ignore[attr-defined]
+                self.start(scene.blocks(self.networks.kernel_size, scene.hr_msi.dtype))
+            if self.share.ranks > 1:
+                for value in self.networks.state_dict().values():
+                    torch.distributed.broadcast(value, 0)
         self.started = True
 
     def on_train_batch_start(self, *_: Any) -> int | None:
@@ -159,6 +166,9 @@ class Stage(LightningModule, ABC):
     ) -> dict[str, Tensor]:
         """Run optimisation steps, without Lightning's wrappers, which cost as much as a step.
 
+        Of several processes each takes its share of a step's blocks, and all take the same step: that of the gradient
+        on all of the blocks, which is the sum of theirs, each weighted by its part.
+
         Args:
             blocks: The whole scene.
             steps: How many.
@@ -169,25 +179,40 @@ class Stage(LightningModule, ABC):
         Returns:
             The losses by name: the last step's where each sees the whole scene, else their mean.
         """
-        drawn = None
-        if self.schedule.blocks is not None and self.schedule.blocks < len(blocks.lr):
-            drawn = self._drawn(len(blocks.lr), steps).to(blocks.lr.device)
+        seen, drawn = self._seen(len(blocks.lr), steps)
+        part = None
+        if seen is not None:
+            mine = self.share.of(seen)
+            part = mine.shape[1] / seen.shape[1] if self.share.ranks > 1 else None
+            seen = mine.to(blocks.lr.device)
             blocks = self._by_block(blocks)
         terms: dict[str, Tensor] = {}
         total: dict[str, Tensor] = {}
         for step in range(steps):
             optimizer.zero_grad()
-            terms = self.losses(blocks if drawn is None else blocks.sample(drawn[step]))
-            if drawn is not None:
+            terms = self.losses(blocks if seen is None else blocks.sample(seen[step]))
+            if drawn:
                 total = {name: total.get(name, 0) + value.detach() for name, value in terms.items()}
-            torch.autograd.backward(scaler.scale(torch.stack(list(terms.values())).sum()))
+            loss = torch.stack(list(terms.values())).sum()
+            torch.autograd.backward(scaler.scale(loss if part is None else part * loss))
+            if part is not None:
+                self._add_gradients()
             scaler.step(optimizer)
             scaler.update()
             scheduler.step()
             torch.clear_autocast_cache()  # autocast keeps its copies of the weights until the call ends
-        if drawn is not None:
-            return {name: value / steps for name, value in total.items()}
+        if drawn:
+            terms = {name: value / steps for name, value in total.items()}
+        if part is not None and terms:
+            shared = self.share.total(part * value.detach() for value in terms.values())
+            terms = dict(zip(terms, shared, strict=True))
         return {name: value.detach() for name, value in terms.items()}
+
+    def _add_gradients(self) -> None:
+        """Replace every gradient by its sum over all processes."""
+        gradients = [p.grad for p in self.parameters_by_name().values() if p.grad is not None]
+        for gradient, total in zip(gradients, self.share.total(gradients), strict=True):
+            gradient.copy_(total)
 
     def _by_block(self, blocks: Blocks) -> Blocks:
         """The whole scene in the layout for drawing: the same at every call, so copied once."""
@@ -195,11 +220,15 @@ class Stage(LightningModule, ABC):
             self._copied = blocks, blocks.by_block()
         return self._copied[1]
 
-    def _drawn(self, number: int, steps: int) -> Tensor:
-        """The blocks of the next steps, (steps, blocks): they follow from the seed and the steps done, for resuming."""
-        assert self.schedule.blocks is not None
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
-        return torch.randint(number, (steps, self.schedule.blocks), generator=generator)
+    def _seen(self, number: int, steps: int) -> tuple[Tensor | None, bool]:
+        """The blocks that all processes see in the next steps, (steps, blocks), and whether they are drawn.
+
+        They follow from the seed and the steps done, for resuming. None where a step sees the whole scene at once.
+        """
+        if self.schedule.blocks is not None and self.schedule.blocks < number:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
+            return torch.randint(number, (steps, self.schedule.blocks), generator=generator), True
+        return (torch.arange(number).expand(steps, -1) if self.share.ranks > 1 else None), False
 
     def training_step(self, blocks: Blocks, _: int) -> None:
         """Run the next ``steps_per_call`` steps and log the last one's losses."""
