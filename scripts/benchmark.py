@@ -25,7 +25,7 @@ from rich.table import Table
 from udaln.cli import arguments, one_line_errors
 from udaln.config import method_preset, typed
 from udaln.console import quiet_lightning
-from udaln.data.load import load_scene
+from udaln.data.load import simulated_scene
 from udaln.errors import InputError
 from udaln.results import write_picture, write_text
 from udaln.scene import Scene
@@ -105,7 +105,7 @@ def built_in(size: int, bands: int, scale: int, sensor: str = "worldview2") -> S
     """The built-in scene."""
     with initialize_config_module("udaln.conf", version_base="1.3"):
         sizes = [f"dataset.size={size}", f"dataset.bands={bands}", f"scale.factor={scale}", f"sensor={sensor}"]
-        return load_scene(typed(compose("config", sizes)))
+        return simulated_scene(typed(compose("config", sizes)))
 
 
 def with_reference(given: Arguments) -> Scene:
@@ -115,7 +115,7 @@ def with_reference(given: Arguments) -> Scene:
     with initialize_config_module("udaln.conf", version_base="1.3"):
         composed = compose("config", ["dataset=mat", f"scale.factor={given.scale}"])
     composed.dataset = OmegaConf.merge(composed.dataset, {"reference": given.reference, "srf": given.srf})
-    return load_scene(typed(composed))
+    return simulated_scene(typed(composed))
 
 
 def of_a_step(given: Arguments, parts: Sequence[str]) -> dict[str, Any]:

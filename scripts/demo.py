@@ -17,7 +17,7 @@ from scipy.ndimage import zoom
 from udaln.app import run
 from udaln.config import typed
 from udaln.data.cubes import read_cube
-from udaln.data.load import load_scene
+from udaln.data.load import simulated_scene
 from udaln.metrics import fusion_metrics
 from udaln.pictures import images
 from udaln.scene import Scene
@@ -32,7 +32,7 @@ def main() -> None:
     folder = Path("outputs/demo") / time.strftime("%Y-%m-%d_%H-%M-%S")
     figures = run(config, folder)
 
-    scene = load_scene(config)
+    scene = simulated_scene(config)
     fused = torch.from_numpy(read_cube(folder / "fused.mat", key="fused"))
     console = Console()
     if console.is_terminal:

@@ -1,6 +1,12 @@
 #!/usr/bin/env python3
-"""Apply a run's networks to another HR-MSI of the same sensors: ``fuse.py model=RUN hr_msi=FILE out=FILE.mat``."""
+"""Apply a trained model to another acquisition of the same sensors: ``fuse.py model=RUN hr_msi=FILE out=FILE``.
 
+With ``lr_hsi=FILE`` too, the fused image is made consistent with both images; without, it is SpeUnet's map. Either way
+it is read, made and written window by window; a stopped call goes on where it was when it is made again.
+"""
+
+import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,39 +14,98 @@ import torch
 from omegaconf import MISSING
 
 from udaln.cli import arguments, one_line_errors
-from udaln.data.bad_bands import restored
-from udaln.data.cubes import read_cube
+from udaln.data.formats import open_image
+from udaln.data.image import Image
+from udaln.data.overlap import overlap
+from udaln.data.pair import Pair, gapless
+from udaln.data.real import values_of
+from udaln.data.sample import find_shift
+from udaln.data.write import check_output
 from udaln.errors import InputError
-from udaln.results import load_networks, write_fused
-from udaln.scene import check_image
+from udaln.refine import fit_refinement
+from udaln.results import Model, load_networks
+from udaln.scene import Scene
+from udaln.schema import Memory
+from udaln.solvers.psf import centre_shift
+from udaln.stream import fuse_to_files, map_to_file
 
 
 @dataclass
 class Arguments:
-    """A run's folder or its ``model.ckpt``, the image, its variable in a ``.mat`` file, and where to: .mat or .npy."""
+    """A run's folder or its ``model.ckpt``, the images, their variables in files of several, and where to.
+
+    ``resample``, ``memory_limit`` and ``memory_sample`` are ``dataset.resample``, ``memory.limit`` and
+    ``memory.sample`` of a run; ``uncertainty``: a file for how far the image may be off.
+    """
 
     model: str = MISSING
     hr_msi: str = MISSING
     out: str = MISSING
+    lr_hsi: str | None = None
     hr_msi_variable: str | None = None
+    lr_hsi_variable: str | None = None
+    resample: bool = False
+    uncertainty: str | None = None
+    memory_limit: str = "2GiB"
+    memory_sample: int = 3000
+    seed: int = 2
 
 
 def main() -> None:
-    """Write the fused image, in the units of the LR-HSI that the model was made with."""
-    with one_line_errors():
+    """Write the fused image, in the units of the LR-HSI that the model was made with, on the HR-MSI's pixels."""
+    with one_line_errors(), ExitStack() as stack:
         given = arguments(Arguments)
-        model = Path(given.model)
-        networks, left_out = load_networks(model / "model.ckpt" if model.is_dir() else model)
-        cube = read_cube(given.hr_msi, given.hr_msi_variable, key="hr_msi", variable_key="hr_msi_variable")
-        hr_msi = torch.from_numpy(cube)
-        check_image(hr_msi, f"hr_msi: {given.hr_msi}")
-        bands = networks.sped.support.shape[1] if left_out is None else len(left_out.msi_dead)
-        if hr_msi.shape[2] != bands:
-            raise InputError(f"hr_msi: {given.hr_msi}: expected {bands} bands as in the model, got {hr_msi.shape[2]}")
-        fused = networks.fuse(hr_msi if left_out is None else hr_msi[..., ~left_out.msi_dead])
-        fused = restored(fused, left_out)
-        write_fused(Path(given.out), fused)
-        print(f"{given.out}: {'×'.join(map(str, fused.shape))}")
+        path = Path(given.model)
+        model = load_networks(path / "model.ckpt" if path.is_dir() else path)
+        limit = Memory(given.memory_limit, given.memory_sample).bytes
+        hr_msi = stack.enter_context(open_image(given.hr_msi, given.hr_msi_variable, key="hr_msi"))
+        bands, msi_bands = model.networks.sped.support.shape
+        if model.left_out is not None:
+            bands, msi_bands = len(model.left_out.kept), len(model.left_out.msi_dead)
+        _check(hr_msi, "hr_msi", msi_bands)
+        files = [Path(file) for file in (given.out, given.uncertainty) if file is not None]
+        for key, file in zip(("out", "uncertainty"), files, strict=False):
+            check_output(file, key=key, georeferenced=hr_msi.grid is not None, grid=hr_msi.grid)
+        made_of = [sys.argv[1:], *(_version(file) for file in (path, Path(given.hr_msi), given.lr_hsi) if file)]
+        if given.lr_hsi is None:
+            if given.uncertainty is not None:
+                raise InputError("uncertainty: expected lr_hsi=… too: a map alone does not tell how far off it is")
+            map_to_file(model.networks, hr_msi, files[0], model.bands, model.left_out, limit=limit, made_of=made_of)
+        else:
+            lr_hsi = stack.enter_context(open_image(given.lr_hsi, given.lr_hsi_variable, key="lr_hsi"))
+            _check(lr_hsi, "lr_hsi", bands)
+            pair = Pair.of(overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi")))
+            _fuse(model, pair, files, given, limit, made_of)
+        print(given.out)
+
+
+def _fuse(model: Model, pair: Pair, files: list[Path], given: Arguments, limit: int, made_of: object) -> None:
+    """Make the map consistent with both images."""
+    networks, left_out = model.networks, model.left_out
+    if pair.scale != networks.scale:
+        raise InputError(f"lr_hsi: {given.lr_hsi}: expected a scale factor of {networks.scale}, got {pair.scale}")
+    support = networks.sped.support
+    found = find_shift(pair, support, given.seed, left_out)
+    held = centre_shift(networks.spad.psf.numpy(), pair.scale, (0, 0))  # by the PSF
+    down, right = (round(there - here) for there, here in zip(found, held, strict=True))
+    pair = pair.moved(down, right)
+    values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
+    lr_hsi, lr_valid, hr_msi, hr_valid = gapless(*values, left_out)
+    scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, left_out=left_out)
+    refinement = fit_refinement(networks, scene)
+    cpu = torch.device("cpu")
+    fuse_to_files(networks, refinement, pair, scene, files, model.bands, cpu, left_out, limit=limit, made_of=made_of)
+
+
+def _check(image: Image, key: str, bands: int) -> None:
+    if image.shape[2] != bands:
+        raise InputError(f"{key}: {image.path}: expected {bands} bands as in the model, got {image.shape[2]}")
+
+
+def _version(file: str | Path) -> list[float]:
+    """What changes when a file does."""
+    said = Path(file).stat()
+    return [said.st_size, said.st_mtime_ns]
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_the_files_agree_with_each_other(simulated):
     assert metrics == {k: v if not isinstance(v, float) or np.isfinite(v) else None for k, v in returned.items()}
     fused = scipy.io.loadmat(folder / "fused.mat")["Out"]
     assert fused.shape == (40, 40, 16) and fused.dtype == np.float32
-    networks, _ = load_networks(folder / "model.ckpt")
+    networks, *_ = load_networks(folder / "model.ckpt")
     degradation = np.load(folder / "degradation.npz")
     np.testing.assert_array_equal(degradation["psf"], networks.spad.psf)
     np.testing.assert_array_equal(degradation["srf"], networks.sped.srf.detach())

@@ -25,7 +25,7 @@ FILES = {
     PAIR + "dataset.hr_msi_mask=hr.npy": "dataset.hr_msi_mask: hr.npy: the array has 3 axes (20×20×3 *), expected 2",
     PAIR + "dataset.hr_msi=hr_cut.npy": "dataset.hr_msi: hr_cut.npy: expected an HR-MSI of r·5×r·5 *, got 18×20",
     PAIR + "dataset.lr_hsi=lr_2_bands.npy": "dataset.hr_msi: hr.npy: expected no more bands than the LR-HSI's 2, got 3",
-    PAIR + "scale=x5": "scale.factor: expected 4, as the sizes of the pair imply, got 5",
+    PAIR + "scale=x5": "scale.factor: expected 4, as the pixels of the pair imply, got 5",
     PAIR + "scale.kernel_size=3": "scale.kernel_size: expected at least the scale factor 4, got 3",
     MAT + "dataset.srf=srf.npy scale.factor=11": "dataset.reference: ref.mat: expected at least 22×22 *, got 20×20",
     MAT + "dataset.srf=srf.npy scale=auto": "scale.factor: expected a number for dataset=mat, got none; try scale=x5",
@@ -62,7 +62,7 @@ CHOICES = {
     "trainer=cpu trainer.precision=16-mixed": "trainer.precision: expected * on a CPU, got 16-mixed",
 }
 KEYS = {
-    "colour=red": "colour: there is no such key; expected one of dataset, instruments, monitor, network, *trainer*",
+    "colour=red": "colour: there is no such key; expected one of dataset, instruments, memory, monitor, network, *trainer*",
     "seeed=1": "seeed: there is no such key; did you mean seed?",
     "dataset.snr_his=30": "dataset.snr_his: there is no such key; did you mean dataset.snr_hsi?",
     "stages.degradaton.steps=3": "stages.degradaton.steps: there is no such key; did you mean *degradation.steps?",

@@ -190,7 +190,7 @@ def test_the_script_writes_our_checkpoint(made_up, monkeypatch, capsys):
         out = made_up / "ours" / "model.ckpt"
         monkeypatch.setattr("sys.argv", ["import_published.py", first, f"out={out}", f"srf={made_up / 'srf.npy'}"])
         runpy.run_path(str(SCRIPT), run_name="__main__")
-        ours, _ = load_networks(out)
+        ours, *_ = load_networks(out)
         assert ours.scale == expected.scale
         for (name, value), other in zip(ours.state_dict().items(), expected.state_dict().values(), strict=True):
             assert torch.equal(value, other), name

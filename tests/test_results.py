@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-import scipy.io
 import torch
 from matplotlib.figure import Figure
 
@@ -37,8 +36,6 @@ WRITERS = {
     "config.yaml": lambda path: results.write_text(path, "seed: 2\n"),
     "metrics.json": lambda path: results.write_metrics(path, {"psnr": 40.0}),
     "stages.csv": lambda path: results.write_stages(path, [{"stage": "joint", "psnr": 40.0}]),
-    "fused.mat": lambda path: results.write_fused(path, image()),
-    "fused.npy": lambda path: results.write_fused(path, image()),
     "degradation.npz": lambda path: results.write_degradation(path, networks(), (0, 0), None),
     "model.ckpt": lambda path: results.save_networks(path, networks()),
     "overview.png": lambda path: results.write_picture(path, Figure()),
@@ -64,22 +61,6 @@ def test_a_file_is_whole_or_not_there(name, tmp_path, monkeypatch):
     WRITERS[name](path)
     assert list(path.parent.iterdir()) == [path]
     assert path.stat().st_size
-
-
-def test_the_fused_image_reads_back(tmp_path):
-    fused = image()
-    for name in ("fused.mat", "fused.npy"):
-        results.write_fused(tmp_path / name, fused)
-    out = scipy.io.loadmat(tmp_path / "fused.mat")["Out"]
-    for read in (out, np.load(tmp_path / "fused.npy")):
-        assert read.dtype == np.float32
-        np.testing.assert_array_equal(read, fused.numpy())
-
-
-def test_a_fused_image_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"^out: .*fused\.tif: expected a \.mat or \.npy file$"):
-        results.write_fused(tmp_path / "fused.tif", image())
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("noise", [None, Noise(*(torch.rand(n).double() for n in (BANDS, MSI_BANDS) * 2))])
@@ -125,7 +106,7 @@ def test_metrics_are_json_with_null_for_what_is_not_finite(tmp_path):
 def test_networks_fuse_the_same_after_a_round_trip(unit, tmp_path):
     made = networks(unit)
     results.save_networks(tmp_path / "model.ckpt", made)
-    read, _ = results.load_networks(tmp_path / "model.ckpt")
+    read, *_ = results.load_networks(tmp_path / "model.ckpt")
     hr_msi = unit * image(MSI_BANDS)
     assert torch.equal(read.fuse(hr_msi), made.fuse(hr_msi))
     assert torch.equal(read.sped.srf, made.sped.srf)

@@ -185,7 +185,7 @@ def test_networks_of_every_kind_are_the_same_after_a_round_trip(name, tmp_path):
     networks.speu.start_at_regression(z / pair.unit, y / pair.unit)
     disturbed(networks.speu)
     save_networks(tmp_path / "model.ckpt", networks)
-    read, _ = load_networks(tmp_path / "model.ckpt")
+    read, *_ = load_networks(tmp_path / "model.ckpt")
     assert read.network == name and type(read.speu) is type(networks.speu) is SPEUNETS[name]
     assert read.state_dict().keys() == networks.state_dict().keys()
     assert all(torch.equal(value, read.state_dict()[key]) for key, value in networks.state_dict().items())

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import hydra
-import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from udaln import pictures, results
+from udaln import pictures, report, results
 from udaln.chain import StageChain, make_trainer
 from udaln.check import reduced_resolution
 from udaln.cli import check_arguments, one_line_errors
 from udaln.config import choices, known_keys, typed
 from udaln.console import print_columns, quiet_lightning, run_log
 from udaln.data.bad_bands import restored
-from udaln.data.load import load_scene
+from udaln.data.load import simulated_scene
 from udaln.data.module import SceneData
+from udaln.data.pair import Pair
+from udaln.data.real import open_pair, pair_scene, sampled
+from udaln.data.write import check_output, write_image
 from udaln.errors import InputError
 from udaln.figures import figures, without_reference
 from udaln.files import reading
 from udaln.fusion import Fused, build_networks, build_stages, differing, fused_image
-from udaln.instruments import aligned
+from udaln.instruments import aligned, on_grid
 from udaln.monitor import FigureLog, Gallery, StageProgress
 from udaln.networks import FusionNetworks
 from udaln.scene import Scene
 from udaln.schema import BadBands, Config, PairDataset, Refine
-from udaln.solvers.psf import centre_shift
+from udaln.stream import fuse_to_files, fused_bands, output_format
+from udaln.survey import inspect
 
 CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 
@@ -44,6 +46,8 @@ def main() -> None:
     """Entry point of ``udaln``, ``python -m udaln`` and ``scripts/train.py``."""
     with one_line_errors(known_keys()):
         words = sys.argv[1:]
+        if words[:1] == ["inspect"]:
+            return inspect(words[1:])
         resumed = [word for word in words if word.startswith("resume=")]
         if not resumed:
             check_arguments(words, choices())
@@ -58,7 +62,9 @@ def main() -> None:
 def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        with one_line_errors():  # here too, else Hydra adds a line of its own
+        # Here too, else Hydra adds a line of its own. A launcher's jobs inherit HYDRA_FULL_ERROR and pass a mistake on
+        # to the command, which tells it when all are done.
+        with one_line_errors():
             config = typed(composed)
             if (folder / CHECKPOINT).exists() and _config_of(folder, "hydra.run.dir") != config:
                 raise InputError(f"hydra.run.dir: expected no run with other settings there, got {folder}")
@@ -112,10 +118,23 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     """
     if (folder / METRICS).exists():
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
+    with ExitStack() as stack:
+        pair = stack.enter_context(open_pair(config)) if isinstance(config.dataset, PairDataset) else None
+        return _run(config, folder, pair)
+
+
+def _run(config: Config, folder: Path, pair: Pair | None) -> dict[str, Any]:
+    """The same, of a pair on disk or, if there is none, of a simulated one."""
     quiet_lightning()
-    scene = load_scene(config)
-    real = isinstance(config.dataset, PairDataset)
-    instruments = differing(config.instruments, config, pair=real)
+    instruments = differing(config.instruments, config, pair=pair is not None)
+    streamed = pair is not None and sampled(pair, config.memory)
+    if pair is None:
+        scene = simulated_scene(config)
+    else:
+        scene, pair = pair_scene(config, pair, shift=bool(instruments.shift))
+        instruments = on_grid(instruments, georeferenced=pair.grid is not None, streamed=streamed)
+    image_file = folder / f"fused.{output_format(config.output, pair)}"
+    check_output(image_file, key="output", georeferenced=pair is not None and pair.grid is not None)
     scene, kernel_size = aligned(scene, instruments, config.scale.kernel_size)
     seed_everything(config.seed, verbose=False)
     networks = build_networks(scene, config, instruments, kernel_size)
@@ -129,30 +148,28 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         chain,
         config.trainer.accelerator,
         config.trainer.precision,
+        devices=config.trainer.devices if any(stage.schedule.steps for stage in stages) else 1,
         callbacks=[figure_log, gallery, StageProgress()],
         logger=logger,
     )
 
     results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
-    with run_log(folder / "udaln.log") as log:
-        log.info("%s: %s", config.dataset.name, _sizes(scene))
+    with run_log(folder / "udaln.log") as log, report.telling_how_to_go_on(folder, log):
+        for line in report.sizes(scene, pair, streamed=streamed):
+            log.info("%s: %s", config.dataset.name, line)
         for line in scene.left_out.lines(_filled(config)) if scene.left_out else []:
             log.warning("%s", line)
         if checkpoint.exists():
             log.info("going on from %s", checkpoint)
-        try:
-            chain.run(trainer, data, resume=checkpoint.exists())
-            began = time.monotonic()
-            device = trainer.strategy.root_device
-            trust = config.trust.settled(real)
-            fused = fused_image(
-                networks, scene, config.refine, device, with_deviation=bool(trust.uncertainty), progress=True
-            )
-            for line in _found(networks, scene, fused):
-                log.info("%s", line)
-        except (KeyboardInterrupt, SystemExit):
-            log.warning("stopped; go on with: udaln resume=%s", folder)
-            raise
+        chain.run(trainer, data, resume=checkpoint.exists())
+        began = time.monotonic()
+        device = trainer.strategy.root_device
+        trust = config.trust.settled(real=pair is not None, streamed=streamed)
+        fused = fused_image(
+            networks, scene, config.refine, device, with_deviation=bool(trust.uncertainty), progress=True
+        )
+        for line in report.found(networks, scene, fused):
+            log.info("%s", line)
         rows: list[dict[str, Any]] = [
             {"stage": stage.name, "steps": chain.steps[stage.name], "seconds": round(chain.seconds[stage.name], 3)}
             | figure_log.stage_ends[stage.name]
@@ -174,30 +191,41 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
         metrics = final | times | {"seconds": round(sum(row["seconds"] for row in rows), 3)}
         if trust.check:
-            metrics |= _checked(reduced_resolution(networks, scene, config, instruments, seed=config.seed), log)
-        metrics |= _settings(config, scene) | results.versions()
-        _write(folder, config, scene, networks, fused, rows, metrics)
+            checked = reduced_resolution(networks, scene, config, instruments, seed=config.seed)
+            report.tell_check(checked, log)
+            metrics |= checked
+        _write(folder, config, pair, scene, networks, fused, rows)
+        files = [image_file, image_file.with_stem("uncertainty")][: 1 + bool(trust.uncertainty)]
+        put_back = scene.left_out if _filled(config) else None
+        bands = fused_bands(pair, scene, filled=put_back is not None)
+        if streamed:
+            assert pair is not None
+            began, limit = time.monotonic(), config.memory.bytes
+            fuse_to_files(networks, fused.refinement, pair, scene, files, bands, device, put_back, limit=limit)
+            metrics["stream_seconds"] = round(time.monotonic() - began, 3)
+        else:
+            grid = None if pair is None or pair.grid is None else pair.grid.window(*scene.resampled)
+            for file, image in zip(files, (fused.image, fused.deviation), strict=False):
+                if image is not None:
+                    write_image(file, restored(image, put_back).numpy(), bands, grid)
+        results.write_metrics(folder / METRICS, metrics | _settings(config, scene) | results.versions())
         checkpoint.unlink(missing_ok=True)
         log.info("done: %s", folder)
-    return metrics
+    return metrics | _settings(config, scene) | results.versions()
 
 
 def _write(
     folder: Path,
     config: Config,
+    pair: Pair | None,
     scene: Scene,
     networks: FusionNetworks,
     fused: Fused,
     rows: list[dict[str, Any]],
-    metrics: dict[str, Any],
 ) -> None:
-    """Everything that a finished run leaves; the metrics last, since they mark it as finished."""
-    put_back = scene.left_out if _filled(config) else None
-    results.write_fused(folder / "fused.mat", restored(fused.image, put_back))
-    if fused.deviation is not None:
-        results.write_fused(folder / "uncertainty.mat", restored(fused.deviation, put_back))
+    """What a run leaves beside the images and the metrics, which come last, since they mark it as finished."""
     results.write_degradation(folder / "degradation.npz", networks, scene.moved, fused.noise)
-    results.save_networks(folder / "model.ckpt", networks, scene.left_out)
+    results.save_networks(folder / "model.ckpt", networks, scene.left_out, fused_bands(pair, scene, filled=True))
     results.write_stages(folder / "stages.csv", rows)
     page = pictures.overview(
         networks,
@@ -208,52 +236,11 @@ def _write(
         points=[(row, column) for row, column in config.monitor.points or []],
     )
     results.write_picture(folder / "overview.png", page)
-    results.write_metrics(folder / METRICS, metrics)
 
 
 def _filled(config: Config) -> bool:
     """Whether bands that were left out are put back into the fused image."""
     return isinstance(config.dataset, PairDataset) and config.dataset.bad_bands is BadBands.fill
-
-
-def _found(networks: FusionNetworks, scene: Scene, fused: Fused) -> list[str]:
-    """What was found out about the two instruments, in words."""
-    down, right = centre_shift(networks.spad.psf.numpy(), scene.scale, scene.moved)
-    lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
-    if any(scene.resampled):
-        lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
-    if not networks.sped.same_units:
-        gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (networks.gain, networks.offset))
-        lines += [f"gains of the MSI bands: {gains}", f"offsets of the MSI bands: {offsets}"]
-    if fused.noise is not None:
-        hr_msi = networks.matched(scene.hr_msi)
-        for name, image, level in (
-            ("LR-HSI", scene.lr_hsi, fused.noise.lr_hsi),
-            ("HR-MSI", hr_msi, fused.noise.hr_msi),
-        ):
-            power = image.double().square().mean((0, 1)) / level.square().clamp(min=torch.finfo(torch.float64).tiny)
-            ratio = f"{10 * float(power.median().log10()):.0f} dB" if float(level.max()) > 0 else "without bounds"
-            lines.append(f"{name}: signal-to-noise ratio {ratio} (median of its bands)")
-    return lines
-
-
-def _checked(figures: dict[str, float], log: logging.Logger) -> dict[str, float]:
-    """The figures of the reduced-resolution check, once the log has told of them."""
-    if not figures:
-        log.warning("reduced-resolution check: the LR-HSI is too small for it")
-        return {}
-    rows = [
-        {"reduced-resolution check": name} | {key: figures[f"check_{prefix}{key}"] for key in ("psnr", "sam", "ergas")}
-        for name, prefix in (("fused", ""), ("interpolated", "interpolated_"))
-    ]
-    log.info("the pair degraded once more (×%d), fused and compared with the LR-HSI:", figures["check_scale"])
-    print_columns(rows, "reduced-resolution check")
-    return figures
-
-
-def _sizes(scene: Scene) -> str:
-    sizes = ["×".join(map(str, image.shape)) for image in (scene.lr_hsi, scene.hr_msi)]
-    return f"LR-HSI {sizes[0]}, HR-MSI {sizes[1]}, scale factor {scene.scale}"
 
 
 def _settings(config: Config, scene: Scene) -> dict[str, Any]:
@@ -266,6 +253,7 @@ def _settings(config: Config, scene: Scene) -> dict[str, Any]:
         "refine": config.refine.name,
         "seed": config.seed,
         "accelerator": config.trainer.accelerator,
+        "devices": config.trainer.devices,
         "precision": config.trainer.precision,
     }
 

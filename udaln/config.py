@@ -116,10 +116,14 @@ def _check_ranges(config: Config) -> None:
     _positive("scale.fwhm", scale.fwhm)
     _at_least("monitor.every", config.monitor.every, 1)
     _seed("seed", config.seed)
+    _at_least("memory.limit", config.memory.bytes / 2**20, 1)
+    _at_least("memory.sample", config.memory.sample, 400)
     _at_least("trainer.checkpoint_seconds", config.trainer.checkpoint_seconds, 0)
     _one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
     _one_of("trainer.precision", config.trainer.precision, PRECISIONS)
     check_method(config)
+    _at_least("trainer.devices", config.trainer.devices, 1)
+    _check_shares(config.stages, config.trainer.devices)
 
 
 def check_method(method: Method) -> None:
@@ -155,6 +159,17 @@ def check_method(method: Method) -> None:
             f"network: expected steps in stages.spectral or stages.joint for {method.network}, got none; "
             "try stages=sampled"
         )
+
+
+def _check_shares(stages: StagesConfig, devices: int) -> None:
+    """Refuse steps that several devices cannot share."""
+    for name in INITS:
+        schedule: Schedule | None = getattr(stages, name)
+        if devices > 1 and schedule and schedule.steps and (schedule.blocks is None or schedule.blocks < devices):
+            got = "null, the whole image" if schedule.blocks is None else schedule.blocks
+            raise InputError(
+                f"stages.{name}.blocks: expected at least {devices}, which trainer.devices={devices} share, got {got}"
+            )
 
 
 def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from scipy.ndimage import shift as moved
 from torch import Tensor
 
+from udaln.errors import InputError
 from udaln.scene import Blocks, Scene
 from udaln.solvers.degradation import Degradation, solve_degradation
 from udaln.solvers.noise import calm_patches, unexplained
@@ -62,6 +63,18 @@ class Instruments:
         """The same with everything that was left open looked for or not."""
         keys = "gain", "offset", "shift", "wide_psf"
         return replace(self, **{key: unlike for key in keys if getattr(self, key) is None})  # type: ignore[arg-type]
+
+
+def on_grid(instruments: Instruments, *, georeferenced: bool, streamed: bool) -> Instruments:
+    """The same with the grid settled where it is: on a map, and window by window, the HR-MSI keeps its pixels.
+
+    Raises:
+        InputError: If it is to be resampled although it is read window by window.
+    """
+    if streamed and instruments.grid is Grid.lr_hsi:
+        raise InputError("instruments.grid: expected hr_msi or auto for a pair fused window by window, got lr_hsi")
+    kept = instruments.grid is Grid.auto and (georeferenced or streamed)
+    return replace(instruments, grid=Grid.hr_msi) if kept else instruments
 
 
 def aligned(scene: Scene, instruments: Instruments, kernel_size: int | None = None) -> tuple[Scene, int]:

@@ -13,14 +13,14 @@ from torch import Tensor
 from udaln.interpolation import TAPS, interpolate
 from udaln.networks import FusionNetworks
 from udaln.scene import Scene
-from udaln.solvers import denoise, tiles
+from udaln.solvers import denoise
 from udaln.solvers.denoise import Denoiser, fit_denoiser
 from udaln.solvers.field import Field, fit_field
 from udaln.solvers.kriging import krige
 from udaln.solvers.noise import Noise, estimate_noise, noise_edge
 from udaln.solvers.psf import centre_shift
 from udaln.solvers.regression import affine_regression
-from udaln.solvers.tiles import Part
+from udaln.solvers.tiles import Box, Part
 from udaln.windows import degrade
 
 ROUNDING = 1e-7  # of an image: what the images disagree about by rounding
@@ -158,7 +158,7 @@ def consistent(
     Args:
         networks: Trained, on the device of the scene.
         refinement: Of the pair.
-        scene: The pair, or the part of it that is read; `margin` tells how much that is.
+        scene: The pair, or the part of it that is read; `part_of` tells how much that is.
         part: Where it lies in the pair and what is asked for; all of it if none.
         done: Told from time to time which share of the work is done.
         with_deviation: Calculate how far off the image may be, too.
@@ -203,9 +203,17 @@ def consistent(
     return Refined(image, (spread + refinement.hidden.to(spread)).sqrt())
 
 
-def margin(psf: Tensor, scene: Scene) -> int:
-    """How far beyond what is asked for has to be read, so that the result is that of the whole pair [LR pixels]."""
-    return _rest_reach(psf, scene) + tiles.REACH + _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale)
+def part_of(psf: Tensor, scene: Scene, sides: tuple[int, int], wanted: Box) -> Part:
+    """What has to be read of a pair for a window of it, so that the result is that of the whole pair.
+
+    Args:
+        psf: k×k.
+        scene: Of the pair; its shift counts.
+        sides: Rows and columns of the pair [LR pixels].
+        wanted: The window [LR pixels].
+    """
+    beyond = _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale)
+    return Part.of(sides, wanted, _rest_reach(psf, scene), beyond)
 
 
 def _rest_reach(psf: Tensor, scene: Scene) -> int:

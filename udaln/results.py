@@ -9,7 +9,7 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,14 +17,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from udaln.data.bad_bands import LeftOut
-from udaln.data.cubes import write_mat
+from udaln.data.image import Bands
 from udaln.errors import InputError
 from udaln.files import atomically, reading
 from udaln.networks import FusionNetworks
 from udaln.scene import Known
 from udaln.solvers.noise import Noise
 
-FORMAT = 3  # of model.ckpt
+FORMAT = 4  # of model.ckpt
 
 
 def write_text(path: Path, text: str) -> None:
@@ -46,22 +46,6 @@ def write_stages(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
-
-
-def write_fused(path: Path, fused: Tensor) -> None:
-    """Write the fused image, H×W×C float32, to a ``.mat`` as ``Out``, as the published code calls it, or to a ``.npy``.
-
-    Raises:
-        InputError: If the suffix is another, or nothing can be written there.
-    """
-    cube = fused.cpu().numpy()
-    if path.suffix.lower() == ".mat":
-        write_mat(path, "Out", cube)
-    elif path.suffix.lower() == ".npy":
-        with atomically(path) as partial:
-            np.save(partial, cube)
-    else:
-        raise InputError(f"out: {path}: expected a .mat or .npy file")
 
 
 def write_degradation(path: Path, networks: FusionNetworks, shift: tuple[float, float], noise: Noise | None) -> None:
@@ -91,8 +75,24 @@ def write_picture(path: Path, figure: Figure) -> None:
         figure.savefig(partial, dpi=110)
 
 
-def save_networks(path: Path, networks: FusionNetworks, left_out: LeftOut | None = None) -> None:
-    """Write the three networks with all that rebuilding them takes, and the bands that they were made without.
+class Model(NamedTuple):
+    """What ``model.ckpt`` holds.
+
+    Attributes:
+        networks: The three networks.
+        left_out: The bands that they were made without, if there are such.
+        bands: What is known of the bands of the LR-HSI, those left out included.
+    """
+
+    networks: FusionNetworks
+    left_out: LeftOut | None
+    bands: Bands
+
+
+def save_networks(
+    path: Path, networks: FusionNetworks, left_out: LeftOut | None = None, bands: Bands | None = None
+) -> None:
+    """Write the three networks with all that rebuilding them takes, and what `Model` has beside them.
 
     Plain types and tensors only, so that the file loads without running code.
     """
@@ -105,6 +105,10 @@ def save_networks(path: Path, networks: FusionNetworks, left_out: LeftOut | None
         "support": networks.sped.support,
         "state_dict": networks.state_dict(),
         "left_out": None if left_out is None else vars(left_out),
+        "bands": {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value and list(value)
+            for name, value in vars(bands or Bands()).items()
+        },
     }
     with atomically(path) as partial:
         torch.save(content, partial)
@@ -131,8 +135,8 @@ def read_torch(path: Path, *, key: str, expected: str) -> dict[str, Any]:
     return content
 
 
-def load_networks(path: Path, *, key: str = "model") -> tuple[FusionNetworks, LeftOut | None]:
-    """Read what ``save_networks`` wrote: the networks and the bands that they were made without, if any.
+def load_networks(path: Path, *, key: str = "model") -> Model:
+    """Read what ``save_networks`` wrote.
 
     Raises:
         InputError: If the file is not there or is no model of this version.
@@ -150,7 +154,10 @@ def load_networks(path: Path, *, key: str = "model") -> tuple[FusionNetworks, Le
         )
         networks.load_state_dict(content["state_dict"])
         left_out = None if content["left_out"] is None else LeftOut(**content["left_out"])
-    return networks, left_out
+        bands: dict[str, Any] = {
+            name: value.numpy() if isinstance(value, Tensor) else value for name, value in content["bands"].items()
+        }
+    return Model(networks, left_out, Bands(**bands))
 
 
 def versions() -> dict[str, str]:

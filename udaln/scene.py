@@ -98,6 +98,7 @@ class Scene:
         shift: How far down and to the right of its place by the sizes the LR-HSI lies on the HR-MSI [HR pixels].
         resampled: How much further it lay on the HR-MSI that this one was resampled from.
         left_out: The bands of the images given that this scene is made without, if there are such.
+        partial: Whether it is a window of a pair, in which a band may have no signal and no pixel be valid.
 
     Raises:
         InputError: If the images do not make a pair: sizes that do not divide, a scale factor that differs between
@@ -115,8 +116,11 @@ class Scene:
     shift: tuple[int, int] = (0, 0)
     resampled: tuple[float, float] = (0.0, 0.0)
     left_out: LeftOut | None = None
+    partial: bool = False
 
     def __post_init__(self) -> None:
+        if self.partial:
+            return
         check_image(self.lr_hsi, "LR-HSI")
         check_image(self.hr_msi, "HR-MSI")
         bands, msi_bands = self.lr_hsi.shape[2], self.hr_msi.shape[2]

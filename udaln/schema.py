@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from omegaconf import MISSING
 
+from udaln.errors import InputError
 from udaln.instruments import Instruments
 from udaln.stages.stage import Schedule
 
@@ -114,6 +116,7 @@ class PairDataset:
     nodata: float | None = None
     saturation: Any = None
     bad_bands: BadBands = BadBands.fill
+    resample: bool = False
     wavelengths: Any = None
     psf: str | None = None
     srf: str | None = None
@@ -171,9 +174,13 @@ class Method:
 
 @dataclass
 class TrainerConfig:
-    """What Lightning's Trainer runs on, and the least time between two checkpoints of a stage [s]."""
+    """What Lightning's Trainer runs on, and the least time between two checkpoints of a stage [s].
+
+    ``devices``: how many share the blocks of each step, a process each, on one machine.
+    """
 
     accelerator: str = MISSING
+    devices: int = 1
     precision: str = MISSING
     checkpoint_seconds: float = MISSING
 
@@ -193,16 +200,54 @@ class MonitorConfig:
 class Trust:
     """What is done to tell how far to trust the result; where left open, it is done for a real pair.
 
+    Of a pair that is fused window by window the uncertainty, which takes as long again, has to be asked for.
     ``check``: the reduced-resolution check; ``uncertainty``: how far off the image may be, pixel by pixel.
     """
 
     check: bool | None = None
     uncertainty: bool | None = None
 
-    def settled(self, real: bool) -> Trust:
+    def settled(self, *, real: bool, streamed: bool) -> Trust:
         """The same with nothing left open."""
-        check, uncertainty = (real if choice is None else choice for choice in (self.check, self.uncertainty))
+        check = real if self.check is None else self.check
+        uncertainty = real and not streamed if self.uncertainty is None else self.uncertainty
         return Trust(check, uncertainty)
+
+
+@dataclass
+class Memory:
+    """How much memory a large pair may take.
+
+    ``limit``: about as much as the process takes while it fuses, as ``2GiB`` or ``500MB``; ``sample``: a pair of more
+    LR pixels is trained on about as many, in plots all over it, and fused window by window.
+    """
+
+    limit: str = MISSING
+    sample: int = MISSING
+
+    @property
+    def bytes(self) -> int:
+        """The limit as a number.
+
+        Raises:
+            InputError: If it is none.
+        """
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]i?)?B?", self.limit)
+        if not match:
+            raise InputError(f"memory.limit: expected a size such as 2GiB or 500MB, got {self.limit!r}")
+        unit = match[2] or ""
+        return int(float(match[1]) * (1024 if unit.endswith("i") else 1000) ** " kMGT".index(unit[:1] or " "))
+
+
+class Format(Enum):
+    """Of the fused image's file; ``auto``: a GeoTIFF where the pair lies on a map, else ``mat``."""
+
+    auto = "auto"
+    tif = "tif"
+    img = "img"
+    mat = "mat"
+    h5 = "h5"
+    npy = "npy"
 
 
 @dataclass
@@ -217,4 +262,6 @@ class Config(Method):
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     trust: Trust = field(default_factory=Trust)
+    memory: Memory = field(default_factory=Memory)
+    output: Format = Format.auto
     seed: int = MISSING

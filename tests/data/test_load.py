@@ -10,9 +10,11 @@ import pytest
 import scipy.io
 import torch
 
-from udaln.data.load import load_scene
+from udaln.data.load import simulated_scene
+from udaln.data.real import open_pair, pair_scene
 from udaln.data.srf import normalise, srf_from_edges, support
 from udaln.errors import InputError
+from udaln.schema import PairDataset
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SRF = np.repeat(np.eye(3), 4, axis=0) * np.tile([[1.0], [3.0], [2.0], [1.0]], (3, 1))  # 12 bands, 3 MSI bands
@@ -34,6 +36,13 @@ def simulated(reference, srf, scale):
     rows, columns, bands = reference.shape
     blocks = reference.astype(float).reshape(rows // scale, scale, columns // scale, scale, bands)
     return np.einsum("iajbc,ab->ijc", blocks, gaussian(scale)), reference.astype(float) @ (srf / srf.sum(0))
+
+
+def load_scene(config):
+    if not isinstance(config.dataset, PairDataset):
+        return simulated_scene(config)
+    with open_pair(config) as pair:
+        return pair_scene(config, pair)[0]
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_tiles_make_no_seams(sides, monkeypatch):
     residual = degrade(smooth(rows, columns, 2), psf, 2)
     monkeypatch.setattr(variances, "WHITE", np.zeros(1))  # else tiles may differ in what they find most probable
     tiled = krige(residual, hr_msi, psf, none(2))
-    monkeypatch.setattr(tiles, "TILE", 100)
+    monkeypatch.setattr(tiles, "WHOLE", 100)
     whole = krige(residual, hr_msi, psf, none(2))
     assert not torch.equal(tiled, whole)  # there are tiles
     size = whole.square().mean().sqrt()
@@ -255,7 +255,7 @@ def test_the_weights_of_tiles_add_up_to_one_everywhere():
 
 
 def test_every_tile_is_small_however_large_the_scene():
-    most = tiles.TILE + 2 * tiles.HALO
+    most = tiles.WHOLE
     for side in (most, most + 1, 36, 100, 1001):
         assert max(seen.stop - seen.start for seen, _ in tiles.spans(side)) <= most + tiles.TILE // 2
 

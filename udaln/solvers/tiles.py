@@ -9,9 +9,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-TILE, HALO, SEAM = 10, 5, 2  # sides [LR pixels]: of a tile, of what is seen around it, of what fades into the next
+TILE, HALO, SEAM = 10, 3, 2  # sides [LR pixels]: of a tile, of what is seen around it, of what fades into the next
+WHOLE = 20  # side up to which an image is one tile [LR pixels]
 
-REACH = SEAM + 13 + HALO  # how far from a pixel those lie that its tiles see: no tile of several is wider than 13
 
 Box = tuple[slice, slice]
 
@@ -36,6 +36,27 @@ class Part:
         box = slice(0, rows), slice(0, columns)
         return cls((rows, columns), box, box)
 
+    @classmethod
+    def of(cls, sides: tuple[int, int], wanted: Box, around: int, beyond: int) -> Part:
+        """The part that has to be read for what is wanted.
+
+        Args:
+            sides: Of the whole image.
+            wanted: What is asked for.
+            around: How much around it depends on tiles [LR pixels].
+            beyond: How much around what tiles see it takes to make what they see [LR pixels].
+        """
+        grown = cls(sides, wanted, wanted).around(around)
+        seen = [
+            [seen for seen, weight in spans(side) if _reaches(seen, weight, span)]
+            for side, span in zip(sides, grown.wanted, strict=True)
+        ]
+        read = [
+            slice(max(0, line[0].start - beyond), min(side, line[-1].stop + beyond))
+            for side, line in zip(sides, seen, strict=True)
+        ]
+        return cls(sides, (read[0], read[1]), wanted)
+
     def around(self, margin: int) -> Part:
         """The same with more asked for, as far as there is image."""
         grown = [
@@ -58,7 +79,7 @@ def tiles_of(part: Part) -> Iterator[tuple[Box, Tensor]]:
 
     Yields:
         What the tile sees, in the whole image, and how much what it says of each of these LR pixels counts, (rows,
-        columns). A scene of up to two tiles a side is one tile.
+        columns).
     """
     rows, columns = (
         [(seen, weight) for seen, weight in spans(side) if _reaches(seen, weight, wanted)]
@@ -70,7 +91,7 @@ def tiles_of(part: Part) -> Iterator[tuple[Box, Tensor]]:
 
 def edges(side: int) -> list[int]:
     """Where tiles begin along a side, and the side itself."""
-    count = 1 if side <= TILE + 2 * HALO else round(side / TILE)
+    count = 1 if side <= WHOLE else round(side / TILE)
     return [round(i * side / count) for i in range(count + 1)]
 
 

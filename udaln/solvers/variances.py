@@ -57,7 +57,7 @@ def most_probable(values: Tensor, among: Tensor, white: Tensor, noise: Tensor) -
     apart = (white - identity).abs().max() > 1e-6
     best: list[Tensor] = []
     bases = []
-    for of_scene in OF_SCENE if apart else (1.0,):
+    for of_scene in OF_SCENE if apart and not exact.all() else (1.0,):
         lower = torch.linalg.cholesky(of_scene * white + (1 - of_scene + 1e-12) * identity)
         half = torch.linalg.solve_triangular(lower, among, upper=False)
         both = torch.linalg.solve_triangular(lower, half.T, upper=False)
