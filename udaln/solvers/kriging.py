@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from udaln.solvers.field import Field, Sites
-from udaln.solvers.tiles import Part, tiles_of
+from udaln.solvers.tiles import Box, Part, tiles_of
 from udaln.solvers.variances import most_probable
 from udaln.windows import windows
 
@@ -85,34 +85,40 @@ def krige(
     weights = psf.flatten()[felt].float()
     number = torch.arange(hr_msi[..., 0].numel(), device=device).view(*hr_msi.shape[:2], 1)
     under = windows(number, psf.shape[0], scale, shift)[:, felt, 0]  # HR pixels of each LR pixel, (N, K)
-    rows, columns = part.inside(part.wanted, scale)
+    sides = [(span.stop - span.start) * scale for span in part.wanted]
     lr_number = torch.arange(len(under), device=device).view(-1, across // scale)
-    results = torch.zeros(
-        1 + with_variance, rows.stop - rows.start, columns.stop - columns.start, len(field.spectra), device=device
-    )
-    counted = torch.zeros(*results.shape[1:3], 1, device=device)  # weights of the tiles
+    results = torch.zeros(1 + with_variance, *sides, len(field.spectra), device=device)
+    counted = torch.zeros(*sides, 1, device=device)  # weights of the tiles
     tiles = list(tiles_of(part)) if len(field.spectra) else []
     for count, (around, fade) in enumerate(tiles):
-        fade = fade.to(device).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
-        top, left = part.inside(around, scale)
-        whole = torch.zeros_like(counted[..., 0])
-        pixels = number[top, left, 0]
-        line, place = pixels // across - rows.start, pixels % across - columns.start
-        wanted = (fade > 0) & (line >= 0) & (line < len(whole)) & (place >= 0) & (place < whole.shape[1])
+        box = _where(fade > 0, around, part.wanted)
         lr = lr_number[part.inside(around)].flatten()
         lr = lr[seen[lr]]
-        if not len(lr) or not wanted.any():
+        if not len(lr):
             continue
-        corner = top.start * across + left.start
-        given = values[row[lr]], field.noise, sites, weights, under[lr], pixels[wanted]
-        told = _tile(*given, (corner, across, scale), with_variance=with_variance)
-        at = slice(None), line[wanted], place[wanted]
-        results[at] += fade[wanted][:, None] * told
-        counted[at[1:]] += fade[wanted][:, None]
+        top, left = part.inside(around, scale)
+        layout = top.start * across + left.start, across, scale
+        pixels = number[part.inside(box, scale)][..., 0]
+        given = values[row[lr]], field.noise, sites, weights, under[lr], pixels.flatten()
+        told = _tile(*given, layout, with_variance=with_variance).view(-1, *pixels.shape, values.shape[1])
+        within = Part(part.sides, around, around).inside(box)
+        weight = fade[within].to(device).repeat_interleave(scale, 0).repeat_interleave(scale, 1)[..., None]
+        place = Part(part.sides, part.wanted, part.wanted).inside(box, scale)
+        results[:, *place] += weight * told
+        counted[place] += weight
         if done:
             done((count + 1) / len(tiles))
     results /= counted.clamp(min=1e-12)
     return Kriged(results[0], results[1] if with_variance else None)
+
+
+def _where(counts: Tensor, around: Box, wanted: Box) -> Box:
+    """The rectangle, in the whole image, of what counts of a tile, (rows, columns) bool, and is asked for."""
+    spans = []
+    for axis, (seen, span) in enumerate(zip(around, wanted, strict=True)):
+        at = counts.any(1 - axis).nonzero()
+        spans.append(slice(max(span.start, seen.start + int(at[0])), min(span.stop, seen.start + int(at[-1]) + 1)))
+    return spans[0], spans[1]
 
 
 def _tile(
@@ -166,11 +172,14 @@ def _tile(
     here = sites.at(pixels)
     left_over = noise - found.own * (1 - found.of_scene)  # what is left to be part of what belongs to the scene
     kept = 1 - (left_over / (found.own * found.of_scene).clamp(min=1e-300)).clamp(0, 1)
-    own = seen_by[place] / norm
     shared = covariance[place].double() / size + affine(here.msi)
-    mean: Tensor = shared @ (found.solved * found.shared) + own @ (found.solved * found.own * found.of_scene * kept)
+    mean: Tensor = shared @ (found.solved * found.shared)
+    of_pixels = found.solved * (found.own * found.of_scene * kept / norm)
+    of_pixels = (weights.double()[:, None] * of_pixels[:, None]).flatten(0, 1)  # of each LR pixel to those under it
+    mean += torch.zeros(len(local), mean.shape[1]).to(mean).index_add_(0, owners.flatten(), of_pixels)[place]
     if not with_variance:
         return mean.float()[None]
+    own = seen_by[place] / norm
     before = (here.brightness**2 / size + TREND / (trend.shape[1] + 1) * (1 + here.msi.square().sum(1))).double()
     left = torch.empty_like(mean)
     for basis in found.bases:  # the components that share one

@@ -154,15 +154,15 @@ def minimise(
         feasible points met.
     """
     free_p, free_s = (psf > 0) & move_psf, support & (srf > 0) & move_srf  # an even start frees all
-    gram = problem.rows.y.T @ problem.rows.y
-    scale = max(float(problem.weight.max() * gram.diagonal().max()), np.finfo(float).tiny)
+    products = _Products.of(problem)
+    scale = max(float(problem.weight.max() * products.y.diagonal().max()), np.finfo(float).tiny)
     best, patience, fewest = (psf, srf), 3, np.inf
     lowest = np.inf
     for _ in range(EXCHANGES):
         p, s = _on_simplex(np.where(free_p, psf, 0.0) if move_psf else psf), srf
         if move_srf:
             s = np.where(free_s, srf, 0.0) if free_sums else _columns_on_simplex(np.where(free_s, srf, 0.0), free_s)
-        system = _System(problem, gram, free_p, free_s, free_sums)
+        system = _System(problem, products, free_p, free_s, free_sums)
         for _ in range(REFINEMENTS):
             step_p, step_s = system.step(*problem.gradient(p, s))
             p, s = p + step_p, s + step_s
@@ -190,23 +190,43 @@ def minimise(
     return best
 
 
+@dataclass(frozen=True)
+class _Products:
+    """Inner products of the rows, which the curvature is made of.
+
+    Attributes:
+        y: YᵀY, C×C.
+        z: Σ_j w_j Z_jᵀZ_j, K×K.
+        yz: YᵀZ_j of each band, (c, C, K).
+    """
+
+    y: Array
+    z: Array
+    yz: Array
+
+    @classmethod
+    def of(cls, problem: Quadratic) -> _Products:
+        y, z = problem.rows.y, problem.rows.z
+        weighted = np.einsum("j,jmk,jml->kl", problem.weight, z, z, optimize=True)
+        return cls(y.T @ y, weighted, np.stack([y.T @ band for band in z]))
+
+
 class _System:
     """Newton steps on the free unknowns, sums kept but for those of S where they are free."""
 
-    def __init__(self, problem: Quadratic, gram: Array, free_p: Mask, free_s: Mask, free_sums: bool) -> None:
+    def __init__(self, problem: Quadratic, products: _Products, free_p: Mask, free_s: Mask, free_sums: bool) -> None:
         self.shape = free_s.shape
         self.p = np.flatnonzero(free_p)
         self.s = [np.flatnonzero(column) for column in free_s.T]
-        rows, weight = problem.rows, problem.weight
-        z = rows.z[:, :, self.p]
-        schur = problem.psf_precision[np.ix_(self.p, self.p)] + np.einsum("j,jmk,jml->kl", weight, z, z, optimize=True)
+        weight = problem.weight
+        schur = (problem.psf_precision + products.z)[np.ix_(self.p, self.p)]
         self.inner: list[Array] = []
         self.cross: list[Array] = []
         scale = float(schur.diagonal().max()) if len(self.p) else None
         for j, index in enumerate(self.s):
-            own = weight[j] * gram + problem.srf_precision[j]
+            own = weight[j] * products.y + problem.srf_precision[j]
             inverse = _sum_keeping_inverse(own[np.ix_(index, index)], free_sum=free_sums)
-            cross = -weight[j] * rows.y[:, index].T @ z[j]
+            cross = -weight[j] * products.yz[j][np.ix_(index, self.p)]
             schur = schur - cross.T @ inverse @ cross
             self.inner.append(inverse)
             self.cross.append(cross)
@@ -227,10 +247,10 @@ class _System:
 
 def schur_complement(problem: Quadratic, support: Mask, *, free_sums: bool = False) -> Array:
     """Precision of p with S free on its support, K×K (positivity left aside)."""
-    gram = problem.rows.y.T @ problem.rows.y
+    products = _Products.of(problem)
     free_p = np.ones(problem.psf_mean.shape, dtype=bool)
-    system = _System(problem, gram, free_p, support, free_sums)
-    schur = problem.psf_precision + np.einsum("j,jmk,jml->kl", problem.weight, problem.rows.z, problem.rows.z)
+    system = _System(problem, products, free_p, support, free_sums)
+    schur = problem.psf_precision + products.z
     for inner, cross in zip(system.inner, system.cross, strict=True):
         schur = schur - cross.T @ inner @ cross
     value, vector = np.linalg.eigh((schur + schur.T) / 2)
