@@ -13,7 +13,7 @@ from udaln.solvers.quadratic import Array, Rows
 
 CHANCE = 0.01  # that a pair free of outliers is reweighted
 BLOCK = 1 << 13  # LR pixels at a time, to bound memory
-ROUNDING = 1e-11  # of an image, against its values
+ROUNDING = 1e-11  # of an image, against its values; larger where its numbers have fewer digits
 
 
 def squared_residuals(
@@ -33,11 +33,13 @@ def trust(lr: Tensor, windows: Tensor, rows: Rows, p: Array, s: Array, *, absolu
     With ``absolute``, if any is: 1/|residual| instead (least absolute deviations, which outliers cannot draw far).
     """
     squares = torch.cat([square for square, _ in squared_residuals(lr, windows, rows, p, s)])
-    power = float(torch.linalg.vector_norm(lr, dtype=torch.float64)) ** 2 / lr.numel() * ROUNDING**2
+    rounding = max(ROUNDING, 10 * torch.finfo(lr.dtype).eps)
+    power = float(torch.linalg.vector_norm(lr, dtype=torch.float64)) ** 2 / lr.numel() * rounding**2
     squares = (squares / (squares.median(0).values + power)).mean(1)
     middle = squares.median()
     freedom = _degrees_of_freedom(squares.numpy(), s.shape[1])
     limit = middle * float(chi2.isf(CHANCE / len(lr), freedom) / chi2.ppf(0.5, freedom))
+    limit = torch.maximum(limit, torch.ones_like(limit))  # what rounding makes is within chance
     if not (squares > limit).any():
         return torch.ones_like(squares)
     return (middle / squares).sqrt().clamp(max=1.0) if absolute else (squares <= limit).double()
