@@ -62,7 +62,7 @@ CHOICES = {
     "trainer=cpu trainer.precision=16-mixed": "trainer.precision: expected * on a CPU, got 16-mixed",
 }
 KEYS = {
-    "colour=red": "colour: there is no such key; expected one of dataset, instruments, memory, monitor, network, *trainer*",
+    "colour=red": "colour: there is no such key; expected one of dataset, instruments, *trainer*",
     "seeed=1": "seeed: there is no such key; did you mean seed?",
     "dataset.snr_his=30": "dataset.snr_his: there is no such key; did you mean dataset.snr_hsi?",
     "stages.degradaton.steps=3": "stages.degradaton.steps: there is no such key; did you mean *degradation.steps?",

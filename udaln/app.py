@@ -22,6 +22,7 @@ from udaln.cli import check_arguments, one_line_errors
 from udaln.config import choices, known_keys, typed
 from udaln.console import print_columns, quiet_lightning, run_log
 from udaln.data.bad_bands import restored
+from udaln.data.image import Pixels
 from udaln.data.load import simulated_scene
 from udaln.data.module import SceneData
 from udaln.data.pair import Pair
@@ -201,7 +202,15 @@ def _run(config: Config, folder: Path, pair: Pair | None) -> dict[str, Any]:
         if streamed:
             assert pair is not None
             began, limit = time.monotonic(), config.memory.bytes
-            fuse_to_files(networks, fused.refinement, pair, scene, files, bands, device, put_back, limit=limit)
+            shown = pictures.shown_bands(scene)[0]
+            if put_back is not None:
+                shown = put_back.kept.nonzero().flatten()[shown].tolist()
+
+            def look(pixels: Pixels) -> None:
+                results.write_pixels(folder / "quicklook.png", pictures.quicklook(pixels, shown))
+
+            given = networks, fused.refinement, pair, scene, files, bands, device, put_back
+            fuse_to_files(*given, limit=limit, look=look)
             metrics["stream_seconds"] = round(time.monotonic() - began, 3)
         else:
             grid = None if pair is None or pair.grid is None else pair.grid.window(*scene.resampled)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from numpy.typing import NDArray
 from torch import Tensor
 
 from udaln.data.bad_bands import LeftOut
@@ -73,6 +75,12 @@ def write_picture(path: Path, figure: Figure) -> None:
     """Write a figure as a picture of the kind that the suffix names."""
     with atomically(path) as partial:
         figure.savefig(partial, dpi=110)
+
+
+def write_pixels(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write red, green, blue and opacity, H×W×4, as a picture, pixel by pixel."""
+    with atomically(path) as partial:
+        imsave(partial, pixels)
 
 
 class Model(NamedTuple):

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from udaln.data.cubes import read_cube, read_matrix, write_mat
-from udaln.data.formats import matlab
+from udaln.data.cubes import read_cube, read_matrix
 from udaln.errors import InputError
 
 KEY = "dataset.reference"
@@ -248,28 +247,3 @@ def test_a_raster_without_rasterio_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
     with pytest.raises(InputError, match=r"pip install 'udaln\[io\]'"):
         read_cube(tmp_path / "x.pix", key=KEY)
-
-
-@pytest.mark.parametrize("limit", [None, 0], ids=["v5", "v73"])
-def test_what_is_written_reads_back(tmp_path, monkeypatch, limit):
-    if limit is not None:
-        monkeypatch.setattr(matlab, "MAT5_BYTES", limit)
-    cube = make_cube(dtype=np.float64) / 7
-    path = tmp_path / "new" / "fused.mat"
-    write_mat(path, "fused", cube)
-    np.testing.assert_array_equal(read_cube(path, "fused", key=KEY), cube.astype(np.float32))
-    assert list(path.parent.iterdir()) == [path]
-    version = scipy.io.matlab.matfile_version(path)
-    assert version == ((1, 0) if limit is None else (2, 0))
-    if version == (2, 0):  # what MATLAB needs to know the type and to see the axes in order
-        with h5py.File(path) as file:
-            assert file["fused"].attrs["MATLAB_class"] == b"single"
-            assert file["fused"].shape == cube.shape[::-1]
-            assert file.userblock_size == 512
-
-
-@pytest.mark.parametrize("name", ["", "2nd", "_x", "my cube", "x" * 64])
-def test_a_name_that_matlab_would_not_take_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match="expected a MATLAB name"):
-        write_mat(tmp_path / "x.mat", name, make_cube())
-    assert not any(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Image cubes and matrices on disk, read whole or in part; cubes written."""
+"""Image cubes and matrices on disk, read whole or in part."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,8 @@ from numpy.typing import NDArray
 
 from udaln.data.formats import matlab, numpy_file, open_image, source_of
 from udaln.data.formats.arrays import chosen, matrix
-from udaln.data.formats.matlab import write_mat
 from udaln.errors import InputError
 from udaln.files import reading
-
-__all__ = ["read_cube", "read_matrix", "write_mat"]
 
 
 def read_cube(

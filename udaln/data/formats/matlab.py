@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,13 +16,10 @@ from numpy.typing import NDArray
 from udaln.data.formats.arrays import Array, chosen, image
 from udaln.data.formats.source import Source
 from udaln.data.image import Image
-from udaln.errors import InputError
-from udaln.files import atomically
 
 NUMBERS = {"double": "f8", "single": "f4"} | {
     f"{sign}int{bits}": f"{sign[:1] or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
-MAT5_BYTES = 2**31  # MATLAB's own limit for a variable of a version 5 file
 
 
 @contextmanager
@@ -82,37 +77,3 @@ def _mat73(source: Source, name: str, item: Any) -> Array:
     # MATLAB runs through the first axis fastest, HDF5 through the last: the axes lie in reverse
     kind = kind or str(item.dtype)
     return Array(item.shape[::-1], kind, numeric, lambda: item.dtype, lambda r, c: item[..., c, r].T)
-
-
-def write_mat(path: str | Path, variable: str, cube: NDArray[Any]) -> None:
-    """Write a cube to a ``.mat`` file in single precision; the file appears whole or not at all.
-
-    The file is of version 5, which everything reads, up to the 2 GiB that MATLAB allows there; else of version 7.3.
-
-    Args:
-        path: where to; a file already there is replaced, missing folders are made.
-        variable: the variable's name.
-        cube: the cube, H×W×C.
-
-    Raises:
-        InputError: MATLAB would not take the name, or nothing can be written there.
-    """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", variable):
-        raise InputError(f"variable: expected a MATLAB name (a letter, then letters, digits and _), got {variable!r}")
-    with atomically(path) as temporary:
-        if cube.size * 4 < MAT5_BYTES:
-            scipy.io.savemat(temporary, {variable: cube.astype(np.float32)}, appendmat=False)
-        else:
-            _write_mat73(temporary, variable, cube)
-
-
-def _write_mat73(path: Path, variable: str, cube: NDArray[Any]) -> None:
-    """Write what MATLAB takes for its own version 7.3: HDF5 behind a header of 512 bytes, axes in reverse."""
-    with h5py.File(path, "w", userblock_size=512) as file:
-        dataset = file.create_dataset(variable, shape=cube.shape[::-1], dtype="<f4")
-        dataset.attrs["MATLAB_class"] = np.bytes_("single")
-        for band in range(cube.shape[-1]):  # band by band: no second copy of a large cube
-            dataset[band] = cube[..., band].T
-    text = f"MATLAB 7.3 MAT-file, Platform: Python, Created on: {time.ctime()} HDF5 schema 1.00 ."
-    with path.open("r+b") as raw:  # 116 bytes of text, 8 of subsystem offset, the version and the byte order
-        raw.write(text.encode().ljust(116) + bytes(8) + b"\x00\x02IM")
