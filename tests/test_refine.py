@@ -16,6 +16,7 @@ from udaln import refine
 from udaln.data.simulate import gaussian_psf, simulate
 from udaln.metrics.functional import psnr, sam
 from udaln.scene import Known, Scene
+from udaln.solvers import gains
 from udaln.solvers.noise import Noise
 from udaln.stages import Init, Schedule, SpectralStage
 from udaln.windows import degrade
@@ -134,7 +135,7 @@ def test_the_msi_corrects_a_map_by_its_error_against_what_is_not_certain():
         rest = 0 * uncertain if certain else uncertain
         expected = (error @ srf @ torch.linalg.inv(srf.T @ error @ srf + torch.diag(rest))).T
         seen = (averaged + levels.lr_hsi * normal(200, 200, 8)).flatten(0, 1)
-        found = refine._msi_gain(seen, srf, psf, levels, torch.diag(rest))
+        found = gains.msi_gain(seen, srf, psf, levels, torch.diag(rest))
         torch.testing.assert_close(found, expected, rtol=0, atol=0.05 * expected.abs().max().item())
         if certain:
             torch.testing.assert_close(found @ srf, torch.eye(3, dtype=torch.float64))
@@ -146,10 +147,10 @@ def test_misfit_is_what_noise_does_not_explain():
     mixing = torch.randn(3, 3, generator=generator, dtype=torch.float64)
     noise = torch.randn(4000, 3, generator=generator, dtype=torch.float64) @ mixing.T
     lr_msi = torch.ones(4000, 3, dtype=torch.float64)
-    assert not refine._misfit(noise, mixing @ mixing.T, lr_msi).any()
+    assert not gains.misfit(noise, mixing @ mixing.T, lr_msi).any()
     direction = torch.tensor([3.0, -6.0, 9.0], dtype=torch.float64)
     more = torch.randn(4000, 1, generator=generator, dtype=torch.float64) * direction
-    found = refine._misfit(noise + more, mixing @ mixing.T, lr_msi)
+    found = gains.misfit(noise + more, mixing @ mixing.T, lr_msi)
     torch.testing.assert_close(found, torch.outer(direction, direction), rtol=0, atol=6.0)
 
 

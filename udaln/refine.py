@@ -13,21 +13,18 @@ from torch import Tensor
 from udaln.interpolation import TAPS, interpolate
 from udaln.networks import FusionNetworks
 from udaln.scene import Scene
-from udaln.solvers import denoise
+from udaln.solvers import denoise, gains
 from udaln.solvers.denoise import Denoiser, fit_denoiser
 from udaln.solvers.field import Field, fit_field
 from udaln.solvers.kriging import krige
-from udaln.solvers.noise import Noise, estimate_noise, noise_edge
+from udaln.solvers.noise import Noise, estimate_noise
 from udaln.solvers.psf import centre_shift
 from udaln.solvers.regression import affine_regression
 from udaln.solvers.tiles import Box, Part
 from udaln.windows import degrade
 
-ROUNDING = 1e-7  # of an image: what the images disagree about by rounding
-PLAUSIBLE = 1e3  # signal-to-noise ratio (power) of a hyperspectral camera at the size of HR pixels
 HIDDEN = 10**-3.5  # share of a band's power that single pixels may hide under the noise
 MISSING = 0.5  # share of a PSF that may lie in gaps of the HR-MSI, which the LR-HSI has filled
-RIDGE = 1e-6  # of the map's error: what it can be wrong by where its residual shows nothing
 
 
 @dataclass(frozen=True)
@@ -111,20 +108,20 @@ def fit_refinement(networks: FusionNetworks, scene: Scene) -> Refinement:
     level = (noise.hr_msi**2 + texture_variance).sqrt()
     share = texture_variance / level.square().clamp(min=torch.finfo(torch.float64).tiny)
     expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + averaged * torch.diag(noise.hr_msi**2)
-    misfit = _misfit(lr_hsi @ srf - lr_msi, expected, lr_msi)
+    misfit = gains.misfit(lr_hsi @ srf - lr_msi, expected, lr_msi)
 
     denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
     smooth, variance = denoiser(hr_msi)
     uncertain = torch.diag((1 - share) * variance.mean((0, 1), dtype=torch.float64)) + misfit
     texture = (hr_msi - smooth) * share.to(smooth)
-    texture_gain = _texture_gain(srf, noise)
+    texture_gain = gains.texture_gain(srf, noise)
     fused = networks.fuse(networks.unmatched(smooth))
     _add(fused, texture, texture_gain)
     residual = lr_hsi - scene.degrade(fused, psf)[seen]
-    msi_gain = _msi_gain(residual, srf, psf, noise, uncertain)
+    msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
     _add(fused, smooth + texture - fused @ srf.to(fused), msi_gain)
     slope, _ = affine_regression(lr_msi, lr_hsi)
-    blurred = _by_psf(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, seen) @ slope
+    blurred = gains.by_psf(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, seen) @ slope
     told = scene.seen(psf, missing=MISSING)
     residual = scene.lr_hsi.flatten(0, 1)[told].double() - scene.degrade(fused, psf)[told]
     field = fit_field(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), smooth)
@@ -137,7 +134,7 @@ def fit_refinement(networks: FusionNetworks, scene: Scene) -> Refinement:
         texture_gain=texture_gain,
         msi_gain=msi_gain,
         field=field,
-        part_of_scene=_part_of_scene(lr_hsi, noise, averaged),
+        part_of_scene=gains.part_of_scene(lr_hsi, noise, averaged),
         slope=slope,
         hidden=hidden + (slope.T @ misfit @ slope).diagonal() / averaged.sqrt(),
     )
@@ -212,7 +209,7 @@ def part_of(psf: Tensor, scene: Scene, sides: tuple[int, int], wanted: Box) -> P
         sides: Rows and columns of the pair [LR pixels].
         wanted: The window [LR pixels].
     """
-    beyond = _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale)
+    beyond = _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale) + TAPS  # the last for what fills gaps
     return Part.of(sides, wanted, _rest_reach(psf, scene), beyond)
 
 
@@ -257,75 +254,3 @@ def _add(image: Tensor, pixels: Tensor, gain: Tensor) -> None:
 def _place(psf: Tensor, scene: Scene) -> tuple[float, float]:
     """How far the LR-HSI lies off its place on the scene's HR-MSI [HR pixels]."""
     return centre_shift(psf.cpu().numpy(), scene.scale, scene.shift)
-
-
-def _part_of_scene(lr_hsi: Tensor, noise: Noise, averaged: Tensor) -> Tensor:
-    """How much of what is taken for noise of the LR-HSI is more likely part of the scene as its camera sees it, C.
-
-    A camera as sharp as the HR-MSI would show 1/averaged of it in each pixel. The less that is, beside what such
-    cameras have, the less likely it came into the LR-HSI otherwise.
-    """
-    odds = (lr_hsi.square().mean(0) * averaged) ** 2
-    return odds / (odds + (PLAUSIBLE * noise.lr_hsi.square()) ** 2)
-
-
-def _misfit(disagreement: Tensor, expected: Tensor, lr_msi: Tensor) -> Tensor:
-    """Covariance, c×c, of what the images disagree about, (N, c), beyond the noise covariance expected of it.
-
-    In units of that noise, the directions count whose power no noise has by chance.
-    """
-    least = (ROUNDING * lr_msi.square().mean(0).sqrt()) ** 2
-    root = torch.linalg.cholesky(expected + torch.diag(least.clamp(min=torch.finfo(torch.float32).tiny)))
-    whitened = torch.linalg.solve_triangular(root, disagreement.T, upper=False)
-    power, axes = torch.linalg.eigh(whitened @ whitened.T / len(disagreement))
-    beyond = torch.where(power > noise_edge(len(disagreement), len(power)), power - 1, 0.0)
-    spread = root @ axes
-    misfit: Tensor = (spread * beyond) @ spread.T
-    return misfit
-
-
-def _by_psf(disagreement: Tensor, hr_msi: Tensor, scene: Scene, psf: Tensor, seen: Tensor) -> Tensor:
-    """The part of what the images disagree about, N×c, that another PSF would explain, less what it does by chance.
-
-    Another PSF adds, alike in all bands, the HR-MSI as the same PSF sees it from places nearby.
-    """
-    step = scene.scale / 2
-    places = [(round(i * step), round(j * step)) for i in range(-2, 3) for j in range(-2, 3) if i or j]
-    down, right = scene.shift
-    there = [degrade(hr_msi, psf, scene.scale, (down + i, right + j)).flatten(0, 1)[seen] for i, j in places]
-    here = scene.degrade(hr_msi, psf)[seen]
-    level = disagreement.square().mean(0).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
-    design = torch.stack([((part - here) / level).flatten() for part in there], 1)
-    wanted = (disagreement / level).flatten()
-    weights = torch.linalg.pinv(design, rtol=1e-10) @ wanted
-    explained: Tensor = (design @ weights).view_as(disagreement)
-    share = float(explained.square().sum() / wanted.square().sum().clamp(min=torch.finfo(torch.float64).tiny))
-    by_chance = len(places) / len(disagreement)
-    certain = max(0.0, 1 - by_chance / max(share, 1e-12))
-    explained = explained * level * certain**0.5
-    return explained
-
-
-def _texture_gain(srf: Tensor, noise: Noise) -> Tensor:
-    """Spectra of texture given its MSI bands, c×C: DS(SᵀDS)⁻¹ for a diagonal covariance D of the texture.
-
-    Where the LR-HSI shows none, a thousandth of what noise it has is taken for it: the MSI bands have to be met.
-    """
-    variance = torch.maximum(noise.lr_texture**2, 1e-3 * (noise.lr_texture**2 + noise.lr_hsi**2))
-    spread = variance[:, None] * srf
-    gain: Tensor = torch.linalg.pinv(srf.T @ spread, hermitian=True) @ spread.T
-    return gain
-
-
-def _msi_gain(residual: Tensor, srf: Tensor, psf: Tensor, noise: Noise, uncertain: Tensor) -> Tensor:
-    """How much of what X̂S lacks of the HR-MSI is added to each band, c×C: ES(SᵀES + R)⁻¹ transposed.
-
-    E, the covariance of the map's error at an HR pixel, is that of the LR residual without the noise of Y, as large as
-    errors of single pixels that the PSF averages; R, c×c, is what is not certain of the HR-MSI.
-    """
-    values, axes = torch.linalg.eigh(residual.T @ residual / len(residual) - torch.diag(noise.lr_hsi**2))
-    error = (axes * values.clamp(min=0)) @ axes.T / psf.square().sum()
-    error.diagonal().add_(RIDGE * error.diagonal().mean().clamp(min=torch.finfo(torch.float32).tiny))
-    spread = error @ srf
-    gain: Tensor = torch.linalg.solve(srf.T @ spread + uncertain, spread.T)
-    return gain

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from udaln.solvers.quadratic import Quadratic, Rows, compress, minimise, schur_complement, zero_sum_basis
+from udaln.solvers.quadratic import Quadratic, minimise, schur_complement, zero_sum_basis
+from udaln.solvers.rows import Rows, compress
 
 
 def quadratic(rng, rows, bands, msi_bands, pixels, prior=0.1):

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.solvers.problem import Task, bare, noise_of_bands, with_noise, with_psf_prior, with_srf_prior
-from udaln.solvers.quadratic import Array, Rows
+from udaln.solvers.rows import Array, Rows
 from udaln.solvers.trust import squared_residuals, trust
 
 RECONSIDERATIONS = 3  # of who is an outlier, once the noise is known

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from udaln.solvers.quadratic import Array, Mask
+from udaln.solvers.quadratic import Mask
+from udaln.solvers.rows import Array
 
 INSIDE = 2 / 3  # half-height width of a response, of the width of its support: the support ends where it is nil
 NEARBY = np.array([[0, 0], [0.25, 0], [0, 0.15]])  # bands, log of bands: the first simplex about a place and a width

@@ -17,7 +17,8 @@ from udaln.solvers.prior import (
     shape_of_support,
 )
 from udaln.solvers.psf import gaussian_near, size_of_deviation
-from udaln.solvers.quadratic import Array, Mask, Quadratic, Rows, compress, minimise, schur_complement
+from udaln.solvers.quadratic import Mask, Quadratic, minimise, schur_complement
+from udaln.solvers.rows import Array, Rows, compress
 from udaln.solvers.trust import ROUNDING
 
 NO_DEVIATION = 1e-4  # of a PSF's height: what a Gaussian may be off

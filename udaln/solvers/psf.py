@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import least_squares
 
-from udaln.solvers.quadratic import Array, zero_sum_basis
+from udaln.solvers.quadratic import zero_sum_basis
+from udaln.solvers.rows import Array
 from udaln.windows import middle
 
 CORE = 0.2  # of a PSF's height: above it lies the part that windows seldom cut off

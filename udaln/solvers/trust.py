@@ -9,7 +9,7 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from udaln.solvers.quadratic import Array, Rows
+from udaln.solvers.rows import Array, Rows
 
 CHANCE = 0.01  # that a pair free of outliers is reweighted
 BLOCK = 1 << 13  # LR pixels at a time, to bound memory
