@@ -6,7 +6,7 @@ it is read, made and written window by window; a stopped call goes on where it w
 """
 
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from omegaconf import MISSING
 from udaln.cli import arguments, one_line_errors
 from udaln.data.formats import open_image
 from udaln.data.image import Image
+from udaln.data.load import called
 from udaln.data.overlap import overlap
 from udaln.data.pair import Pair, gapless
 from udaln.data.real import values_of
@@ -56,9 +57,10 @@ def main() -> None:
     with one_line_errors(), ExitStack() as stack:
         given = arguments(Arguments)
         path = Path(given.model)
-        model = load_networks(path / "model.ckpt" if path.is_dir() else path)
-        limit = Memory(given.memory_limit, given.memory_sample).bytes
-        hr_msi = stack.enter_context(open_image(given.hr_msi, given.hr_msi_variable, key="hr_msi"))
+        path = path / "model.ckpt" if path.is_dir() else path
+        model = load_networks(path)
+        limit = _limit(given)
+        hr_msi = stack.enter_context(_open(given, "hr_msi"))
         bands, msi_bands = model.networks.sped.support.shape
         if model.left_out is not None:
             bands, msi_bands = len(model.left_out.kept), len(model.left_out.msi_dead)
@@ -72,10 +74,11 @@ def main() -> None:
                 raise InputError("uncertainty: expected lr_hsi=… too: a map alone does not tell how far off it is")
             map_to_file(model.networks, hr_msi, files[0], model.bands, model.left_out, limit=limit, made_of=made_of)
         else:
-            lr_hsi = stack.enter_context(open_image(given.lr_hsi, given.lr_hsi_variable, key="lr_hsi"))
+            lr_hsi = stack.enter_context(_open(given, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
             pair = Pair.of(overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi")))
-            _fuse(model, pair, files, given, limit, made_of)
+            with called({"LR-HSI": f"lr_hsi: {given.lr_hsi}", "HR-MSI": f"hr_msi: {given.hr_msi}"}):
+                _fuse(model, pair, files, given, limit, made_of)
         print(given.out)
 
 
@@ -95,6 +98,20 @@ def _fuse(model: Model, pair: Pair, files: list[Path], given: Arguments, limit: 
     refinement = fit_refinement(networks, scene)
     cpu = torch.device("cpu")
     fuse_to_files(networks, refinement, pair, scene, files, model.bands, cpu, left_out, limit=limit, made_of=made_of)
+
+
+def _open(given: Arguments, key: str) -> AbstractContextManager[Image]:
+    variable_key = f"{key}_variable"
+    return open_image(getattr(given, key), getattr(given, variable_key), key=key, variable_key=variable_key)
+
+
+def _limit(given: Arguments) -> int:
+    """Bytes that the process may take."""
+    for key, least in (("memory_sample", 400), ("seed", 0)):
+        if getattr(given, key) < least:
+            raise InputError(f"{key}: expected at least {least}, got {getattr(given, key)}")
+    with called({"memory.limit": "memory_limit"}):
+        return Memory(given.memory_limit, given.memory_sample).bytes
 
 
 def _check(image: Image, key: str, bands: int) -> None:

@@ -13,7 +13,6 @@ import torch
 
 from udaln.data.simulate import gaussian_psf
 from udaln.metrics import fusion_metrics, quality_without_reference
-from udaln.results import save_networks
 from udaln.windows import degrade
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -215,49 +214,3 @@ def test_evaluate_refuses_a_pair_that_does_not_fit(refused, pair):
     neither = "psf: expected lr_hsi=… and hr_msi=… too, got neither"
     assert refused("evaluate.py", *given(folder, "fused", "reference", "psf", scale=4)) == neither
     assert refused("evaluate.py", *given(folder, "fused")) == "expected reference=…, or lr_hsi=… and hr_msi=…"
-
-
-@pytest.fixture
-def run(tmp_path):
-    """What a run leaves, as far as ``fuse.py`` goes, and an HR-MSI of the same sensors and another size."""
-    pair = made_up.scene()
-    networks = made_up.networks(pair)
-    folder = tmp_path / "scale=x4,seed=2"  # as a sweep names it
-    save_networks(folder / "model.ckpt", networks)
-    other = pair.hr_msi[3:10, :17]
-    np.save(tmp_path / "hr_msi.npy", other.numpy())
-    return folder, tmp_path / "hr_msi.npy", networks.fuse(other).numpy()
-
-
-def test_fuse_applies_a_run_to_another_image(script, run):
-    folder, hr_msi, expected = run
-    out = folder.parent / "new"
-    assert "7×17×12" in script("fuse.py", f"model={folder}", f"hr_msi={hr_msi}", f"out={out / 'x.mat'}")
-    script("fuse.py", f"model={folder / 'model.ckpt'}", f"hr_msi={hr_msi}", f"out={out / 'x.npy'}")
-    for read in (scipy.io.loadmat(out / "x.mat")["Out"], np.load(out / "x.npy")):
-        assert read.dtype == np.float32
-        np.testing.assert_array_equal(read, expected)
-    assert sorted(path.name for path in out.iterdir()) == ["x.mat", "x.npy"]
-
-
-def test_fuse_refuses_what_does_not_fit_and_leaves_nothing(refused, run):
-    folder, hr_msi, _ = run
-    image = np.load(hr_msi)
-    wide, spoilt = folder.parent / "wide.npy", folder.parent / "nan.npy"
-    np.save(wide, np.concatenate([image, image], 2))
-    np.save(spoilt, np.where(image == image.max(), np.nan, image))
-    out = folder.parent / "out.mat"
-    for more, message in (
-        ({"hr_msi": wide}, f"hr_msi: {wide}: expected 3 bands as in the model, got 6"),
-        ({"hr_msi": spoilt}, f"hr_msi: {spoilt}: expected finite values, got 1 "),
-        ({"hr_msi_variable": "x"}, f"hr_msi_variable: {hr_msi} holds one array without a name"),
-        ({"model": folder.parent}, f"model: {folder.parent / 'model.ckpt'}: no such file"),
-        ({"model": hr_msi}, f"model: {hr_msi}: expected a model.ckpt that a run left, got something else"),
-        ({"out": out.with_suffix(".jpg")}, f"out: {out.with_suffix('.jpg')}: expected a .mat or .npy file"),
-        ({"out": hr_msi / "x.mat"}, f"{hr_msi / 'x.mat'}: cannot be written: "),
-    ):
-        words = {"model": folder, "hr_msi": hr_msi, "out": out} | more
-        before = sorted(folder.parent.iterdir())
-        assert refused("fuse.py", *(f"{key}={value}" for key, value in words.items())).startswith(message)
-        assert sorted(folder.parent.iterdir()) == before
-    assert refused("fuse.py", "--help") == "expected model=…, hr_msi=…, out=…, hr_msi_variable=…, got '--help'"

@@ -47,8 +47,9 @@ class Canvas:
             progress = json.loads(self._progress.read_text(encoding="utf-8"))
             if progress.pop("said") == self._said and self.path.stat().st_size == self._bytes:
                 return int(progress["finished"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # there is none, or it is damaged
             pass
+        self._progress.unlink(missing_ok=True)  # first: it must not speak for the new file
         self.path.unlink(missing_ok=True)
         return 0
 

@@ -171,7 +171,7 @@ def consistent(
     _add(fused, smooth + texture - fused @ srf.to(fused), refinement.msi_gain)
     told = scene.seen(psf, missing=MISSING)
     residual = scene.lr_hsi.flatten(0, 1)[told] - scene.degrade(fused, psf)[told]
-    near = part.around(_rest_reach(psf, scene))
+    near = part.around(_taps_reach(psf, scene) + _psf_reach(psf, scene))
     kriged = krige(
         field,
         residual,
@@ -209,13 +209,13 @@ def part_of(psf: Tensor, scene: Scene, sides: tuple[int, int], wanted: Box) -> P
         sides: Rows and columns of the pair [LR pixels].
         wanted: The window [LR pixels].
     """
-    beyond = _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale) + TAPS  # the last for what fills gaps
-    return Part.of(sides, wanted, _rest_reach(psf, scene), beyond)
+    beyond = _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale) + _taps_reach(psf, scene)  # of what fills gaps
+    return Part.of(sides, wanted, _taps_reach(psf, scene) + _psf_reach(psf, scene), beyond)
 
 
-def _rest_reach(psf: Tensor, scene: Scene) -> int:
-    """How far from an HR pixel those lie that the interpolated residual depends on [LR pixels]."""
-    return TAPS + ceil(max(map(abs, _place(psf, scene))) / scene.scale) + _psf_reach(psf, scene)
+def _taps_reach(psf: Tensor, scene: Scene) -> int:
+    """How far from an HR pixel those lie that it is interpolated from [LR pixels]."""
+    return TAPS + ceil(max(map(abs, _place(psf, scene))) / scene.scale)
 
 
 def _psf_reach(psf: Tensor, scene: Scene) -> int:

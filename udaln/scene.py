@@ -223,7 +223,7 @@ class Scene:
     def seen(self, psf: Tensor, missing: float = UNSEEN) -> Tensor:
         """Which LR pixels, N bool, are valid and see through a PSF, k×k, (almost) none but valid HR pixels.
 
-        Those that see beyond the image are left out, too, unless that would leave less than half.
+        Those that see beyond the image are left out, too, unless that would leave less than half of all.
 
         Args:
             psf: Of any sum.
@@ -239,8 +239,8 @@ class Scene:
         if len(psf) == self.scale and self.shift == (0, 0):
             return seen
         within = windows(torch.ones_like(hr_msi[..., :1]), len(psf), self.scale, self.shift, beyond=0.0)[..., 0]
-        inside = seen & (within.to(psf) @ psf.flatten() > 1 - UNSEEN)
-        return inside if 2 * inside.sum() >= seen.sum() else seen
+        inside = within.to(psf) @ psf.flatten() > 1 - UNSEEN
+        return seen & inside if 2 * inside.sum() >= len(inside) else seen
 
 
 def scale_factor(lr_hsi: Tensor, hr_msi: Tensor) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from udaln.canvas import Canvas
 from udaln.data.bad_bands import LeftOut, restored
 from udaln.data.grid import Grid
-from udaln.data.image import Bands, Image
+from udaln.data.image import Bands, Image, Pixels
 from udaln.data.pair import Pair
 from udaln.data.write import ADOPTABLE, adopt_envi, write_image
 from udaln.monitor.progress import share_done
@@ -133,6 +133,7 @@ def fuse_to_files(
     *,
     limit: int,
     made_of: object = None,
+    look: Callable[[Pixels], None] | None = None,
 ) -> None:
     """Fuse a pair window by window; stopped, and called again with the same, it goes on where it was.
 
@@ -147,6 +148,7 @@ def fuse_to_files(
         put_back: Bands that the scene is made without, to be filled in.
         limit: About how many bytes the process may take.
         made_of: What else decides the result, in plain types.
+        look: Shown the image, H×W×C, on disk, once it is whole.
     """
     psf, (count, msi_count) = networks.spad.psf, networks.sped.support.shape
 
@@ -175,13 +177,13 @@ def fuse_to_files(
     there = None if refinement is None else refinement.to(device)
     windows = windows_of(pair.sides, part, limit, needed)
     shape = (*pair.hr_msi.shape[:2], count if put_back is None else len(put_back.kept))
-    wanted = [[span.start for span in part.wanted] for part in windows]
-    canvases = [Canvas(file.with_name(f"{file.name}.part"), shape, [wanted, made_of]) for file in files]
+    canvases = [_canvas(file, shape, windows, made_of) for file in files]
     networks.to(device)
     stream(windows, lambda part: pair.scene(part, like), work, canvases, pair.scale)
     networks.cpu()
-    for file, canvas in zip(files, canvases, strict=True):
-        _finish(canvas, file, bands, pair.grid)
+    if look is not None:
+        look(canvases[0].pixels())
+    _finish(canvases, files, bands, pair.grid)
 
 
 def map_to_file(
@@ -217,19 +219,27 @@ def map_to_file(
 
     windows = windows_of(sides, lambda box: Part(sides, box, box), limit, needed)
     shape = (*sides, count if left_out is None else len(left_out.kept))
-    canvas = Canvas(file.with_name(f"{file.name}.part"), shape, made_of)
+    canvas = _canvas(file, shape, windows, made_of)
     stream(windows, lambda part: torch.from_numpy(hr_msi.read(*part.read)), work, [canvas])
-    _finish(canvas, file, bands, hr_msi.grid)
+    _finish([canvas], [file], bands, hr_msi.grid)
 
 
-def _finish(canvas: Canvas, file: Path, bands: Bands, grid: Grid | None) -> None:
-    """The file that is wanted; an ENVI file is the canvas with a header."""
-    if file.suffix in ADOPTABLE:
-        adopt_envi(canvas.path, file, canvas.shape, bands, grid)
-    else:
-        with share_done(f"write {file.name}") as done:
-            write_image(file, canvas.pixels(), bands, grid, done=done)
-    canvas.remove()
+def _canvas(file: Path, shape: tuple[int, int, int], windows: Sequence[Part], made_of: object) -> Canvas:
+    """What becomes a file, beside it."""
+    wanted = [[span.start for span in part.wanted] for part in windows]
+    return Canvas(file.with_name(f"{file.name}.part"), shape, [wanted, made_of])
+
+
+def _finish(canvases: Sequence[Canvas], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
+    """The files that are wanted; an ENVI file is the canvas with a header. All canvases stay until all are written."""
+    for canvas, file in zip(canvases, files, strict=True):
+        if file.suffix.lower() in ADOPTABLE:
+            adopt_envi(canvas.path, file, canvas.shape, bands, grid)
+        else:
+            with share_done(f"write {file.name}") as done:
+                write_image(file, canvas.pixels(), bands, grid, done=done)
+    for canvas in canvases:
+        canvas.remove()
 
 
 def fused_bands(pair: Pair | None, scene: Scene, *, filled: bool) -> Bands:

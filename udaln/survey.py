@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +15,7 @@ from rich.table import Table
 
 from udaln.data.bad_bands import dead_bands, named, noise_bands
 from udaln.data.formats import open_image
-from udaln.data.image import Image
+from udaln.data.image import Image, Pixels
 from udaln.data.overlap import overlap
 from udaln.data.pair import Pair
 from udaln.data.sample import plots
@@ -21,7 +24,7 @@ from udaln.schema import Memory
 from udaln.stream import working_set
 
 LOOKED_AT = 2500  # pixels of an image, in plots all over it
-SECONDS = 1.2e-3  # for an LR pixel of 5×5 HR pixels, on two cores; it grows with the fourth power of the scale factor
+SECONDS = 1.2e-3  # for an LR pixel of up to 5×5 HR pixels, on two cores; then with the fourth power of the scale factor
 
 
 def inspect(words: Sequence[str]) -> None:
@@ -70,7 +73,8 @@ def said_of(image: Image) -> dict[str, str]:
     values, holds = _looked_at(image)
     said["with data"] = f"{100 * float(holds.any(2).double().mean()):.0f} % of {holds[..., 0].numel()} pixels looked at"
     if holds.any():
-        levels = torch.quantile(values[holds][:: max(1, int(holds.sum()) // 100_000)], torch.tensor([0.02, 0.5, 0.98]))
+        some = values[holds][:: max(1, int(holds.sum()) // 100_000)].double()
+        levels = torch.quantile(some, torch.tensor([0.02, 0.5, 0.98]).double())
         said["range"] = ", ".join(f"{value:.4g}" for value in levels.tolist()) + " (2 %, half, 98 %)"
         said["suspicious"] = _suspicious(image, values, holds)
     return said
@@ -78,7 +82,7 @@ def said_of(image: Image) -> dict[str, str]:
 
 def said_of_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
     """How two images fit, in words."""
-    found = overlap(lr_hsi, hr_msi, keys=("lr_hsi", "hr_msi"))
+    found = overlap(lr_hsi, hr_msi)
     said = {"LR-HSI": lr_hsi.path, "HR-MSI": hr_msi.path}
     said |= dict(note.split(": ", 1) for note in found.notes)
     (rows, columns, bands), (_, _, msi_bands) = found.lr_hsi.shape, found.hr_msi.shape
@@ -90,22 +94,26 @@ def said_of_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
         said["memory"] = f"window by window, within memory.limit={default.limit}"
     else:
         said["memory"] = f"whole, about {whole / 2**30:.1f} GiB"
-    minutes = rows * columns * SECONDS * (found.scale / 5) ** 4 / 60
+    minutes = rows * columns * SECONDS * max(1, found.scale / 5) ** 4 / 60
     said["time"] = f"about {max(0.3, minutes):.1f} min on two cores, and a minute to learn the sensors"
     return said
 
 
 def _opened(word: str) -> AbstractContextManager[Image]:
     name, colon, variable = word.rpartition(":")
-    if colon and len(name) > 1:  # one letter is a drive
+    if colon and len(name) > 1 and not Path(word).exists():  # one letter is a drive
         return open_image(name, variable, key="inspect", variable_key="inspect")
     return open_image(word, key="inspect", variable_key="inspect")
 
 
 def _looked_at(image: Image) -> tuple[torch.Tensor, torch.Tensor]:
     """Pixels of plots all over an image, n×1×B, and which of their values are measurements."""
-    alone = Pair(image, image, 1)
-    boxes = [box for line in plots(alone, LOOKED_AT, seed=0) for box in line]
+
+    def nothing_missing(rows: slice, cols: slice) -> Pixels:  # else plots would avoid what has no data
+        return np.zeros((rows.stop - rows.start, cols.stop - cols.start, 1), image.dtype)
+
+    anywhere = replace(image, read=nothing_missing)
+    boxes = [box for line in plots(Pair(anywhere, anywhere, 1), LOOKED_AT, seed=0) for box in line]
     values = torch.cat([torch.from_numpy(image.read(*box)).flatten(0, 1) for box in boxes])[:, None]
     return values, torch.isfinite(values)
 

@@ -240,26 +240,6 @@ def test_tiles_make_no_seams(sides, monkeypatch):
         assert steps.max() < 0.03 * size
 
 
-def test_the_weights_of_tiles_add_up_to_one_everywhere():
-    several = 0
-    for rows in range(1, 70):
-        for columns in (rows, 5, 47):
-            total, count = torch.zeros(rows, columns), 0
-            for seen, fade in tiles.tiles_of(Part.whole(rows, columns)):
-                assert fade.shape == total[seen].shape and (fade >= 0).all()
-                total[seen] += fade
-                count += 1
-            several += count > 1
-            torch.testing.assert_close(total, torch.ones(rows, columns))
-    assert several > 100
-
-
-def test_every_tile_is_small_however_large_the_scene():
-    most = tiles.WHOLE
-    for side in (most, most + 1, 36, 100, 1001):
-        assert max(seen.stop - seen.start for seen, _ in tiles.spans(side)) <= most + tiles.TILE // 2
-
-
 def test_tiles_tell_how_far_they_are():
     told = []
     residual = torch.rand(22, 22, 2, generator=torch.Generator().manual_seed(0)).double()

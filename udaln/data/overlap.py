@@ -170,8 +170,7 @@ def _by_size(lr_hsi: Image, hr_msi: Image, what: str) -> Overlap:
     scale = rows // h
     if scale < 2 or (rows, columns) != (scale * h, scale * w):
         raise InputError(
-            f"{what}: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, "
-            f"got {rows}×{columns}"
+            f"{what}: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got {rows}×{columns}"
         )
     without = [name for name, image in (("LR-HSI", lr_hsi), ("HR-MSI", hr_msi)) if not (image.grid and image.grid.crs)]
     notes = [

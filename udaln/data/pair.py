@@ -113,7 +113,8 @@ def usable(
         values = image.read(rows, cols)
         unusable = np.zeros(values.shape, dtype=bool)
         if mask is not None:
-            unusable |= mask.read(rows, cols) != 0
+            told = mask.read(rows, cols)
+            unusable |= np.where(np.isnan(told), mask.nodata != 0, told != 0)  # zeros may be called no data
         if nodata is not None:
             unusable |= values == nodata
         if saturation is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from udaln.scene import Known, Scene, Truth
 from udaln.schema import BadBands, Config, Memory, PairDataset, Source
 
 NAMES = {"lr_hsi": "LR-HSI", "hr_msi": "HR-MSI"}
+STRIP = 64  # rows
 UNUSABLE = ("mask", "nodata", "saturation")  # what a configuration says that leaves values without use
 
 
@@ -93,8 +95,10 @@ def pair_scene(config: Config, pair: Pair, *, shift: bool = False) -> tuple[Scen
             wavelengths = srf.wavelengths
         support = covered(config, (bands, msi_bands), wavelengths, srf, dataset.srf)
         if shift and sampled(pair, config.memory):
-            down, right = find_shift(pair, support, config.seed)
-            pair = pair.moved(round(down), round(right))
+            down, right = (round(part) for part in find_shift(pair, support, config.seed))
+            if down or right:
+                said = f"shift: {down:+d} rows and {right:+d} columns [HR pixels] by what the images show, taken out"
+                pair = replace(pair.moved(down, right), notes=(*pair.notes, said))
         lr_hsi, hr_msi = values_of(pair, config.memory, config.seed)
         for name, image in (("lr_hsi", lr_hsi), ("hr_msi", hr_msi)):
             if not torch.isfinite(image.float()).any():  # the networks calculate in float32
@@ -159,7 +163,7 @@ def _why_empty(config: Config, name: str) -> str:
     for count in range(len(UNUSABLE) + 1):
         with open_pair(config, without=UNUSABLE[count:]) as pair:
             image = pair.lr_hsi if name == "lr_hsi" else pair.hr_msi
-            if np.isfinite(image.whole().astype(np.float32)).any():
+            if _holds_something(image):
                 continue
         if not count:
             return f"{what}: expected finite values, got NaN or infinite ones only"
@@ -169,6 +173,13 @@ def _why_empty(config: Config, name: str) -> str:
             return f"dataset.{name}_mask: {mask}: expected it to leave some pixels with data, got none"
         return f"{key}: expected it to leave some values of the {NAMES[name]}, got none"
     return f"{what}: expected values in the plots that are trained on, got none"
+
+
+def _holds_something(image: Image) -> bool:
+    """Whether any value is a measurement; a few rows are in memory at a time."""
+    rows, columns, _ = image.shape
+    strips = (image.read(slice(top, min(rows, top + STRIP)), slice(0, columns)) for top in range(0, rows, STRIP))
+    return any(bool(np.isfinite(strip.astype(np.float32)).any()) for strip in strips)
 
 
 def _saturation(given: Any) -> tuple[float | None, float | None]:

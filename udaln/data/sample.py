@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from udaln.data.bad_bands import LeftOut
+from udaln.data.bad_bands import LeftOut, dead_bands
 from udaln.data.pair import Pair, gapless
 from udaln.errors import InputError
 from udaln.solvers.registration import register
@@ -24,7 +24,7 @@ CONTIGUOUS = 96  # side of what the shift is found in [LR pixels]
 def plots(pair: Pair, pixels: int, seed: int) -> list[list[Box]]:
     """Where the plots lie: one in each cell of a regular grid over the pair, in the grid's order.
 
-    In a cell that place is taken, of a few drawn at random, where most of the LR-HSI holds data.
+    In a cell that place is taken, of a few drawn at random, where both images hold most data.
 
     Args:
         pair: The pair.
@@ -32,8 +32,12 @@ def plots(pair: Pair, pixels: int, seed: int) -> list[list[Box]]:
         seed: Of the places.
     """
     rng = np.random.default_rng(seed)
-    count = max(1, round(math.sqrt(pixels) / (PLOT - 2)))
-    places = [[_spans(side, count, i) for i in range(count)] for side in pair.sides]
+    count = pixels / (PLOT - 2) ** 2
+    down, across = (max(1, (side + PLOT // 2) // PLOT) for side in pair.sides)  # that hardly overlap
+    rows = min(down, max(1, round(math.sqrt(count))))
+    columns = min(across, max(1, round(count / rows)))
+    counts = min(down, max(rows, round(count / columns))), columns
+    places = [[_spans(side, n, i) for i in range(n)] for side, n in zip(pair.sides, counts, strict=True)]
     return [[_best(pair, rows, columns, rng) for columns in places[1]] for rows in places[0]]
 
 
@@ -72,11 +76,15 @@ def find_shift(pair: Pair, support: Tensor, seed: int, left_out: LeftOut | None 
         InputError: If there is no data in it.
     """
     rows, columns = ((0, side - min(side, CONTIGUOUS), min(side, CONTIGUOUS)) for side in pair.sides)
-    values = pair.read(_best(pair, rows, columns, np.random.default_rng(seed)))
-    lr_hsi, lr_valid, hr_msi, hr_valid = gapless(*values, left_out)
-    if not (torch.isfinite(lr_hsi).all() and torch.isfinite(hr_msi).all()):
-        raise InputError(f"{pair.lr_hsi.path}: expected data on the ground of {pair.hr_msi.path}, got almost none")
-    return register(lr_hsi, hr_msi, pair.scale, support, lr_valid, hr_valid)
+    lr_hsi, hr_msi = pair.read(_best(pair, rows, columns, np.random.default_rng(seed)))
+    if left_out is not None:
+        lr_hsi, hr_msi = lr_hsi[..., left_out.kept], hr_msi[..., ~left_out.msi_dead]
+    alive, msi_alive = (~dead_bands(image, torch.isfinite(image)) for image in (lr_hsi, hr_msi))
+    msi_alive &= support[alive].any(0)
+    lr_hsi, lr_valid, hr_msi, hr_valid = gapless(lr_hsi[..., alive], hr_msi[..., msi_alive], None)
+    if not (msi_alive.any() and torch.isfinite(lr_hsi).all() and torch.isfinite(hr_msi).all()):
+        raise InputError("LR-HSI: expected data on the ground of the HR-MSI, got almost none")
+    return register(lr_hsi, hr_msi, pair.scale, support[alive][:, msi_alive], lr_valid, hr_valid)
 
 
 def _spans(side: int, count: int, index: int) -> tuple[int, int, int]:
@@ -88,16 +96,24 @@ def _spans(side: int, count: int, index: int) -> tuple[int, int, int]:
 
 
 def _best(pair: Pair, rows: tuple[int, int, int], columns: tuple[int, int, int], rng: np.random.Generator) -> Box:
-    """Of some places, the first in the middle, that with most data."""
+    """Of some places, the first in the middle, that where both images hold most data."""
     middle = (rows[0] + rows[1]) // 2, (columns[0] + columns[1]) // 2
     drawn = rng.integers((rows[0], columns[0]), (rows[1] + 1, columns[1] + 1), size=(TRIES - 1, 2)).tolist()
     best, most = None, -1.0
     for top, left in itertools.chain([middle], drawn):
         box = slice(top, top + rows[2]), slice(left, left + columns[2])
-        held = float(np.isfinite(pair.lr_hsi.read(*box)).any(2).mean())
+        held = _held(pair, box)
         if held > most:
             best, most = box, held
         if held >= ENOUGH:
             break
     assert best is not None
     return best
+
+
+def _held(pair: Pair, box: Box) -> float:
+    """The share of LR pixels that hold data, as do all HR pixels on the same ground."""
+    lr_holds, hr_holds = (torch.isfinite(image).any(2) for image in pair.read(box))
+    (rows, columns), scale = lr_holds.shape, pair.scale
+    holds = lr_holds & hr_holds.view(rows, scale, columns, scale).all(3).all(1)
+    return float(holds.double().mean())
