@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,10 @@ def responses(
     edges = None if msi is None or config.support is Support.full else _edges(msi)
     if edges is None or wavelengths is None:
         return None
-    return srf_from_edges(edges, wavelengths, key="support=full uses no band edges; dataset.hr_msi")
+    try:
+        return srf_from_edges(edges, wavelengths, key="dataset.hr_msi")
+    except InputError as error:
+        raise InputError(f"{error}; support=full does without") from error
 
 
 def _chosen(edges: Mapping[str, Any], msi: Bands | None) -> Mapping[str, Any]:
@@ -56,12 +60,8 @@ def _chosen(edges: Mapping[str, Any], msi: Bands | None) -> Mapping[str, Any]:
 
 
 def _plain(name: str) -> str:
-    """A band's name without what is a matter of taste: B02 and B2 are the same."""
-    letters = name.strip().upper().rstrip("0123456789")
-    digits = name.strip()[len(letters) :]
-    if digits or not letters[:-1].strip("B"):
-        return letters + digits.lstrip("0")
-    return letters.replace("B0", "B")
+    """A band's name without what is a matter of taste: b02 and B2 are the same."""
+    return re.sub(r"(?<=[A-Z])0+(?=\d)", "", name.strip().upper())
 
 
 def _edges(msi: Bands) -> dict[str, tuple[float, float]] | None:
