@@ -101,6 +101,8 @@ def solve_degradation(
         before, trusted = trusted, trust(lr, windows, rows, p, s)
         if torch.equal(before, trusted):
             break
+    if gain and s.sum(0).min() < NOTHING * s.sum(0).max():  # the images have nothing in common
+        return solve_degradation(lr, windows, support, psf=psf, srf=srf, gain=False, offset=offset, gaussian=gaussian)
     squares = squared_residuals(lr, windows, rows, p, s, trusted)
     variance = sum((square.T @ weight for square, weight in squares)) / trusted.sum()
     side = round(pixels**0.5)
