@@ -46,6 +46,14 @@ def test_windows_are_where_they_belong_bit_for_bit(tmp_path, cube):
     assert pixels.tobytes() == cube.tobytes()
 
 
+def test_thinned_is_every_so_many_pixels_of_some_bands(tmp_path, cube):
+    made = Canvas(tmp_path / "x.part", SHAPE, SAID)
+    for box in BOXES:
+        made.write(box, cube[box])
+    for step in (1, 2, 4):
+        assert made.thinned(step, [2, 0]).tobytes() == cube[::step, ::step][..., [2, 0]].tobytes()
+
+
 def test_another_process_finds_what_is_finished(started, cube):
     again = Canvas(started, SHAPE, SAID)
     assert again.finished == 2

@@ -217,3 +217,15 @@ def test_a_neighbour_that_holds_no_data_does_not_hide_an_lr_pixel():
     misfit = pictures.lr_hsi_misfit(networks, scene, as_fused(scene, scene.truth.image))
     np.testing.assert_array_equal(np.isfinite(misfit), scene.lr_valid)
     assert np.nanmax(misfit) < 1e-4
+
+
+def test_a_quicklook_is_stretched_and_transparent_where_there_are_no_data():
+    colours = np.random.default_rng(0).normal(size=(40, 30, 3)) * [1, 10, 100]
+    colours[3:5, 7, 1] = np.nan
+    shown = pictures.quicklook(colours)
+    assert shown.shape == (40, 30, 4) and shown.dtype == np.uint8
+    assert (shown[..., 3] == np.where(np.isfinite(colours).all(2), 255, 0)).all()
+    low, high = np.nanquantile(colours[np.isfinite(colours).all(2)], (0.01, 0.99), axis=0)
+    expected = 255 * (colours[0] - low) / (high - low)
+    np.testing.assert_allclose(shown[0, :, :3], np.clip(expected, 0, 255), atol=1)
+    assert not pictures.quicklook(np.full((2, 2, 3), np.nan)).any()

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack, suppress
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ from pytorch_lightning import seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from udaln import pictures, report, results
+from udaln.canvas import Canvas
 from udaln.chain import StageChain, make_trainer
 from udaln.check import reduced_resolution
 from udaln.cli import check_arguments, one_line_errors
 from udaln.config import choices, known_keys, typed
 from udaln.console import print_columns, quiet_lightning, run_log
 from udaln.data.bad_bands import restored
-from udaln.data.image import Pixels
 from udaln.data.load import simulated_scene
 from udaln.data.module import SceneData
 from udaln.data.pair import Pair
@@ -41,6 +42,7 @@ from udaln.stream import fuse_to_files, fused_bands, output_format
 from udaln.survey import inspect
 
 CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
+QUICKLOOK = 1200  # pixels of its longer side, at most
 
 
 def main() -> None:
@@ -206,8 +208,9 @@ def _run(config: Config, folder: Path, pair: Pair | None) -> dict[str, Any]:
             if put_back is not None:
                 shown = put_back.kept.nonzero().flatten()[shown].tolist()
 
-            def look(pixels: Pixels) -> None:
-                results.write_pixels(folder / "quicklook.png", pictures.quicklook(pixels, shown))
+            def look(canvas: Canvas) -> None:
+                step = ceil(max(canvas.shape[:2]) / QUICKLOOK)
+                results.write_pixels(folder / "quicklook.png", pictures.quicklook(canvas.thinned(step, shown)))
 
             given = networks, fused.refinement, pair, scene, files, bands, device, put_back
             fuse_to_files(*given, limit=limit, look=look)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,17 @@ class Canvas:
     def pixels(self) -> np.memmap[Any, np.dtype[np.float32]]:
         """What is there, H×W×B, read from disk as it is looked at."""
         return np.memmap(self.path, DTYPE, "r", shape=self.shape)
+
+    def thinned(self, step: int, bands: Sequence[int]) -> NDArray[np.float32]:
+        """Every ``step``-th pixel of some bands; a line is in memory at a time, and none of the file is mapped."""
+        rows, across, count = self.shape
+        lines = []
+        with self.path.open("rb") as file:
+            for row in range(0, rows, step):
+                file.seek(row * across * count * DTYPE.itemsize)
+                line = np.fromfile(file, DTYPE, across * count).reshape(across, count)
+                lines.append(line[::step][:, list(bands)])
+        return np.stack(lines)
 
     def remove(self) -> None:
         """Leave nothing."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from udaln.canvas import Canvas
 from udaln.data.bad_bands import LeftOut, restored
 from udaln.data.grid import Grid
-from udaln.data.image import Bands, Image, Pixels
+from udaln.data.image import Bands, Image
 from udaln.data.pair import Pair
 from udaln.data.write import ADOPTABLE, adopt_envi, write_image
 from udaln.monitor.progress import share_done
@@ -133,7 +133,7 @@ def fuse_to_files(
     *,
     limit: int,
     made_of: object = None,
-    look: Callable[[Pixels], None] | None = None,
+    look: Callable[[Canvas], None] | None = None,
 ) -> None:
     """Fuse a pair window by window; stopped, and called again with the same, it goes on where it was.
 
@@ -148,7 +148,7 @@ def fuse_to_files(
         put_back: Bands that the scene is made without, to be filled in.
         limit: About how many bytes the process may take.
         made_of: What else decides the result, in plain types.
-        look: Shown the image, H×W×C, on disk, once it is whole.
+        look: Shown the image once it is whole.
     """
     psf, (count, msi_count) = networks.spad.psf, networks.sped.support.shape
 
@@ -182,7 +182,7 @@ def fuse_to_files(
     stream(windows, lambda part: pair.scene(part, like), work, canvases, pair.scale)
     networks.cpu()
     if look is not None:
-        look(canvases[0].pixels())
+        look(canvases[0])
     _finish(canvases, files, bands, pair.grid)
 
 
