@@ -47,8 +47,8 @@ class Arguments:
     lr_hsi_variable: str | None = None
     resample: bool = False
     uncertainty: str | None = None
-    memory_limit: str = "2GiB"
-    memory_sample: int = 3000
+    memory_limit: str = Memory.limit
+    memory_sample: int = Memory.sample
     seed: int = 2
 
 

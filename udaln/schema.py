@@ -222,8 +222,8 @@ class Memory:
     LR pixels is trained on about as many, in plots all over it, and fused window by window.
     """
 
-    limit: str = MISSING
-    sample: int = MISSING
+    limit: str = "2GiB"
+    sample: int = 3000
 
     @property
     def bytes(self) -> int:

@@ -89,7 +89,7 @@ def said_of_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
     height, width = rows * found.scale, columns * found.scale
     said["fused"] = f"{height} rows × {width} columns × {bands} bands, {height * width * bands * 4 / 2**30:.2f} GiB"
     whole = working_set(rows, columns, found.scale, bands, msi_bands, deviation=True)
-    default = Memory(limit="2GiB", sample=3000)
+    default = Memory()
     if rows * columns > default.sample:
         said["memory"] = f"window by window, within memory.limit={default.limit}"
     else:
