@@ -22,12 +22,12 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from udaln.cli import arguments, one_line_errors
-from udaln.config import method_preset, typed
-from udaln.console import quiet_lightning
-from udaln.data.load import simulated_scene
 from udaln.errors import InputError
-from udaln.results import write_picture, write_text
+from udaln.experiment.cli import arguments, one_line_errors
+from udaln.experiment.config import method_preset, typed
+from udaln.experiment.datasets.simulated import simulated_scene
+from udaln.experiment.results import write_picture, write_text
+from udaln.monitor.console import quiet_lightning
 from udaln.scene import Scene
 
 PARTS = ("steps", "lightning", "quality", "size")

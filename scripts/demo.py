@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 from scipy.ndimage import zoom
 
-from udaln.app import run
-from udaln.config import typed
-from udaln.data.cubes import read_cube
-from udaln.data.load import simulated_scene
+from udaln.experiment.app import run
+from udaln.experiment.config import typed
+from udaln.experiment.datasets.simulated import simulated_scene
+from udaln.io.cubes import read_cube
 from udaln.metrics import fusion_metrics
 from udaln.pictures import images
 from udaln.scene import Scene

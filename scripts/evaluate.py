@@ -14,15 +14,15 @@ from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
-from udaln.cli import arguments, one_line_errors
-from udaln.data.cubes import read_cube, read_matrix
-from udaln.data.simulate import gaussian_psf
-from udaln.data.srf import normalise, read_srf
 from udaln.errors import InputError
+from udaln.experiment.cli import arguments, one_line_errors
+from udaln.experiment.results import write_metrics
+from udaln.io.cubes import read_cube, read_matrix
+from udaln.io.srf import normalise, read_srf
 from udaln.metrics import fusion_metrics, quality_without_reference, zero_spectra
-from udaln.results import write_metrics
+from udaln.physics.simulation import gaussian_psf
+from udaln.physics.windows import degrade
 from udaln.scene import scale_factor
-from udaln.windows import degrade
 
 SHOWN = {  # how each figure is printed, and which way is better
     "psnr": ("{:.4f} dB", "↑"),

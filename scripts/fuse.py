@@ -13,22 +13,22 @@ from pathlib import Path
 import torch
 from omegaconf import MISSING
 
-from udaln.cli import arguments, one_line_errors
-from udaln.data.formats import open_image
-from udaln.data.image import Image
-from udaln.data.load import called
-from udaln.data.overlap import overlap
-from udaln.data.pair import Pair, gapless
-from udaln.data.real import values_of
-from udaln.data.sample import find_shift
-from udaln.data.write import check_output
+from udaln.consistency.step import fit_refinement
 from udaln.errors import InputError
-from udaln.refine import fit_refinement
-from udaln.results import Model, load_networks
+from udaln.estimation.psf import centre_shift
+from udaln.experiment.cli import arguments, one_line_errors
+from udaln.experiment.datasets.pair import values_of
+from udaln.experiment.datasets.simulated import called
+from udaln.experiment.results import Model, load_networks
+from udaln.experiment.schema import Memory
+from udaln.experiment.stream import fuse_to_files, map_to_file
+from udaln.io.formats import open_image
+from udaln.io.image import Image
+from udaln.io.overlap import overlap
+from udaln.io.pair import Pair, gapless
+from udaln.io.sample import find_shift
+from udaln.io.write import check_output
 from udaln.scene import Scene
-from udaln.schema import Memory
-from udaln.solvers.psf import centre_shift
-from udaln.stream import fuse_to_files, map_to_file
 
 
 @dataclass

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from udaln.cli import arguments, one_line_errors
-from udaln.published import read_published
-from udaln.results import save_networks
+from udaln.experiment.cli import arguments, one_line_errors
+from udaln.experiment.published import read_published
+from udaln.experiment.results import save_networks
 
 
 @dataclass

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING, OmegaConf
 
-from udaln.cli import arguments, one_line_errors
-from udaln.config import choices
-from udaln.data.image import Bands
-from udaln.data.landscape import Landscape, Pixels, noise, observed
-from udaln.data.simulate import gaussian_psf
-from udaln.data.srf import SRF, normalise, srf_from_edges
 from udaln.errors import InputError
+from udaln.experiment.cli import arguments, one_line_errors
+from udaln.experiment.config import choices
+from udaln.io.image import Bands
+from udaln.io.srf import SRF, normalise, srf_from_edges
 from udaln.monitor.progress import share_done
+from udaln.physics.landscape import Landscape, Pixels, noise, observed
+from udaln.physics.simulation import gaussian_psf
 
 EPSG, WEST, NORTH = 32654, 410000.0, 4020000.0  # UTM zone 54N, where Chikusei is [m]
 CACHE = 32  # what GDAL may keep in memory [MB]

@@ -21,16 +21,16 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.amp import GradScaler
 
-from udaln.chain import StageChain, make_trainer
-from udaln.config import method_preset
-from udaln.console import quiet_lightning
-from udaln.data.module import SceneData
-from udaln.fusion import build_networks, build_stages, fused_image
-from udaln.instruments import Instruments
+from udaln.estimation.instruments import Instruments
+from udaln.experiment.config import method_preset
+from udaln.experiment.fusion import build_networks, build_stages, fused_image
+from udaln.experiment.schema import Method, Refine
+from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.methods.training.data import SceneData
+from udaln.methods.udaln import Init, Schedule, Stage
 from udaln.metrics import psnr, sam
+from udaln.monitor.console import quiet_lightning
 from udaln.scene import Blocks, Scene
-from udaln.schema import Method, Refine
-from udaln.stages import Init, Schedule, Stage
 
 STEPS_PER_CALL = 100  # as monitor.every has it
 ENDLESS = 10**9  # steps: a step's time is the same wherever in the schedule

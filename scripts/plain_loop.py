@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from udaln.networks import FusionNetworks
+from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.udaln.speunet import SLOPE, PaperSpeUnet
 from udaln.scene import Scene
-from udaln.speunet import SLOPE, PaperSpeUnet
 
 
 class PlainLoop(nn.Module):

@@ -11,9 +11,9 @@ import scipy.io
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from udaln import app
-from udaln.config import typed
-from udaln.schema import Config
+from udaln.experiment import app
+from udaln.experiment.config import typed
+from udaln.experiment.schema import Config
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from udaln.data.simulate import gaussian_psf, simulate
-from udaln.networks import FusionNetworks
+from udaln.methods.udaln.networks import FusionNetworks
+from udaln.physics.simulation import gaussian_psf, simulate
 from udaln.scene import Known, Scene
 
 

@@ -9,14 +9,14 @@ import made_up_pairs
 import numpy as np
 import torch
 
-from udaln.data.bad_bands import usable_scene
-from udaln.data.image import Bands
-from udaln.data.pair import Pair
-from udaln.data.simulate import gaussian_psf
-from udaln.refine import fit_refinement
+from udaln.consistency.step import fit_refinement
+from udaln.experiment.stream import fuse_to_files
+from udaln.io.bad_bands import usable_scene
+from udaln.io.image import Bands
+from udaln.io.pair import Pair
+from udaln.methods.udaln import Init, Schedule, SpectralStage
+from udaln.physics.simulation import gaussian_psf
 from udaln.scene import Known
-from udaln.stages import Init, Schedule, SpectralStage
-from udaln.stream import fuse_to_files
 
 SIDES = (45, 42)  # LR pixels: windows end at row 22 and at column 21
 SMALL = (34, 30)  # at row 23 and at column 20

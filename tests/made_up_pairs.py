@@ -6,9 +6,9 @@ import made_up
 import numpy as np
 import torch
 
-from udaln.data.grid import Grid
-from udaln.data.image import Image
-from udaln.data.pair import Pair
+from udaln.io.grid import Grid
+from udaln.io.image import Image
+from udaln.io.pair import Pair
 
 UTM32 = 32632
 X, Y = 600000.0, 5000000.0  # upper left corner [m]

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from udaln.data.simulate import gaussian_psf
 from udaln.errors import InputError
+from udaln.physics.simulation import gaussian_psf
+from udaln.physics.windows import degrade, middle, windows
 from udaln.scene import UNSEEN, Known, Scene, Truth
-from udaln.windows import degrade, middle, windows
 
 
 def pair(lr=(3, 4, 6), hr=(6, 8, 2), covered=None):

@@ -1,6 +1,6 @@
 """``python -m udaln`` is the command ``udaln``."""
 
-from udaln.app import main
+from udaln.experiment.app import main
 
 if __name__ == "__main__":
     main()

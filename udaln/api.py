@@ -9,18 +9,18 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from udaln.check import reduced_resolution
-from udaln.config import check_method, instruments_preset, method_preset
-from udaln.data.bad_bands import restored, usable_scene
-from udaln.data.gaps import holding
 from udaln.errors import InputError
-from udaln.figures import figures, without_reference
-from udaln.fusion import differing, fuse_scene
-from udaln.instruments import Instruments
-from udaln.networks import FusionNetworks
+from udaln.estimation.instruments import Instruments
+from udaln.estimation.psf import centre_shift
+from udaln.experiment.check import reduced_resolution
+from udaln.experiment.config import check_method, instruments_preset, method_preset
+from udaln.experiment.fusion import differing, fuse_scene
+from udaln.experiment.schema import BadBands, Method, Refine, Source
+from udaln.io.bad_bands import restored, usable_scene
+from udaln.io.gaps import holding
+from udaln.methods.udaln.networks import FusionNetworks
+from udaln.metrics.figures import figures, without_reference
 from udaln.scene import Known
-from udaln.schema import BadBands, Method, Refine, Source
-from udaln.solvers.psf import centre_shift
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.solvers.noise import calm_patches, unexplained
-from udaln.windows import degrade, windows
+from udaln.estimation.noise import calm_patches, unexplained
+from udaln.physics.windows import degrade, windows
 
 if TYPE_CHECKING:
-    from udaln.data.bad_bands import LeftOut
+    from udaln.io.bad_bands import LeftOut
 
 T = TypeVar("T")
 UNSEEN = 0.03  # share of a PSF that may lie on pixels that are not valid or beyond the image

@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.ndimage import zoom
 
-from udaln.data.simulate import gaussian_psf, simulate
 from udaln.errors import InputError
 from udaln.metrics import d_lambda, d_s, hqnr, quality_without_reference, uiqi
-from udaln.windows import degrade
+from udaln.physics.simulation import gaussian_psf, simulate
+from udaln.physics.windows import degrade
 
 SCALE = 4
 PSF = gaussian_psf(SCALE, SCALE, SCALE)

@@ -5,10 +5,10 @@ import made_up
 import pytest
 from rich.console import Console
 
-from udaln.chain import StageChain, make_trainer
-from udaln.data.module import SceneData
+from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.methods.training.data import SceneData
+from udaln.methods.udaln import STAGES, Schedule
 from udaln.monitor import progress
-from udaln.stages import STAGES, Schedule
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 

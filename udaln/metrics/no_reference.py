@@ -15,7 +15,7 @@ from torch import Tensor
 from udaln.errors import InputError
 from udaln.metrics.functional import check_cube
 from udaln.metrics.quality_map import quality_map
-from udaln.windows import degrade
+from udaln.physics.windows import degrade
 
 _HR_WINDOW, _SMALLEST_WINDOW = 32, 8  # sides in pixels: QNR's; the one that Wang and Bovik chose for Q
 _FLAT = 1e-7  # a band's spread below this part of its mean is rounding error

@@ -6,9 +6,9 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from udaln.figures import figures
+from udaln.methods.udaln import Stage
+from udaln.metrics.figures import figures
 from udaln.scene import Scene
-from udaln.stages import Stage
 
 
 class FigureLog(Callback):

@@ -8,9 +8,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from udaln import pictures
-from udaln.networks import FusionNetworks
+from udaln.methods.udaln import Stage
+from udaln.methods.udaln.networks import FusionNetworks
 from udaln.scene import Scene
-from udaln.stages import Stage
 
 
 class Gallery(Callback):

@@ -16,8 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from udaln.console import console
-from udaln.stages import Stage
+from udaln.methods.udaln import Stage
+from udaln.monitor.console import console
 
 
 class StageProgress(Callback):

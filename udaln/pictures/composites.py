@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from udaln.interpolation import interpolate
+from udaln.physics.interpolation import interpolate
 from udaln.scene import Scene
 
 COLOURS = {

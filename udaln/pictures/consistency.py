@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
-from udaln.networks import FusionNetworks
+from udaln.methods.udaln.networks import FusionNetworks
 from udaln.pictures.composites import GREY
 from udaln.scene import Scene
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from udaln.networks import FusionNetworks
+from udaln.methods.udaln.networks import FusionNetworks
 from udaln.pictures.composites import WIDTH, colours, draw_images, images, row_height
 from udaln.pictures.consistency import draw_map, hr_msi_misfit, lr_hsi_misfit
 from udaln.pictures.sensors import draw_psfs, draw_srf

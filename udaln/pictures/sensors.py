@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from udaln.networks import FusionNetworks
+from udaln.estimation.psf import centre, centre_shift
+from udaln.methods.udaln.networks import FusionNetworks
 from udaln.pictures.spectra import broken, spectral_label
 from udaln.scene import Scene
-from udaln.solvers.psf import centre, centre_shift
 
 
 def degradation(networks: FusionNetworks, scene: Scene) -> Figure:

@@ -1,0 +1,134 @@
+"""What a run shows in TensorBoard and leaves on disk."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.io
+import torch
+from hydra import compose, initialize_config_module
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from udaln.experiment import app
+from udaln.experiment.config import typed
+from udaln.experiment.results import load_networks
+
+STAGES = ("degradation", "spectral", "joint")
+SIX = ["psnr", "sam", "ergas", "cc", "uiqi", "rmse"]
+
+
+def run(folder, *overrides, stages=STAGES):
+    quick = [f"stages.{stage}.{setting}" for stage in stages for setting in ("steps=40", "constant_until=20")]
+    with initialize_config_module("udaln.conf", version_base="1.3"):
+        return app.run(typed(compose("config", [*quick, "monitor.every=20", *overrides])), folder)
+
+
+def events(folder):
+    accumulator = EventAccumulator(str(folder / "tensorboard"), size_guidance={"tensors": 0, "scalars": 0, "images": 0})
+    return accumulator.Reload()
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("simulated") / "run"
+    return folder, run(folder, "dataset.size=40", "dataset.bands=16", "stages=paper")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, simulated):
+    folder = tmp_path_factory.mktemp("pair")
+    rng = np.random.default_rng(0)
+    np.save(folder / "lr.npy", 4000 * rng.random((6, 5, 10)).astype(np.float32) + 100)
+    np.save(folder / "hr.npy", 4000 * rng.random((18, 15, 3)).astype(np.float32) + 100)
+    files = [f"dataset.lr_hsi={folder}/lr.npy", f"dataset.hr_msi={folder}/hr.npy"]
+    return folder / "run", run(folder / "run", "dataset=pair", *files)
+
+
+def test_every_file_is_there(simulated):
+    folder, _ = simulated
+    names = {"config.yaml", "degradation.npz", "fused.mat", "metrics.json", "model.ckpt", "overview.png", "stages.csv"}
+    assert {path.name for path in folder.iterdir()} == names | {"tensorboard", "udaln.log"}
+
+
+def test_the_files_agree_with_each_other(simulated):
+    folder, returned = simulated
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics == {k: v if not isinstance(v, float) or np.isfinite(v) else None for k, v in returned.items()}
+    fused = scipy.io.loadmat(folder / "fused.mat")["Out"]
+    assert fused.shape == (40, 40, 16) and fused.dtype == np.float32
+    networks, *_ = load_networks(folder / "model.ckpt")
+    degradation = np.load(folder / "degradation.npz")
+    np.testing.assert_array_equal(degradation["psf"], networks.spad.psf)
+    np.testing.assert_array_equal(degradation["srf"], networks.sped.srf.detach())
+    assert degradation["support"].dtype == bool and not degradation["srf"][~degradation["support"]].any()
+    header, *rows = [line.split(",") for line in (folder / "stages.csv").read_text().splitlines()]
+    assert [row[0] for row in rows] == ["degradation", "spectral", "joint"]
+    assert float(rows[-1][header.index("psnr")]) == metrics["psnr"]
+    assert rows[0][header.index("psnr")] == ""  # nothing is fused yet
+    assert list(metrics)[:6] == SIX and metrics["joint_steps"] == 40 and metrics["spectral_seconds"] > 0
+    assert metrics["torch_version"].startswith(torch.__version__.split("+")[0])
+
+
+def test_tensorboard_has_one_step_axis_over_all_stages(simulated):
+    folder, metrics = simulated
+    scalars = events(folder)
+    steps = {tag: [event.step for event in scalars.Scalars(tag)] for tag in scalars.Tags()["scalars"]}
+    assert steps["degradation/lr_msi"] == steps["degradation/lr"] == [20, 40]
+    assert steps["spectral/lr_hsi"] == [60, 80]
+    assert steps["joint/hr_msi"] == steps["joint/fused_lr_hsi"] == [100, 120]
+    for name in SIX:
+        assert steps[f"figures/{name}"] == [60, 80, 100, 120]
+    for name in ("psf_error", "srf_error", "spad_psnr", "sped_psnr", "lr_msi_error"):
+        assert steps[f"figures/{name}"] == [20, 40, 60, 80, 100, 120]
+    assert scalars.Scalars("figures/psnr")[-1].value == pytest.approx(metrics["psnr"], rel=1e-6)
+    assert scalars.Scalars("final/sam")[-1].value == pytest.approx(metrics["sam"], rel=1e-6)
+
+
+def test_tensorboard_has_the_pictures_and_the_settings(simulated):
+    shown = events(simulated[0])
+    images = {tag: [event.step for event in shown.Images(tag)] for tag in shown.Tags()["images"]}
+    assert images["spectra"] == [80, 120]
+    for name in ("images/true colour", "images/false colour", "degradation"):
+        assert images[name] == [40, 80, 120]
+    assert "hparams" in shown.summary_metadata["_hparams_/experiment"].plugin_data.plugin_name
+
+
+def test_without_a_truth_what_can_be_known_is_reported(pair):
+    folder, metrics = pair
+    assert not {"psnr", "psf_error"} & set(metrics)
+    assert {"lr_hsi_error", "hr_msi_error", "lr_msi_error", "seconds"} <= set(metrics)
+    tags = events(folder).Tags()
+    assert {"figures/lr_hsi_error", "figures/hr_msi_error"} <= set(tags["scalars"])
+    assert {"images/true colour", "spectra"} <= set(tags["images"])
+
+
+def test_a_pair_keeps_its_units(pair):
+    fused = scipy.io.loadmat(pair[0] / "fused.mat")["Out"]
+    assert fused.shape == (18, 15, 10)
+    assert 500 < fused.mean() < 5000
+
+
+def test_ablations_and_known_degradations(tmp_path):
+    size = ["dataset.size=40", "dataset.bands=16"]
+    no_joint = run(tmp_path / "no_joint", *size, "stages=no_joint", stages=STAGES[:2])
+    assert "joint_steps" not in no_joint and no_joint["spectral_steps"] == 40
+    joint_only = run(tmp_path / "joint_only", *size, "stages=joint_only", stages=STAGES[2:])
+    assert "spectral_steps" not in joint_only and joint_only["psnr"] > 0
+    known = run(tmp_path / "known", *size, "stages=paper", "stages.psf=known", "stages.srf=known")
+    assert "degradation_steps" not in known  # nothing to learn there
+    assert known["psf_error"] == 0 and known["srf_error"] < 1e-6
+
+
+def test_reduced_precision_runs(tmp_path):
+    full, reduced = (
+        run(
+            tmp_path / precision,
+            "dataset.size=40",
+            "dataset.bands=16",
+            "stages=paper",
+            f"trainer.precision={precision}",
+        )
+        for precision in ("32-true", "bf16-mixed")
+    )
+    assert reduced["psnr"] == pytest.approx(full["psnr"], abs=1.0)
+    assert reduced["psnr"] != full["psnr"]

@@ -1,0 +1,197 @@
+"""The configuration tree: every file composes, means what it says, and survives being written and read."""
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+from udaln.errors import InputError
+from udaln.estimation.instruments import Grid
+from udaln.experiment.config import ACCELERATORS, choices, instruments_preset, known_keys, method_preset, typed
+from udaln.experiment.schema import Method, PairDataset, ReferenceDataset, Refine, Source, Support, SyntheticDataset
+from udaln.methods.udaln import STAGES, Init, Schedule
+from udaln.methods.udaln.speunet import SPEUNETS
+
+GROUPS = choices()
+DATASETS = {
+    "synthetic": ([], SyntheticDataset),
+    "mat": (["dataset.reference=x.mat"], ReferenceDataset),
+    "houston2018": (["dataset.reference=x.pix"], ReferenceDataset),
+    "chikusei": (["dataset.reference=x.mat"], ReferenceDataset),
+    "pair": (["dataset.lr_hsi=y.mat", "dataset.hr_msi=z.mat"], PairDataset),
+}
+# learning rate, steps, constant until: what the paper's authors published
+PAPER = {"degradation": (1e-3, 20_000, 10_000), "spectral": (1e-3, 30_000, 20_000), "joint": (6e-5, 15_000, 5_000)}
+
+
+def covering():
+    """Choices of every group, so that every file occurs, and dataset with each of stages and of scale."""
+    for i, dataset in enumerate(GROUPS["dataset"]):
+        for j, stages in enumerate(GROUPS["stages"]):
+            turn = {"scale": i + j, "trainer": i + j, "instruments": i + j}
+            turn |= {"sensor": len(GROUPS["stages"]) * i + j}
+            others = {group: GROUPS[group][k % len(GROUPS[group])] for group, k in turn.items()}
+            yield {"dataset": dataset, "stages": stages} | others
+
+
+def words(chosen):
+    return [f"{group}={name}" for group, name in chosen.items()] + DATASETS[chosen["dataset"]][0]
+
+
+def test_the_choices_cover_what_they_say():
+    chosen = list(covering())
+    for a, b in (("dataset", "stages"), ("dataset", "scale")):
+        assert len({(choice[a], choice[b]) for choice in chosen}) == len(GROUPS[a]) * len(GROUPS[b])
+    for group in chosen[0]:
+        assert {choice[group] for choice in chosen} == set(GROUPS[group])
+    assert set(GROUPS) == {*chosen[0], "experiment"}
+
+
+@pytest.mark.parametrize("chosen", list(covering()), ids=lambda chosen: "-".join(chosen.values()))
+def test_choices_go_together(configure, chosen):
+    config = configure(*words(chosen))
+    assert isinstance(config.dataset, DATASETS[chosen["dataset"]][1])
+    assert config.dataset.name == chosen["dataset"]
+    assert method_of(config) == method_preset(chosen["stages"])
+    assert config.scale.name == chosen["scale"]
+    assert config.instruments == instruments_preset(chosen["instruments"])
+    assert config.trainer.accelerator == chosen["trainer"] and config.trainer.accelerator in ACCELERATORS
+    assert len(config.sensor.bands) >= 4  # the one on the command line wins over the dataset's own
+    assert typed(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.structured(config)))) == config  # as a resumed run does
+
+
+def method_of(config):
+    return Method(config.network, config.refine, config.stages)
+
+
+@pytest.mark.parametrize("name", GROUPS["experiment"])
+def test_every_experiment_composes_and_yields_to_the_command_line(configure, name):
+    files = DATASETS["houston2018"][0] if name.startswith("houston2018") else []
+    config = configure(f"experiment={name}", "seed=5", "monitor.every=7", *files)
+    assert (config.seed, config.monitor.every) == (5, 7)
+
+
+def test_the_papers_first_experiment(configure):
+    config = configure("experiment=houston2018_x5", "dataset.reference=x.pix")
+    assert (config.dataset.name, config.scale.factor, config.stages) == (
+        "houston2018",
+        5,
+        method_preset("paper").stages,
+    )
+
+
+def test_an_experiment_wins_over_the_defaults(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    text = "# @package _global_\ndefaults: [{override /dataset: synthetic}, {override /sensor: ikonos}]\nseed: 7\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(text)
+    with initialize_config_module("udaln.conf", version_base="1.3"):
+        config = typed(compose("config", ["experiment=mine", f"hydra.searchpath=[file://{tmp_path}]"]))
+    assert (config.seed, config.sensor.name) == (7, "IKONOS")
+
+
+def test_the_defaults(configure):
+    config = configure()
+    assert config.dataset == SyntheticDataset(name="synthetic", size=120, bands=64, scene_seed=7)
+    assert (config.seed, config.scale.factor, config.stages.name, config.sensor.name) == (2, 5, "fast", "WorldView-2")
+    assert (config.network, config.refine, config.support) == ("affine", Refine.consistent, Support.auto)
+    assert (config.monitor.every, config.trainer.precision) == (100, "32-true")
+    assert config.instruments == instruments_preset("auto")
+
+
+def test_the_papers_schedule():
+    paper = method_preset("paper")
+    for stage, (lr, steps, constant_until) in PAPER.items():
+        whole_scene = Schedule(lr, steps, constant_until, init=Init.none, blocks=None, patience=None)
+        assert getattr(paper.stages, stage) == whole_scene
+    assert (paper.network, paper.refine) == ("paper", Refine.none)
+    assert (paper.stages.psf, paper.stages.srf) == (Source.learned, Source.learned)
+    assert set(PAPER) == {stage.name for stage in STAGES}
+
+
+def test_the_ablations_are_the_papers_stages():
+    paper, no_joint, joint_only = (method_preset(name).stages for name in ("paper", "no_joint", "joint_only"))
+    assert (no_joint.degradation, no_joint.spectral, no_joint.joint) == (paper.degradation, paper.spectral, None)
+    assert (joint_only.degradation, joint_only.spectral, joint_only.joint) == (None, None, paper.joint)
+
+
+def test_a_preset_that_is_not_there():
+    with pytest.raises(
+        InputError, match=r"^stages: expected one of fast, joint_only, no_joint, paper, sampled, got 'long'$"
+    ):
+        method_preset("long")
+
+
+def test_instruments_that_are_not_there():
+    with pytest.raises(InputError, match=r"^instruments: expected one of alike, auto, unlike, got 'other'$"):
+        instruments_preset("other")
+
+
+def test_what_instruments_differ_in_can_be_told_one_by_one(configure):
+    auto = configure().instruments
+    assert (auto.gain, auto.offset, auto.shift, auto.wide_psf, auto.grid) == (None, None, None, None, Grid.auto)
+    told = configure(
+        "instruments=unlike", "instruments.gain=false", "instruments.shift=null", "instruments.grid=lr_hsi"
+    )
+    found = told.instruments
+    assert (found.gain, found.offset, found.shift, found.wide_psf) == (False, True, None, True)
+    assert found.grid is Grid.lr_hsi
+
+
+@pytest.mark.parametrize("dataset", ["synthetic", "mat"])
+def test_a_simulated_pair_can_be_of_two_instruments(configure, dataset):
+    differing = ["dataset.gain=[0.8,1.3]", "dataset.offset=[-0.03,0.03]", "dataset.shift=[0.6,-1.5]"]
+    config = configure(f"dataset={dataset}", *DATASETS[dataset][0], *differing)
+    found = config.dataset
+    assert (found.gain, found.offset, found.shift) == ([0.8, 1.3], [-0.03, 0.03], [0.6, -1.5])
+    plain = configure(f"dataset={dataset}", *DATASETS[dataset][0]).dataset
+    assert plain.gain is plain.offset is plain.shift is None
+
+
+def test_stage_1_can_be_solved_with_a_gaussian_psf(configure):
+    assert configure("stages.degradation.init=gaussian").stages.degradation.init is Init.gaussian
+
+
+@pytest.mark.parametrize("stages", GROUPS["stages"])
+@pytest.mark.parametrize("network", SPEUNETS)
+@pytest.mark.parametrize("refine", ("none", "consistent"))
+def test_every_network_and_refinement_goes_with_every_schedule(configure, stages, network, refine):
+    words = [f"stages={stages}", f"network={network}", f"refine={refine}"]
+    if (stages, network) == ("fast", "paper"):  # nothing would train it
+        with pytest.raises(InputError, match=r"^network: expected steps .* for paper, got none; try stages=sampled$"):
+            configure(*words)
+    else:
+        assert method_of(configure(*words)) == Method(network, Refine[refine], method_preset(stages).stages)
+
+
+def test_what_a_dataset_brings_along(configure):
+    names = ("houston2018", "chikusei", "pair")
+    houston, chikusei, pair = (configure(f"dataset={name}", *DATASETS[name][0]) for name in names)
+    assert (houston.sensor.name, chikusei.sensor.name, pair.sensor) == ("WorldView-2", "WorldView-2", None)
+    assert houston.dataset.bands[1] - houston.dataset.bands[0] == 46
+    assert houston.dataset.crop[2:] == chikusei.dataset.crop[2:] == [240, 240]
+    assert (pair.scale.name, pair.scale.factor) == ("auto", None)
+
+
+def test_a_sensor_can_be_left_out(configure):
+    assert configure("dataset=houston2018", "dataset.reference=x", "dataset.srf=y", "~sensor").sensor is None
+
+
+def test_settings_that_are_read_as_they_are_meant(configure):
+    config = configure(
+        "dataset=mat", "dataset.reference=x", "dataset.wavelengths=[400,1000]", "dataset.snr_hsi=30", "stages.psf=known"
+    )
+    assert config.dataset.wavelengths == [400, 1000]
+    assert config.dataset.snr_hsi == 30.0
+    assert config.stages.psf is Source.known
+
+
+def test_known_keys_name_every_key_of_every_dataset():
+    keys = known_keys()
+    assert {"seed", "scale.factor", "dataset.size", "dataset.reference", "dataset.lr_hsi"} <= set(keys)
+    assert {"dataset.gain", "dataset.shift", "instruments.gain", "instruments.wide_psf"} <= set(keys)
+    assert {"stages.joint.lr", "sensor.bands", "trainer.precision", "monitor.every"} <= set(keys)
+    assert len(keys) == len(set(keys))
+
+
+def test_a_kind_of_dataset_that_is_not_there():
+    with pytest.raises(InputError, match=r"^dataset.kind: expected one of synthetic, reference, pair, got 'video'$"):
+        typed(OmegaConf.create({"dataset": {"kind": "video"}}))

@@ -1,0 +1,147 @@
+"""What is seen in files before anything is run: what they hold, how two of them fit, and one line for a mistake."""
+
+import made_up_pairs
+import numpy as np
+import pytest
+from made_up_pairs import write_raster
+
+from udaln.experiment import inspect as survey
+from udaln.io.formats import open_image
+
+pytest.importorskip("rasterio", reason="the extra io is not installed")
+
+NM = np.linspace(430.0, 900.0, 20)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A pair of 20×18 LR pixels, ×2, on a map, with band 4 dead, band 7 mere noise and a quarter without data."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
+    lr_hsi, hr_msi, _ = made_up_pairs.images((20, 18), 2, bands=20)
+    lr_hsi[..., 4], lr_hsi[..., 7] = 0.5, np.random.default_rng(0).normal(0, 0.1, (20, 18))
+    lr_hsi[:10, :9] = -1
+    write_raster("lr.tif", lr_hsi, 20.0, wavelengths=NM, fwhm=np.full(20, 12.5), nodata=-1)
+    write_raster("hr.tif", hr_msi, 10.0, names=["blue", "green", "red"])
+    return lr_hsi, hr_msi
+
+
+def shown(capsys, *words):
+    """The rows of each table, by its title."""
+    capsys.readouterr()
+    survey.inspect(words)
+    tables, rows = {}, {}
+    for line in capsys.readouterr().out.splitlines():
+        cells = [cell.strip() for cell in line.split("│")[1:-1]]
+        if len(cells) == 2:
+            rows[cells[0]] = cells[1]
+        elif line.strip() and line.strip()[0] not in "┌┐└┘─├┤":
+            tables[line.strip()] = rows = {}
+    return tables
+
+
+def test_one_file(files, capsys):
+    (title, said), *others = shown(capsys, "lr.tif").items()
+    assert title == "lr.tif" and not others
+    assert said["kind"] == "GTiff" and said["size"] == "20 rows × 18 columns × 20 bands"
+    assert said["values"] == "?" and said["no data"] == "-1"
+    assert "UTM zone 32N" in said["grid"] and "pixels of 20×20" in said["grid"]
+    assert said["extent"] == "x 600000 to 600360, y 4999600 to 5000000"
+    assert said["wavelengths"] == "430 to 900 nm, FWHM 12.5 to 12.5 nm"
+    assert "bands" not in said  # too many names
+    assert said["with data"].startswith("75 % of ")
+    low, half, high = (float(value) for value in said["range"].split(" (")[0].split(", "))
+    values = files[0][files[0] != -1]
+    assert low < half < high and half == pytest.approx(np.median(values), rel=0.1)
+    assert "band 4 (counted from 0; 529 nm): constant" in said["suspicious"]
+    assert "band 7 (counted from 0; 603 nm): nothing but noise" in said["suspicious"]
+
+
+def test_two_files_in_any_order(files, capsys):
+    tables = shown(capsys, "lr.tif", "hr.tif")
+    assert list(tables) == ["lr.tif", "hr.tif", "as a pair"]
+    assert tables["hr.tif"]["bands"] == "blue, green, red" and tables["hr.tif"]["wavelengths"] == "unknown"
+    assert tables["hr.tif"]["suspicious"] == "no band" and tables["hr.tif"]["no data"] == "none named"
+    said = tables["as a pair"]
+    assert (said["LR-HSI"], said["HR-MSI"]) == ("lr.tif", "hr.tif")
+    assert said["scale factor"].startswith("2, by the pixels' sizes") and said["resampling"] == "none"
+    assert said["fused"] == "40 rows × 36 columns × 20 bands, 0.00 GiB"
+    assert said["memory"].startswith("whole, about 0.6 GiB") and said["time"].startswith("about 0.3 min")
+    assert shown(capsys, "hr.tif", "lr.tif")["as a pair"] == said
+
+
+def test_of_a_large_pair_it_tells_that_it_is_fused_window_by_window(files, capsys):
+    write_raster("large.tif", np.ones((80, 70, 20), np.float32), 20.0)
+    write_raster("fine.tif", np.ones((160, 140, 3), np.float32), 10.0)
+    said = shown(capsys, "large.tif", "fine.tif")["as a pair"]
+    assert said["memory"] == "window by window, within memory.limit=2GiB"
+
+
+def test_three_files_are_no_pair(files, capsys):
+    assert list(shown(capsys, "lr.tif", "hr.tif", "lr.tif")) == ["lr.tif", "hr.tif"]  # the third has the first's title
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32", "uint16", "uint8"])
+def test_numbers_of_any_kind(files, capsys, dtype):
+    array = np.random.default_rng(0).integers(1, 200, (30, 25, 3)).astype(dtype)
+    np.save("x.npy", array)
+    (said,) = shown(capsys, "x.npy").values()
+    assert said["grid"] == "not georeferenced" and said["with data"].startswith("100 % of ")
+    middle = float(said["range"].split(", ")[1])
+    assert middle == pytest.approx(np.median(array), rel=0.1)
+
+
+def test_a_file_without_data(files, capsys):
+    np.save("empty.npy", np.full((12, 9, 3), np.nan))
+    (said,) = shown(capsys, "empty.npy").values()
+    assert said["with data"].startswith("0 % of ") and "range" not in said and "suspicious" not in said
+
+
+def test_an_image_in_a_file_of_several_and_colons_in_names(files, capsys):
+    import scipy.io
+
+    array = np.random.default_rng(0).random((12, 9, 3))
+    scipy.io.savemat("two.mat", {"A": array, "B": array[:8]})
+    assert shown(capsys, "two.mat:B")["two.mat:B"]["size"] == "8 rows × 9 columns × 3 bands"
+    np.save("at 10:30.npy", array)
+    assert shown(capsys, "at 10:30.npy")["at 10:30.npy"]["size"] == "12 rows × 9 columns × 3 bands"
+    np.save("[red]x.npy", array)  # no markup
+    assert "[red]x.npy" in shown(capsys, "[red]x.npy")
+
+
+def test_no_more_is_read_than_plots_all_over(files):
+    large = np.lib.format.open_memmap("large.npy", "w+", np.float32, (2000, 1500, 3))
+    large[:] = 0.5
+    read = []
+    with open_image("large.npy", key="x") as image:
+        counted = made_up_pairs.image(np.zeros((2000, 1500, 3), np.float32))
+        assert counted.shape == image.shape
+        original = counted.read
+
+        def counting(rows, columns):
+            read.append((rows.stop - rows.start) * (columns.stop - columns.start))
+            return original(rows, columns)
+
+        object.__setattr__(counted, "read", counting)
+        survey.said_of(counted)
+    assert sum(read) < 30_000
+
+
+MISTAKES = {
+    "": "inspect: expected the files to look at: udaln inspect FILE [FILE]",
+    "--help": "inspect: expected the files to look at: udaln inspect FILE [FILE]",
+    "nope.tif": "inspect: nope.tif: no such file",
+    "lr.npy nope.tif": "inspect: nope.tif: no such file",
+    "ref.mat:X": "inspect: ref.mat holds REF (20×20×12 single), got 'X'",
+    "garbage.mat": "inspect: garbage.mat: cannot be read: ",
+    "srf.npy": "inspect: srf.npy: the array has 2 axes (12×3 float64), expected 3",
+    "lr.npy hr_cut.npy": "dataset.hr_msi: hr_cut.npy: expected an HR-MSI of r·5×r·5 pixels for a whole scale factor",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_mistakes_are_one_line(command, words):
+    ended = command("inspect", *words.split())
+    assert ended.status == 2 and not ended.left
+    (line,) = ended.lines
+    assert line.startswith(f"udaln: {MISTAKES[words]}")

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+from udaln.errors import InputError
+from udaln.io.gaps import holding, without_gaps
+
+
+def image(rows=7, columns=9, bands=3):
+    return torch.rand(rows, columns, bands, generator=torch.Generator().manual_seed(0)) + 0.1
+
+
+def test_an_image_without_gaps_stays_itself():
+    whole = image()
+    assert without_gaps(whole)[0] is whole and without_gaps(whole)[1] is None
+    everywhere = torch.ones(7, 9, dtype=torch.bool)
+    assert without_gaps(whole, everywhere)[0] is whole and without_gaps(whole, everywhere)[1] is None
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_a_pixel_without_a_finite_value_in_every_band_holds_no_data(value):
+    spoilt = image()
+    spoilt[2, 3, 1] = spoilt[6, 8] = value
+    filled, valid = without_gaps(spoilt)
+    expected = torch.ones(7, 9, dtype=torch.bool)
+    expected[2, 3] = expected[6, 8] = False
+    assert torch.equal(valid, expected)
+    assert filled.isfinite().all() and torch.equal(filled[expected], spoilt[expected])
+    assert spoilt[2, 3, 1].isnan() or spoilt[2, 3, 1].isinf()  # what was given stays as it was
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_nearest_pixel_stands_for_one_without_data(dtype):
+    whole = image(12, 10).to(dtype)
+    valid = torch.rand(12, 10, generator=torch.Generator().manual_seed(1)) > 0.6
+    spoilt = torch.where(valid[..., None], whole, torch.nan)
+    filled, found = without_gaps(spoilt)
+    assert filled.dtype == dtype and torch.equal(found, valid)
+    places = np.argwhere(np.ones((12, 10)))
+    apart = cdist(places, places[valid.flatten()])
+    least = apart.min(1)
+    pixels = whole.flatten(0, 1)[valid.flatten()]
+    for pixel, distances, nearest in zip(filled.flatten(0, 1), apart, least, strict=True):
+        assert any(torch.equal(pixel, pixels[i]) for i in np.flatnonzero(distances == nearest))
+
+
+def test_a_mask_and_gaps_go_together():
+    spoilt = image()
+    spoilt[0, 0, 0] = torch.nan
+    mask = torch.ones(7, 9, dtype=torch.bool)
+    mask[6, 8] = False
+    filled, valid = without_gaps(spoilt, mask)
+    assert not valid[0, 0] and not valid[6, 8] and valid.sum() == 61
+    assert torch.equal(filled[6, 8], filled[5, 8]) or torch.equal(filled[6, 8], filled[6, 7])
+    assert mask[0, 0]  # which is the caller's
+
+
+def test_where_nothing_holds_data_nothing_can_be_filled():
+    nothing = torch.full((3, 3, 2), torch.nan)
+    filled, valid = without_gaps(nothing)
+    assert filled is nothing and not valid.any()
+
+
+def test_measurements_are_finite_allowed_and_below_saturation():
+    whole = image()
+    whole[0, 0, 0], whole[1, 1, 1], whole[2, 2, 2], whole[3, 3, 0] = torch.nan, -9999, 4000, 4095
+    valid = torch.ones(7, 9, dtype=torch.bool)
+    valid[4] = False
+    expected = torch.ones(7, 9, 3, dtype=torch.bool)
+    expected[0, 0, 0] = False
+    assert torch.equal(holding(whole, "LR-HSI"), expected)
+    expected[4] = False
+    assert torch.equal(holding(whole, "LR-HSI", valid=valid), expected)
+    expected[1, 1, 1] = False
+    assert torch.equal(holding(whole, "LR-HSI", valid=valid, nodata=-9999), expected)
+    expected[2, 2, 2] = expected[3, 3, 0] = False
+    assert torch.equal(holding(whole, "LR-HSI", valid=valid, nodata=-9999, saturation=4000), expected)
+    assert valid[:4].all()
+
+
+def test_what_the_networks_could_not_hold_is_no_measurement():
+    whole = image().double()
+    whole[1, 2, 0] = 1e39  # beyond float32
+    assert not holding(whole, "LR-HSI")[1, 2, 0] and holding(whole, "LR-HSI").sum() == 7 * 9 * 3 - 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"image": torch.rand(3, 4)}, r"HR-MSI: expected a cube of rows×columns×bands, got shape \(3, 4\)"),
+        ({"image": torch.full((3, 4, 2), torch.nan)}, "HR-MSI: expected finite values, got NaN or infinite ones only"),
+        ({"valid": torch.ones(4, 3).bool()}, "HR-MSI mask: expected 3×4, got 4×3"),
+        ({"valid": torch.tensor(True)}, "HR-MSI mask: expected 3×4, got a single number"),
+        ({"valid": torch.zeros(3, 4).bool()}, "HR-MSI mask: expected it to leave some pixels with data, got none"),
+        ({"nodata": 1.0}, "nodata: expected it to leave some values of the HR-MSI, got none"),
+        ({"saturation": 1.0}, "saturation: expected it to leave some values of the HR-MSI, got none"),
+    ],
+)
+def test_what_leaves_nothing_is_named(given, message):
+    with pytest.raises(InputError, match=f"^{message}$"):
+        holding(**{"image": torch.ones(3, 4, 2), "name": "HR-MSI"} | given)

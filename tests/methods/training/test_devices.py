@@ -1,0 +1,208 @@
+"""Several processes that train as one: what each sees, what they make of it together, and how they end."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pytest
+import scipy.io
+import torch
+
+from udaln.experiment import app
+from udaln.methods.training import devices
+from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.methods.training.data import SceneData
+from udaln.methods.training.devices import followers
+from udaln.methods.udaln import STAGES, Init, JointStage, Schedule
+
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+SETTINGS = [
+    "dataset.size=40",
+    "dataset.bands=16",
+    "dataset.snr_hsi=30",
+    "dataset.snr_msi=35",
+    "stages=sampled",
+    *(f"stages.{stage}.steps=40" for stage in ("degradation", "spectral", "joint")),
+    *(f"stages.{stage}.constant_until=20" for stage in ("degradation", "spectral", "joint")),
+    "stages.degradation.blocks=16",
+    "stages.spectral.blocks=16",
+    "stages.joint.blocks=15",  # of which one process sees 8, the other 7
+    "monitor.every=20",
+    "trainer=cpu",
+    "trainer.checkpoint_seconds=0",
+]
+TWO = "trainer.devices=2"
+# The first process kills itself, without a chance to tell the other, in the middle of stage 3.
+KILLED = """
+import os, signal, sys
+from pytorch_lightning import Callback
+from udaln.experiment import app
+
+class Kill(Callback):
+    def on_train_batch_start(self, trainer, stage, *_):
+        if (stage.name, stage.steps_done) == ("joint", 20):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+made = app.make_trainer
+app.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
+app.main()
+"""
+
+
+class Compared(JointStage):
+    """Fails where the processes do not end with the same bits."""
+
+    def on_train_end(self):
+        if self.share.ranks > 1:
+            states = [None] * self.share.ranks
+            torch.distributed.all_gather_object(states, dict(self.networks.state_dict()))
+            assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
+
+
+class Failing(JointStage):
+    """Fails in one of the processes."""
+
+    def losses(self, blocks):
+        if self.share.rank == 1:
+            raise ZeroDivisionError
+        return super().losses(blocks)
+
+
+def train(last, number, blocks=7):
+    torch.manual_seed(0)
+    scene = made_up.unlike((12, 10), snr_hsi=30, snr_msi=35)
+    networks = made_up.networks(scene, 9, network="residual")
+    schedules = [Schedule(1e-3, 10, 10, init=init, blocks=blocks) for init in (Init.convex, Init.regression, Init.none)]
+    stages = [s(networks, schedule, 4, seed=3) for s, schedule in zip((*STAGES[:2], last), schedules, strict=True)]
+    chain = StageChain(stages)
+    trainer = make_trainer(chain, "cpu", "32-true", devices=number, logger=False)
+    chain.run(trainer, SceneData(scene, networks.kernel_size, weigh=True))
+    return networks.fuse(scene.hr_msi)
+
+
+def test_two_processes_train_as_one_and_end_with_the_same_bits(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    threads = torch.get_num_threads()
+    one, two = (train(Compared, number) for number in (1, 2))
+    torch.testing.assert_close(two, one, rtol=0, atol=1e-3 * float(one.mean()))
+    assert torch.get_num_threads() == threads and "OMP_NUM_THREADS" not in os.environ
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_process_that_fails_ends_the_others():
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="the process of device 1 ended with exit status 1"):
+        train(Failing, 2)
+    assert time.monotonic() - began < 60
+
+
+def test_nothing_is_left_waiting_for_a_process_that_failed(monkeypatch):
+    """Where nothing tells the first process of it: as in an exchange between GPUs."""
+    ended, statuses = threading.Event(), []
+    monkeypatch.setattr(devices, "GRACE", 0)
+    monkeypatch.setattr(devices.os, "_exit", lambda status: (statuses.append(status), ended.set()))
+    with pytest.raises(RuntimeError, match="ended with exit status 1"), followers(1, sys.exit):  # with its rank
+        assert ended.wait(60)
+    assert set(statuses) == {1}
+
+
+def test_an_error_of_the_first_process_is_told_as_it_is():
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError), followers(1, time.sleep):
+        raise ZeroDivisionError
+    assert time.monotonic() - began < 10
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, configure):
+    """The same run by one process, by two, and by two that were killed."""
+    folder = tmp_path_factory.mktemp("devices")
+    programs = {"two": ["-m", "udaln"], "killed": ["-c", KILLED]}
+    outputs, statuses = {}, {}
+    with ExitStack() as started:
+        processes = {}
+        for name, program in programs.items():
+            words = [sys.executable, *program, *SETTINGS, TWO, f"hydra.run.dir={name}"]
+            piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            processes[name] = started.enter_context(subprocess.Popen(words, cwd=folder, **piped))
+            started.callback(processes[name].kill)
+        app.run(configure(*SETTINGS), folder / "one")
+        for name, process in processes.items():  # to the end of the output: of every process that has it
+            outputs[name], statuses[name] = process.communicate(timeout=100)[0], process.returncode
+    assert statuses == {"two": 0, "killed": -signal.SIGKILL}, outputs
+    (folder / "two.txt").write_text(outputs["two"])
+    return folder
+
+
+def saved(run: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run / "model.ckpt", weights_only=True)["state_dict"]
+
+
+def test_the_command_gives_what_one_process_gives(runs):
+    one, two = (json.loads((runs / run / app.METRICS).read_text()) for run in ("one", "two"))
+    assert (one["devices"], two["devices"]) == (1, 2)
+    for name in ("psnr", "sam", "ergas", "cc", "uiqi", "rmse", "lr_hsi_error", "hr_msi_error", "srf_error"):
+        assert two[name] == pytest.approx(one[name], rel=0.01), name
+    fused = [scipy.io.loadmat(runs / run / "fused.mat")["Out"] for run in ("one", "two")]
+    np.testing.assert_allclose(fused[1], fused[0], rtol=0, atol=0.01 * fused[0].mean())
+    assert not np.array_equal(*fused)  # they did share
+
+
+def test_one_process_alone_leaves_something(runs):
+    names = [sorted(path.name for path in (runs / run).iterdir()) for run in ("one", "two")]
+    assert names[0] == names[1]
+    events = [len(list((runs / run / "tensorboard").iterdir())) for run in ("one", "two")]
+    assert events[0] == events[1]
+    assert sorted(path.name for path in runs.iterdir()) == ["killed", "one", "two", "two.txt"]
+    log, said = (runs / "two" / "udaln.log").read_text(), (runs / "two.txt").read_text()
+    assert (
+        log.count("scale factor 5") == log.count("done: ") == said.count("scale factor 5") == said.count("done: ") == 1
+    )
+    assert "Traceback" not in said and "Warning" not in said
+
+
+def test_two_killed_processes_go_on_and_end_with_the_same_bits(runs):
+    assert not (runs / "killed" / app.METRICS).exists()
+    app.resume(runs / "killed")
+    two, killed = saved(runs / "two"), saved(runs / "killed")
+    assert all(torch.equal(value, killed[name]) for name, value in two.items())
+
+
+def test_devices_that_are_not_there(command, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    outcome = command("trainer=gpu", TWO, "stages=sampled")
+    assert (outcome.status, outcome.left) == (2, [])
+    (line,) = outcome.lines
+    assert line.startswith("udaln: trainer: accelerator=gpu, precision=32-true, devices=2: ")
+
+
+REFUSED = {
+    "trainer.devices=0": "trainer.devices: expected at least 1, got 0",
+    "trainer.devices=2 stages=paper": "stages.degradation.blocks: expected at least 2, which trainer.devices=2 share, "
+    "got null, the whole image",
+    "trainer.devices=3 stages=sampled stages.joint.blocks=2": "stages.joint.blocks: expected at least 3, "
+    "which trainer.devices=3 share, got 2",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_be_shared(command, words):
+    outcome = command(*words.split())
+    assert (outcome.status, outcome.lines, outcome.left) == (2, [f"udaln: {REFUSED[words]}"], [])
+
+
+def test_what_is_solved_in_closed_form_can_be_left_at_the_whole_image(configure):
+    assert configure(TWO).trainer.devices == 2
+    assert configure(TWO, "stages=sampled", "stages.degradation.blocks=null").trainer.devices == 2

@@ -1,0 +1,1 @@
+"""The consistency step: any method's image made consistent with both images of the pair."""

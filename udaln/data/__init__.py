@@ -1,1 +1,0 @@
-"""Reading, simulating and sampling what is fused."""

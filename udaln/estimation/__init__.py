@@ -1,0 +1,1 @@
+"""What a pair says of its two sensors: degradation, shift, noise, in closed form."""

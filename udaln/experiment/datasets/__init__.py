@@ -1,0 +1,1 @@
+"""From a dataset's configuration to the scene that it describes."""

@@ -1,0 +1,74 @@
+"""What a run tells of itself in its log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from udaln.estimation.psf import centre_shift
+from udaln.experiment.fusion import Fused
+from udaln.io.pair import Pair
+from udaln.methods.udaln.networks import FusionNetworks
+from udaln.monitor.console import print_columns
+from udaln.scene import Scene
+
+
+def sizes(scene: Scene, pair: Pair | None, *, streamed: bool) -> list[str]:
+    """What there is to fuse, in words."""
+    images = [scene.lr_hsi, scene.hr_msi] if pair is None else [pair.lr_hsi, pair.hr_msi]
+    sizes = ["×".join(map(str, image.shape)) for image in images]
+    lines = [f"LR-HSI {sizes[0]}, HR-MSI {sizes[1]}, scale factor {scene.scale}"]
+    if pair is not None:
+        lines += pair.notes
+    if streamed:
+        rows, columns = scene.lr_hsi.shape[:2]
+        lines.append(f"trained on plots of {rows * columns} LR pixels in all, of which the figures and pictures are")
+    return lines
+
+
+def found(networks: FusionNetworks, scene: Scene, fused: Fused) -> list[str]:
+    """What was found out about the two instruments, in words."""
+    down, right = centre_shift(networks.spad.psf.numpy(), scene.scale, scene.moved)
+    lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
+    if any(scene.resampled):
+        lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
+    if not networks.sped.same_units:
+        gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (networks.gain, networks.offset))
+        lines += [f"gains of the MSI bands: {gains}", f"offsets of the MSI bands: {offsets}"]
+    if fused.noise is not None:
+        hr_msi = networks.matched(scene.hr_msi)
+        for name, image, level in (
+            ("LR-HSI", scene.lr_hsi, fused.noise.lr_hsi),
+            ("HR-MSI", hr_msi, fused.noise.hr_msi),
+        ):
+            power = image.double().square().mean((0, 1)) / level.square().clamp(min=torch.finfo(torch.float64).tiny)
+            ratio = f"{10 * float(power.median().log10()):.0f} dB" if float(level.max()) > 0 else "without bounds"
+            lines.append(f"{name}: signal-to-noise ratio {ratio} (median of its bands)")
+    return lines
+
+
+def tell_check(figures: dict[str, float], log: logging.Logger) -> None:
+    """Tell the figures of the reduced-resolution check."""
+    if not figures:
+        log.warning("reduced-resolution check: the LR-HSI is too small for it")
+        return
+    rows = [
+        {"reduced-resolution check": name} | {key: figures[f"check_{prefix}{key}"] for key in ("psnr", "sam", "ergas")}
+        for name, prefix in (("fused", ""), ("interpolated", "interpolated_"))
+    ]
+    log.info("the pair degraded once more (×%d), fused and compared with the LR-HSI:", figures["check_scale"])
+    print_columns(rows, "reduced-resolution check")
+
+
+@contextmanager
+def telling_how_to_go_on(folder: Path, log: logging.Logger) -> Iterator[None]:
+    """Tell the user who stops a run how it goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        log.warning("stopped; go on with: udaln resume=%s", folder)
+        raise

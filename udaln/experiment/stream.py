@@ -1,0 +1,267 @@
+"""A pair larger than memory fused from files to files: windows are read, worked on and written at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import compress, pairwise
+from math import ceil
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from udaln.consistency.step import Refinement, consistent, part_of
+from udaln.consistency.tiles import Box, Part, edges
+from udaln.experiment.schema import Format
+from udaln.io.bad_bands import LeftOut, restored
+from udaln.io.grid import Grid
+from udaln.io.image import Bands, Image
+from udaln.io.pair import Pair
+from udaln.io.partial_image import Canvas
+from udaln.io.write import ADOPTABLE, adopt_envi, write_image
+from udaln.methods.udaln.networks import FusionNetworks
+from udaln.monitor.progress import share_done
+from udaln.scene import Scene
+
+T = TypeVar("T")
+
+SMALLEST = 2  # side of a window [tiles]
+BASE = 600 << 20  # bytes that a process takes before it reads a pixel
+
+
+def working_set(rows: int, columns: int, scale: int, bands: int, msi_bands: int, *, deviation: bool) -> int:
+    """Bytes that fusing so many LR pixels at a time takes, with what the process takes by itself."""
+    pixel = bands * (14 + 16 * deviation) + 70 * msi_bands + 60
+    return BASE + rows * columns * (scale**2 * pixel + 60 * bands)
+
+
+def windows_of(
+    sides: tuple[int, int], part_of: Callable[[Box], Part], limit: int, needed: Callable[[int, int], int]
+) -> list[Part]:
+    """The windows of an image, about square and all of about one size, row by row; they end where tiles do.
+
+    Args:
+        sides: Rows and columns of the image.
+        part_of: What has to be read for a window.
+        limit: Bytes that one may take; the smallest ones take what they take.
+        needed: How many reading so many rows and columns takes.
+    """
+    tiles = [edges(side) for side in sides]
+    most = max(map(len, tiles)) - 1
+    size = SMALLEST
+    while size < most:
+        middle = [_about_the_middle(line, size + 1) for line in tiles]
+        read = part_of((middle[0], middle[1])).read
+        if needed(*(span.stop - span.start for span in read)) > limit:
+            break
+        size += 1
+    counts = [ceil((len(line) - 1) / size) for line in tiles]
+    ends = [
+        [line[round(i * (len(line) - 1) / count)] for i in range(count + 1)]
+        for line, count in zip(tiles, counts, strict=True)
+    ]
+    return [part_of((slice(*rows), slice(*columns))) for rows in pairwise(ends[0]) for columns in pairwise(ends[1])]
+
+
+def _about_the_middle(line: Sequence[int], size: int) -> slice:
+    """So many tiles of those that begin along a line."""
+    first = max(0, (len(line) - 1 - size) // 2)
+    return slice(line[first], line[min(len(line) - 1, first + size)])
+
+
+def stream(
+    windows: Sequence[Part],
+    read: Callable[[Part], T],
+    work: Callable[[T, Part], Sequence[Tensor] | None],
+    canvases: Sequence[Canvas],
+    scale: int = 1,
+) -> None:
+    """Do all windows that are not done: while one is worked on, the next is read and the one before written.
+
+    Args:
+        windows: In the order in which they are written.
+        read: What a window takes.
+        work: Makes of it the window of each canvas, h×w×B on the CPU; none if there are no data.
+        canvases: What is written.
+        scale: Pixels of the canvases per pixel of the windows.
+    """
+    first = min(canvas.finished for canvas in canvases)
+    with share_done("fuse") as done, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        behind: Future[None] | None = None
+        ahead = [reader.submit(read, part) for part in windows[first : first + 1]]
+        for number in range(first, len(windows)):
+            done(number / len(windows))
+            given = ahead.pop().result()
+            if number + 1 < len(windows):
+                ahead.append(reader.submit(read, windows[number + 1]))
+            images = work(given, windows[number])
+            del given
+            if behind is not None:
+                behind.result()
+            behind = writer.submit(_write, canvases, windows[number], scale, number, images)
+            del images
+        if behind is not None:
+            behind.result()
+        done(1.0)
+
+
+def _write(canvases: Sequence[Canvas], part: Part, scale: int, number: int, images: Sequence[Tensor] | None) -> None:
+    """A window, to each of the canvases that do not have it yet."""
+    rows, columns = (slice(span.start * scale, span.stop * scale) for span in part.wanted)
+    for index, canvas in enumerate(canvases):
+        if canvas.finished > number:
+            continue
+        if images is None:
+            window = np.full((rows.stop - rows.start, columns.stop - columns.start, canvas.shape[2]), np.nan, "f4")
+        else:
+            window = images[index].numpy()
+        canvas.write((rows, columns), window)
+
+
+def fuse_to_files(
+    networks: FusionNetworks,
+    refinement: Refinement | None,
+    pair: Pair,
+    like: Scene,
+    files: Sequence[Path],
+    bands: Bands,
+    device: torch.device,
+    put_back: LeftOut | None,
+    *,
+    limit: int,
+    made_of: object = None,
+    look: Callable[[Canvas], None] | None = None,
+) -> None:
+    """Fuse a pair window by window; stopped, and called again with the same, it goes on where it was.
+
+    Args:
+        networks: Trained; on the CPU afterwards.
+        refinement: Of the pair; none to leave it at SpeUnet's map.
+        pair: What is read.
+        like: A scene of the same pair.
+        files: For the image and, if that is wanted, for its uncertainty.
+        bands: Of the image.
+        device: Where to calculate.
+        put_back: Bands that the scene is made without, to be filled in.
+        limit: About how many bytes the process may take.
+        made_of: What else decides the result, in plain types.
+        look: Shown the image once it is whole.
+    """
+    psf, (count, msi_count) = networks.spad.psf, networks.sped.support.shape
+
+    def needed(rows: int, columns: int) -> int:
+        return working_set(rows, columns, pair.scale, count, msi_count, deviation=len(files) > 1)
+
+    def work(scene: Scene | None, part: Part) -> list[Tensor] | None:
+        if scene is None:
+            return None
+        wanted = part.inside(part.wanted, scene.scale)
+        covered = scene.covered[wanted]
+        if not covered.any():
+            return None
+        if there is None:
+            images = [networks.fuse(scene.hr_msi[wanted].to(device)).cpu()]
+        else:
+            refined = consistent(networks, there, scene.to(device), part, with_deviation=len(files) > 1)
+            images = [image.cpu() for image in refined if image is not None]
+        for image in images:
+            image[~covered] = torch.nan
+        return [restored(image, put_back) for image in images]
+
+    def part(box: Box) -> Part:
+        return Part(pair.sides, box, box) if there is None else part_of(psf, like, pair.sides, box)
+
+    there = None if refinement is None else refinement.to(device)
+    windows = windows_of(pair.sides, part, limit, needed)
+    shape = (*pair.hr_msi.shape[:2], count if put_back is None else len(put_back.kept))
+    canvases = [_canvas(file, shape, windows, made_of) for file in files]
+    networks.to(device)
+    stream(windows, lambda part: pair.scene(part, like), work, canvases, pair.scale)
+    networks.cpu()
+    if look is not None:
+        look(canvases[0])
+    _finish(canvases, files, bands, pair.grid)
+
+
+def map_to_file(
+    networks: FusionNetworks,
+    hr_msi: Image,
+    file: Path,
+    bands: Bands,
+    left_out: LeftOut | None,
+    *,
+    limit: int,
+    made_of: object,
+) -> None:
+    """Map an HR-MSI alone by SpeUnet, window by window; as `fuse_to_files`.
+
+    Args:
+        networks: Trained, on the CPU.
+        hr_msi: What is read, with all bands of the HR-MSI that the networks were trained with.
+        file: For the image.
+        bands: Of the image.
+        left_out: Bands that the networks were trained without; they are filled in.
+        limit: About how many bytes the process may take.
+        made_of: What else decides the result, in plain types.
+    """
+    used = slice(None) if left_out is None else ~left_out.msi_dead
+    count, msi_count = networks.sped.support.shape
+    sides = hr_msi.shape[:2]
+
+    def needed(rows: int, columns: int) -> int:
+        return BASE + rows * columns * (12 * count + 16 * msi_count)
+
+    def work(pixels: Tensor, part: Part) -> list[Tensor]:
+        return [restored(networks.fuse(pixels[..., used]), left_out)]
+
+    windows = windows_of(sides, lambda box: Part(sides, box, box), limit, needed)
+    shape = (*sides, count if left_out is None else len(left_out.kept))
+    canvas = _canvas(file, shape, windows, made_of)
+    stream(windows, lambda part: torch.from_numpy(hr_msi.read(*part.read)), work, [canvas])
+    _finish([canvas], [file], bands, hr_msi.grid)
+
+
+def _canvas(file: Path, shape: tuple[int, int, int], windows: Sequence[Part], made_of: object) -> Canvas:
+    """What becomes a file, beside it."""
+    wanted = [[span.start for span in part.wanted] for part in windows]
+    return Canvas(file.with_name(f"{file.name}.part"), shape, [wanted, made_of])
+
+
+def _finish(canvases: Sequence[Canvas], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
+    """The files that are wanted; an ENVI file is the canvas with a header. All canvases stay until all are written."""
+    for canvas, file in zip(canvases, files, strict=True):
+        if file.suffix.lower() in ADOPTABLE:
+            adopt_envi(canvas.path, file, canvas.shape, bands, grid)
+        else:
+            with share_done(f"write {file.name}") as done:
+                write_image(file, canvas.pixels(), bands, grid, done=done)
+    for canvas in canvases:
+        canvas.remove()
+
+
+def fused_bands(pair: Pair | None, scene: Scene, *, filled: bool) -> Bands:
+    """What is known of the bands of a fused image.
+
+    Args:
+        pair: That it is of; none if it is simulated.
+        scene: Of the same pair.
+        filled: Whether it has the bands again that the scene is made without.
+    """
+    kept = None if filled or scene.left_out is None else scene.left_out.kept.numpy()
+    wavelengths = scene.wavelengths
+    if filled and scene.left_out is not None:
+        wavelengths = scene.left_out.wavelengths
+    found = Bands() if pair is None else pair.lr_hsi.bands
+    names = found.names if found.names is None or kept is None else list(compress(found.names, kept))
+    fwhm = found.fwhm if found.fwhm is None or kept is None else found.fwhm[kept]
+    return Bands(names, None if wavelengths is None else wavelengths.numpy(), fwhm)
+
+
+def output_format(wanted: Format, pair: Pair | None) -> str:
+    """The suffix of a fused image's file."""
+    if wanted is not Format.auto:
+        return wanted.name
+    return "tif" if pair is not None and pair.grid is not None and pair.grid.crs else "mat"

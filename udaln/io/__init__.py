@@ -1,0 +1,1 @@
+"""Images on disk: formats, writers, grids, gaps and bad bands."""

@@ -1,0 +1,40 @@
+"""NumPy files, ``.npy``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from udaln.io.formats.arrays import UNNAMED, Array, chosen, image
+from udaln.io.formats.source import Source
+from udaln.io.image import Image
+
+
+@contextmanager
+def arrays(source: Source) -> Iterator[dict[str, Array]]:
+    """The one array of a file.
+
+    Raises:
+        InputError: If the file is longer than its header says.
+    """
+    array = np.lib.format.open_memmap(source.path, mode="r")  # refuses pickled objects, and what is cut short
+    # a matrix of truth values, a mask, counts as 0 and 1
+    numeric = array.dtype.kind in "iuf" or (array.dtype.kind == "b" and array.ndim == 2)
+    found = Array(array.shape, str(array.dtype), numeric, lambda: array.dtype, lambda r, c: array[r, c])
+    expected, got = array.offset + array.nbytes, source.path.stat().st_size
+    if array.dtype.kind != "O" and got > max(expected, array.offset + 1):
+        raise source.wrong(f"expected {expected} bytes, as its header says ({found}), got {got}")
+    yield {UNNAMED: found}
+
+
+@contextmanager
+def open_npy(source: Source) -> Iterator[Image]:
+    """Open an array of rows×columns×bands.
+
+    Raises:
+        InputError: If the file holds no such array.
+    """
+    with arrays(source) as found:
+        yield image(source, "NumPy", chosen(source, found, 3)[1])

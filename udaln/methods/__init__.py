@@ -1,0 +1,1 @@
+"""The fusion methods, behind one face."""

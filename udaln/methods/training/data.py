@@ -1,0 +1,68 @@
+"""The LightningDataModules: the scene in blocks, once per ``training_step`` call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+
+import torch
+from pytorch_lightning import LightningDataModule
+
+from udaln.methods.training.stage import Stage
+from udaln.scene import Blocks, Scene
+
+
+class Repeated:
+    """The same blocks a number of times: a stage that sees the whole scene at every step.
+
+    Not a list, which Lightning would take for several dataloaders side by side.
+    """
+
+    def __init__(self, blocks: Blocks, times: int) -> None:
+        self.blocks, self.times = blocks, times
+
+    def __len__(self) -> int:
+        return self.times
+
+    def __iter__(self) -> Iterator[Blocks]:
+        return repeat(self.blocks, self.times)
+
+
+class BlockData(LightningDataModule):
+    """Feeds every call of a stage a scene in blocks.
+
+    Args:
+        blocks: All of them.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def setup(self, stage: str) -> None:
+        """Move the blocks to the device, once."""
+        assert self.trainer is not None
+        self.blocks = self.blocks.to(self.trainer.strategy.root_device)
+
+    def transfer_batch_to_device(self, batch: Blocks, device: torch.device, dataloader_idx: int) -> Blocks:
+        """They are there: the very same at every call, of which stages keep what they make of them."""
+        return batch
+
+    def train_dataloader(self) -> Repeated:
+        """The blocks for each call that the stage has left: an epoch is a stage."""
+        assert self.trainer is not None and isinstance(self.trainer.lightning_module, Stage)
+        return Repeated(self.blocks, self.trainer.lightning_module.calls)
+
+
+class SceneData(BlockData):
+    """The blocks of a scene, cut for a PSF of a given size, and the scene itself, which a stage may start from.
+
+    Args:
+        scene: The pair to fuse.
+        kernel_size: Side k of the PSF [HR pixels].
+        weigh: Whether errors count the less the noisier a band is.
+    """
+
+    def __init__(self, scene: Scene, kernel_size: int, *, weigh: bool = False) -> None:
+        super().__init__(scene.blocks(kernel_size, weigh=weigh))
+        self.scene = scene

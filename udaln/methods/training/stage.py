@@ -1,0 +1,265 @@
+"""What the three stages have in common: a start, many optimisation steps a call, one Adam, one schedule."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+import torch
+from omegaconf import MISSING
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn.functional import l1_loss
+from torch.optim import Adam
+from torch.optim.lr_scheduler import LambdaLR
+
+from udaln.methods.training.share import Share
+from udaln.methods.udaln.networks import FusionNetworks
+from udaln.scene import Blocks
+
+SETTLED = 1e-3  # a fall of the loss that counts
+PROGRESS = ("steps_done", "started", "settled", "best_loss", "best_at")  # what a checkpoint keeps of a stage
+
+
+class Init(Enum):
+    """What a stage's networks start from: as they are, or the solution of stage 1 or stage 2 in closed form.
+
+    ``convex`` solves stage 1 with a Gaussian PSF and as much beyond it as the data support, ``gaussian`` with no more.
+    """
+
+    none = "none"
+    convex = "convex"
+    gaussian = "gaussian"
+    regression = "regression"
+
+
+@dataclass
+class Schedule:
+    """How a stage starts, how long and how fast it trains.
+
+    Attributes:
+        init: What it starts from.
+        lr: Adam's learning rate at the start.
+        steps: N, optimisation steps; 0 leaves it at what it starts from.
+        constant_until: d, the step from which the rate falls linearly towards 0 at step N.
+        blocks: How many LR pixels, with the HR pixels under them, a step sees, drawn at random; all if not given.
+        patience: Stop after so many steps in which the loss has not fallen by 0.1 %; never if not given.
+    """
+
+    lr: float = MISSING
+    steps: int = MISSING
+    constant_until: int = MISSING
+    init: Init = Init.none
+    blocks: int | None = None
+    patience: int | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything comes of it."""
+        return self.steps > 0 or self.init is not Init.none
+
+    def factor(self, done: int) -> float:
+        """What the learning rate is multiplied with after ``done`` finished steps (Li et al. 2022)."""
+        if not self.steps:
+            return 1.0
+        return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
+
+
+def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean absolute error, each band (the last axis) by its weight."""
+    return l1_loss(values, wanted) if weight is None else ((values - wanted).abs() * weight).mean()
+
+
+class Stage(LightningModule, ABC):
+    """One training stage: its loss, its optimizer and its schedule.
+
+    A step is far cheaper than a turn of Lightning's loop, so one ``training_step`` runs ``steps_per_call`` of them; the
+    stage counts its own steps, since Lightning's ``global_step`` does not see them.
+
+    Args:
+        networks: The three networks, shared by all stages.
+        schedule: Learning rate and number of steps.
+        steps_per_call: Optimisation steps per ``training_step``.
+        seed: Of the blocks drawn.
+    """
+
+    name: ClassVar[str]
+    share = Share()  # of each step's blocks
+    _copied: tuple[Blocks, Blocks] | None = None
+
+    def __init__(self, networks: FusionNetworks, schedule: Schedule, steps_per_call: int, seed: int = 0) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.networks = networks
+        self.schedule = schedule
+        self.steps_per_call = steps_per_call
+        self.seed = seed
+        self.steps_done = 0
+        self.started = self.settled = False
+        self.best_loss, self.best_at = math.inf, 0  # of a call's mean loss, and the step at its end
+        self.first_step = 0  # optimisation steps of the stages before this one
+
+    @abstractmethod
+    def trained(self) -> list[nn.Module]:
+        """The networks that this stage trains."""
+
+    @abstractmethod
+    def losses(self, blocks: Blocks) -> dict[str, Tensor]:
+        """The terms whose sum a step minimises."""
+
+    def start(self, blocks: Blocks) -> None:
+        """Take the networks to what the schedule says they start from.
+
+        Args:
+            blocks: The whole scene, in the precision it came in.
+        """
+        assert self.schedule.init is Init.none
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left to do."""
+        return self.settled or self.steps_done >= self.schedule.steps
+
+    @property
+    def calls(self) -> int:
+        """``training_step`` calls that are left; one, which does nothing, if the stage is finished."""
+        return max(1, -(-(self.schedule.steps - self.steps_done) // self.steps_per_call))
+
+    @property
+    def global_steps_done(self) -> int:
+        """Optimisation steps since the start of the first stage: the step axis of the logs."""
+        return self.first_step + self.steps_done
+
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
+        """What this stage's optimizer holds, by its name in the bundle of networks."""
+        mine = {id(p) for network in self.trained() for p in network.parameters()}
+        return {name: p for name, p in self.networks.learned() if id(p) in mine}
+
+    def configure_optimizers(self) -> Any:
+        """One Adam and its schedule; the stage steps both itself."""
+        optimizer = Adam(self.parameters_by_name().values(), lr=self.schedule.lr, fused=True)
+        return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, self.schedule.factor)}
+
+    def on_train_start(self) -> None:
+        """Start, unless a checkpoint is what it starts from; of several processes the first does, for all."""
+        self.share = Share(self.trainer.global_rank, self.trainer.world_size)
+        if not self.started and self.schedule.init is not Init.none:
+            if self.share.rank == 0:
+                assert self.trainer.datamodule is not None  # type: ignore[attr-defined]  # what the chain fits with
+                scene = self.trainer.datamodule.scene  # type: ignore[attr-defined]
+                self.start(scene.blocks(self.networks.kernel_size, scene.hr_msi.dtype))
+            if self.share.ranks > 1:
+                for value in self.networks.state_dict().values():
+                    torch.distributed.broadcast(value, 0)
+        self.started = True
+
+    def on_train_batch_start(self, *_: Any) -> int | None:
+        """Tell Lightning that the epoch, which is the stage, is over where the loss has settled."""
+        return -1 if self.settled else None
+
+    def optimise(
+        self, blocks: Blocks, steps: int, optimizer: Adam, scheduler: LambdaLR, scaler: GradScaler
+    ) -> dict[str, Tensor]:
+        """Run optimisation steps, without Lightning's wrappers, which cost as much as a step.
+
+        Of several processes each takes its share of a step's blocks, and all take the same step: that of the gradient
+        on all of the blocks, which is the sum of theirs, each weighted by its part.
+
+        Args:
+            blocks: The whole scene.
+            steps: How many.
+            optimizer: Over ``parameters_by_name``.
+            scheduler: Of its learning rate, stepped with it.
+            scaler: Of the gradients, which float16 would round to zero; disabled at any other precision.
+
+        Returns:
+            The losses by name: the last step's where each sees the whole scene, else their mean.
+        """
+        seen, drawn = self._seen(len(blocks.lr), steps)
+        part = None
+        if seen is not None:
+            mine = self.share.of(seen)
+            part = mine.shape[1] / seen.shape[1] if self.share.ranks > 1 else None
+            seen = mine.to(blocks.lr.device)
+            blocks = self._by_block(blocks)
+        terms: dict[str, Tensor] = {}
+        total: dict[str, Tensor] = {}
+        for step in range(steps):
+            optimizer.zero_grad()
+            terms = self.losses(blocks if seen is None else blocks.sample(seen[step]))
+            if drawn:
+                total = {name: total.get(name, 0) + value.detach() for name, value in terms.items()}
+            loss = torch.stack(list(terms.values())).sum()
+            torch.autograd.backward(scaler.scale(loss if part is None else part * loss))
+            if part is not None:
+                self._add_gradients()
+            scaler.step(optimizer)
+            scaler.update()
+            scheduler.step()
+            torch.clear_autocast_cache()  # autocast keeps its copies of the weights until the call ends
+        if drawn:
+            terms = {name: value / steps for name, value in total.items()}
+        if part is not None and terms:
+            shared = self.share.total(part * value.detach() for value in terms.values())
+            terms = dict(zip(terms, shared, strict=True))
+        return {name: value.detach() for name, value in terms.items()}
+
+    def _add_gradients(self) -> None:
+        """Replace every gradient by its sum over all processes."""
+        gradients = [p.grad for p in self.parameters_by_name().values() if p.grad is not None]
+        for gradient, total in zip(gradients, self.share.total(gradients), strict=True):
+            gradient.copy_(total)
+
+    def _by_block(self, blocks: Blocks) -> Blocks:
+        """The whole scene in the layout for drawing: the same at every call, so copied once."""
+        if self._copied is None or self._copied[0] is not blocks:
+            self._copied = blocks, blocks.by_block()
+        return self._copied[1]
+
+    def _seen(self, number: int, steps: int) -> tuple[Tensor | None, bool]:
+        """The blocks that all processes see in the next steps, (steps, blocks), and whether they are drawn.
+
+        They follow from the seed and the steps done, for resuming. None where a step sees the whole scene at once.
+        """
+        if self.schedule.blocks is not None and self.schedule.blocks < number:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
+            return torch.randint(number, (steps, self.schedule.blocks), generator=generator), True
+        return (torch.arange(number).expand(steps, -1) if self.share.ranks > 1 else None), False
+
+    def training_step(self, blocks: Blocks, _: int) -> None:
+        """Run the next ``steps_per_call`` steps and log the last one's losses."""
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        scheduler = self.lr_schedulers()
+        assert isinstance(optimizer, Adam) and isinstance(scheduler, LambdaLR)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
+        steps = min(self.steps_per_call, self.schedule.steps - self.steps_done)
+        terms = self.optimise(blocks, steps, optimizer, scheduler, scaler)
+        self.steps_done += steps
+        logged: dict[str, Any] = {f"{self.name}/{term}": value for term, value in terms.items()}
+        if terms:
+            logged[f"{self.name}/lr"] = scheduler.get_last_lr()[0]
+            self._note(terms)
+        self.log_dict(logged)
+        self.log("step", float(self.global_steps_done))
+
+    def _note(self, terms: dict[str, Tensor]) -> None:
+        """Keep the least loss so far, and settle where none was lower for long."""
+        if self.schedule.patience is None:
+            return
+        loss = float(torch.stack(list(terms.values())).sum())
+        if loss < (1 - SETTLED) * self.best_loss:
+            self.best_loss, self.best_at = loss, self.steps_done
+        self.settled = self.steps_done - self.best_at >= self.schedule.patience
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how far it is."""
+        checkpoint["progress"] = {name: getattr(self, name) for name in PROGRESS}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from there."""
+        for name in PROGRESS:
+            setattr(self, name, checkpoint["progress"][name])

@@ -1,0 +1,99 @@
+"""The figures of a run: how good the networks are now, by everything that can be known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import l1_loss
+
+from udaln.estimation.psf import centre_shift
+from udaln.methods.udaln.networks import FusionNetworks
+from udaln.metrics import fusion_metrics, psnr, quality_without_reference
+from udaln.physics.windows import degrade
+from udaln.scene import UNSEEN, Scene
+
+
+@torch.no_grad()
+def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dict[str, float]:
+    """Every figure that this scene allows, of the pixels that hold data.
+
+    Args:
+        networks: The three networks.
+        scene: The scene, on the device of the networks.
+        fused: The fused image, H×W×C, in the units of the LR-HSI; none while SpeUnet is untrained.
+
+    Returns:
+        * with a reference and a fused image: ``psnr, sam, ergas, cc, uiqi, rmse``;
+        * with a fused image: ``lr_hsi_error`` and ``hr_msi_error``, the mean absolute errors SpaDnet(X̂) − Y and
+          SpeDnet(X̂) − Z, in units of Y and Z;
+        * always ``lr_msi_error``, of SpeDnet(Y) − SpaDnet(Z);
+        * ``shift_rows`` and ``shift_columns``, how far the LR-HSI lies off its place by the sizes [HR pixels];
+        * with the true PSF: ``psf_error``, the largest absolute error of a weight, and ``shift_error`` [HR pixels];
+        * with the true SRF: ``srf_error``, ‖S − S*‖ / ‖S*‖ in the Frobenius norm;
+        * with true gains and offsets: ``gain_error``, the largest relative one, and ``offset_error``, the largest;
+        * with both and a reference: ``spad_psnr`` and ``sped_psnr`` [dB], how well SpaDnet(Z) and SpeDnet(Y) fit the
+          LR-MSI of the reference.
+    """
+    result: dict[str, float] = {}
+    truth, psf, srf = scene.truth, networks.spad.psf, networks.sped.srf
+    seen = scene.seen(psf)
+    lr_hsi, hr_msi = scene.lr_hsi.flatten(0, 1)[seen].double(), scene.hr_msi.double()
+    if fused is not None:
+        covered = scene.covered
+        if truth.image is not None:
+            metrics = fusion_metrics(scene.scale, sync_on_compute=False).to(fused.device)  # of one process's image
+            metrics.update(truth.image, fused)
+            result |= {name: float(value) for name, value in metrics.compute().items()}
+        inside = scene.degrade(covered[..., None].double(), psf / psf.sum())[seen, 0] > 1 - UNSEEN
+        degraded = scene.degrade(torch.where(covered[..., None], fused, 0), psf)[seen].double()
+        result["lr_hsi_error"] = float(l1_loss(degraded[inside], lr_hsi[inside]))
+        result["hr_msi_error"] = float(l1_loss(networks.unmatched(fused[covered].double() @ srf), hr_msi[covered]))
+    lr_msi_spad, lr_msi_sped = scene.degrade(hr_msi, psf)[seen], networks.unmatched(lr_hsi @ srf)
+    result["lr_msi_error"] = float(l1_loss(lr_msi_sped, lr_msi_spad))
+    found = centre_shift(psf.cpu().numpy(), scene.scale, scene.moved)
+    result["shift_rows"], result["shift_columns"] = found
+    if truth.psf is not None:
+        result["psf_error"] = _psf_error(psf, scene.shift, truth.psf, scene.scale)
+        true = centre_shift(truth.psf.cpu().numpy(), scene.scale, (0, 0))
+        result["shift_error"] = ((found[0] - true[0]) ** 2 + (found[1] - true[1]) ** 2) ** 0.5
+    if truth.srf is not None:
+        result["srf_error"] = float((srf - truth.srf).norm() / truth.srf.norm())
+    if truth.gain is not None and truth.offset is not None:
+        result["gain_error"] = float((networks.gain / truth.gain - 1).abs().max())
+        result["offset_error"] = float((networks.offset - truth.offset).abs().max())
+        if truth.image is not None and truth.psf is not None and truth.srf is not None:
+            as_taken = truth.image.double() @ truth.srf.double() * truth.gain + truth.offset
+            true_lr_msi = degrade(as_taken, truth.psf, scene.scale).flatten(0, 1)[seen]
+            result["spad_psnr"] = float(psnr(true_lr_msi[:, None], lr_msi_spad[:, None]))
+            result["sped_psnr"] = float(psnr(true_lr_msi[:, None], lr_msi_sped[:, None]))
+    return result
+
+
+@torch.no_grad()
+def without_reference(networks: FusionNetworks, scene: Scene, fused: Tensor) -> dict[str, float]:
+    """``d_lambda``, ``d_s`` and ``hqnr`` of a fused image, H×W×C, where the pair holds data; on the CPU.
+
+    The image itself has to hold something everywhere: what an LR pixel sees reaches into gaps.
+    """
+    lr_hsi, hr_msi = scene.lr_hsi, networks.matched(scene.hr_msi)
+    if scene.lr_valid is not None:
+        lr_hsi = torch.where(scene.lr_valid[..., None], lr_hsi, torch.nan)
+    if scene.hr_valid is not None:
+        hr_msi = torch.where(scene.hr_valid[..., None], hr_msi, torch.nan)
+    quality = quality_without_reference(fused, lr_hsi, hr_msi, networks.spad.psf, scene.shift)
+    return {name: float(value) for name, value in quality.items()}
+
+
+def _psf_error(psf: Tensor, shift: tuple[int, int], true: Tensor, scale: int) -> float:
+    """The largest absolute difference of two PSFs whose windows differ in size and place."""
+    sides = len(psf), len(true)
+    first = [
+        [moved - (side - scale) // 2 for moved in place] for side, place in zip(sides, (shift, (0, 0)), strict=True)
+    ]
+    corner = [min(starts) for starts in zip(*first, strict=True)]
+    far = [max(start + side for start, side in zip(starts, sides, strict=True)) for starts in zip(*first, strict=True)]
+    canvas = torch.zeros(2, *(last - start for start, last in zip(corner, far, strict=True)), dtype=torch.float64)
+    for plane, (top, left), kernel in zip(canvas, first, (psf, true), strict=True):
+        row, column = top - corner[0], left - corner[1]
+        plane[row : row + len(kernel), column : column + len(kernel)] = kernel
+    return float((canvas[0] - canvas[1]).abs().max())

@@ -1,0 +1,1 @@
+"""How an image becomes the pair: windows, interpolation, Wald's simulation and scenes to simulate from."""

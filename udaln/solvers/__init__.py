@@ -1,1 +1,0 @@
-"""Problems that have a solution to compute rather than to search for."""
