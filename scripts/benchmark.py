@@ -24,14 +24,14 @@ from rich.table import Table
 
 from udaln.errors import InputError
 from udaln.experiment.cli import arguments, one_line_errors
-from udaln.experiment.config import method_preset, typed
+from udaln.experiment.config import typed
 from udaln.experiment.datasets.simulated import simulated_scene
 from udaln.experiment.results import write_picture, write_text
-from udaln.monitor.console import quiet_lightning
+from udaln.methods.training.trainer import quiet_lightning
 from udaln.scene import Scene
 
 PARTS = ("steps", "lightning", "quality", "size")
-COLOURS = {"fast": "C0", "sampled": "C2", "paper": "C3"}
+COLOURS = {"closed_form": "C0", "sampled": "C2", "paper": "C3"}
 console = Console()
 
 
@@ -50,7 +50,7 @@ class Arguments:
     reference: str | None = None  # quality: a cube, and its SRF; else the built-in scene of quality_size
     srf: str | None = None
     quality_size: int = 100
-    methods: str = "fast,paper"
+    methods: str = "closed_form,paper"  # of method= or of stages=
     paper_share: float = 0.1  # of the steps of stages=paper; 1 is the published schedule
     psnr: float | None = None  # what is to be reached; what stages=paper ends with if not given
     sam: float | None = None
@@ -142,14 +142,14 @@ def of_a_step(given: Arguments, parts: Sequence[str]) -> dict[str, Any]:
 
 def quality(given: Arguments) -> dict[str, Any]:
     """``quality``: the course of each method, and when it reached the target."""
-    methods = {name: method_preset(name) for name in given.methods.split(",")}
+    methods = {name: measure.chosen(name) for name in given.methods.split(",")}
     if "paper" in methods:
-        methods["paper"] = measure.shortened(methods["paper"], given.paper_share)
+        methods["paper"] = measure.shortened(measure.udaln("paper"), given.paper_share), False
     elif given.psnr is None or given.sam is None:
         raise InputError("psnr, sam: expected numbers for methods without paper, got none")
     scene = with_reference(given)
     rows: dict[str, Any] = {
-        name: measure.course(scene, method, given.seed, given.every) for name, method in methods.items()
+        name: measure.course(scene, *method, given.seed, given.every) for name, method in methods.items()
     }
     wanted = {"psnr": given.psnr, "sam": given.sam}
     target = {key: rows["paper"]["points"][-1][key] if value is None else value for key, value in wanted.items()}
@@ -163,7 +163,7 @@ def quality(given: Arguments) -> dict[str, Any]:
 
 def show_quality(rows: Mapping[str, Any], title: str) -> None:
     """Print when each method got there and how it ended, and how many times less than all of the paper's that is."""
-    table = Table("stages=", "reached [s]", "training [s]", "whole [s]", "PSNR [dB]", "SAM [°]", title=title)
+    table = Table("method", "reached [s]", "training [s]", "whole [s]", "PSNR [dB]", "SAM [°]", title=title)
     table.add_column("all of paper / reached")
     for name, row in rows.items():
         end, when = row["points"][-1], row["reached"]
@@ -179,8 +179,8 @@ def against_size(given: Arguments) -> dict[str, Any]:
     small = built_in(sides[0] // given.scale * given.scale, 32, given.scale, "ikonos")
     steps = measure.step_against_size(small, sides, given.rounds, given.milliseconds)
     fused = [side for side in sides if side <= given.fuse_up_to]
-    costs = [measure.in_fresh_process(measure.cost_of_fusion, small, side, "fast", given.threads) for side in fused]
-    found = {"sides": sides, "milliseconds": steps, "fused": fused, "fast": costs}
+    costs = [measure.in_fresh_process(measure.cost_of_fusion, small, side, given.threads) for side in fused]
+    found = {"sides": sides, "milliseconds": steps, "fused": fused, "closed_form": costs}
     show_size(found, f"32 bands, c = 4, ×{given.scale}, threads: {given.threads}")
     return found
 
@@ -193,8 +193,10 @@ def show_size(found: Mapping[str, Any], title: str) -> None:
         farthest = max((ms / times[0] - 1 for ms in times), key=abs)
         table.add_row(name, *(f"{ms:.3f}" for ms in times), f"{farthest:+.0%}")
     console.print(table)
-    table = Table("HR pixels", "training [s]", "µs an HR pixel", "peak memory [MB]", title=f"stages=fast, {title}")
-    for side, cost in zip(found["fused"], found["fast"], strict=True):
+    table = Table(
+        "HR pixels", "training [s]", "µs an HR pixel", "peak memory [MB]", title=f"method=closed_form, {title}"
+    )
+    for side, cost in zip(found["fused"], found["closed_form"], strict=True):
         each = 1e6 * cost["seconds"] / side**2
         table.add_row(f"{side}²", f"{cost['seconds']:.1f}", f"{each:.0f}", f"{cost['megabytes']:.0f}")
     console.print(table)
@@ -216,7 +218,7 @@ def draw_quality(found: Mapping[str, Any], axes: Sequence[Axes]) -> None:
         for name, row in found["methods"].items():
             seconds = [point["seconds"] for point in row["points"]]
             values = [point[key] for point in row["points"]]
-            axis.plot(seconds, values, ".-", color=COLOURS.get(name), label=f"stages={name}")
+            axis.plot(seconds, values, ".-", color=COLOURS.get(name), label=name)
         axis.axhline(found["target"][key], color="grey", linestyle=":", label="target")
         axis.set(xscale="log", xlabel="seconds in training", ylabel=unit)
         axis.xaxis.set_major_formatter("{x:g}")
@@ -234,8 +236,8 @@ def draw_size(found: Mapping[str, Any], axes: Sequence[Axes]) -> None:
     axes[0].set(ylabel="a step on sampled blocks [ms]", ylim=(0, None))
     axes[0].legend(fontsize="small")
     for axis, key, unit in zip(axes[1:], ("seconds", "megabytes"), ("training [s]", "peak memory [MB]"), strict=True):
-        axis.plot(found["fused"], [cost[key] for cost in found["fast"]], ".-", color=COLOURS["fast"])
-        axis.set(ylabel=f"stages=fast: {unit}", ylim=(0, None))
+        axis.plot(found["fused"], [cost[key] for cost in found["closed_form"]], ".-", color=COLOURS["closed_form"])
+        axis.set(ylabel=f"method=closed_form: {unit}", ylim=(0, None))
     for axis, sides in zip(axes, (found["sides"], found["fused"], found["fused"]), strict=True):
         axis.set(xscale="log", xlabel="side of the scene [HR pixels]")
         axis.set_xticks(sides, map(str, sides))

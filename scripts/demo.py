@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 from scipy.ndimage import zoom
 
-from udaln.experiment.app import run
 from udaln.experiment.config import typed
 from udaln.experiment.datasets.simulated import simulated_scene
+from udaln.experiment.run import run
 from udaln.io.cubes import read_cube
 from udaln.metrics import fusion_metrics
 from udaln.pictures import images

@@ -7,19 +7,21 @@ it is read, made and written window by window; a stopped call goes on where it w
 
 import sys
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from omegaconf import MISSING
 
+from udaln.consistency.fuser import Fuser
 from udaln.consistency.step import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift
 from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.datasets.pair import values_of
 from udaln.experiment.datasets.simulated import called
-from udaln.experiment.results import Model, load_networks
+from udaln.experiment.model_file import ModelFile, load_model
+from udaln.experiment.plugins import import_plugins
 from udaln.experiment.schema import Memory
 from udaln.experiment.stream import fuse_to_files, map_to_file
 from udaln.io.formats import open_image
@@ -28,6 +30,7 @@ from udaln.io.overlap import overlap
 from udaln.io.pair import Pair, gapless
 from udaln.io.sample import find_shift
 from udaln.io.write import check_output
+from udaln.methods.base import SpectralMap
 from udaln.scene import Scene
 
 
@@ -36,7 +39,7 @@ class Arguments:
     """A run's folder or its ``model.ckpt``, the images, their variables in files of several, and where to.
 
     ``resample``, ``memory_limit`` and ``memory_sample`` are ``dataset.resample``, ``memory.limit`` and
-    ``memory.sample`` of a run; ``uncertainty``: a file for how far the image may be off.
+    ``memory.sample`` of a run; ``uncertainty``: a file for how far the image may be off; ``plugins``: as in a run.
     """
 
     model: str = MISSING
@@ -50,6 +53,7 @@ class Arguments:
     memory_limit: str = Memory.limit
     memory_sample: int = Memory.sample
     seed: int = 2
+    plugins: list[str] = field(default_factory=list)
 
 
 def main() -> None:
@@ -58,12 +62,13 @@ def main() -> None:
         given = arguments(Arguments)
         path = Path(given.model)
         path = path / "model.ckpt" if path.is_dir() else path
-        model = load_networks(path)
+        import_plugins(given.plugins)
+        saved = load_model(path)
         limit = _limit(given)
         hr_msi = stack.enter_context(_open(given, "hr_msi"))
-        bands, msi_bands = model.networks.sped.support.shape
-        if model.left_out is not None:
-            bands, msi_bands = len(model.left_out.kept), len(model.left_out.msi_dead)
+        bands, msi_bands = saved.model.degradation.support.shape
+        if saved.left_out is not None:
+            bands, msi_bands = len(saved.left_out.kept), len(saved.left_out.msi_dead)
         _check(hr_msi, "hr_msi", msi_bands)
         files = [Path(file) for file in (given.out, given.uncertainty) if file is not None]
         for key, file in zip(("out", "uncertainty"), files, strict=False):
@@ -72,32 +77,36 @@ def main() -> None:
         if given.lr_hsi is None:
             if given.uncertainty is not None:
                 raise InputError("uncertainty: expected lr_hsi=… too: a map alone does not tell how far off it is")
-            map_to_file(model.networks, hr_msi, files[0], model.bands, model.left_out, limit=limit, made_of=made_of)
+            model = saved.model
+            if not isinstance(model, SpectralMap):
+                raise InputError(f"lr_hsi: expected a file: the model of {path} needs an LR-HSI, too")
+            map_to_file(model, hr_msi, files[0], saved.bands, saved.left_out, limit=limit, made_of=made_of)
         else:
             lr_hsi = stack.enter_context(_open(given, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
             pair = Pair.of(overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi")))
             with called({"LR-HSI": f"lr_hsi: {given.lr_hsi}", "HR-MSI": f"hr_msi: {given.hr_msi}"}):
-                _fuse(model, pair, files, given, limit, made_of)
+                _fuse(saved, pair, files, given, limit, made_of)
         print(given.out)
 
 
-def _fuse(model: Model, pair: Pair, files: list[Path], given: Arguments, limit: int, made_of: object) -> None:
+def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, limit: int, made_of: object) -> None:
     """Make the map consistent with both images."""
-    networks, left_out = model.networks, model.left_out
-    if pair.scale != networks.scale:
-        raise InputError(f"lr_hsi: {given.lr_hsi}: expected a scale factor of {networks.scale}, got {pair.scale}")
-    support = networks.sped.support
+    model, left_out = saved.model, saved.left_out
+    degradation = model.degradation
+    if pair.scale != degradation.scale:
+        raise InputError(f"lr_hsi: {given.lr_hsi}: expected a scale factor of {degradation.scale}, got {pair.scale}")
+    support = degradation.support
     found = find_shift(pair, support, given.seed, left_out)
-    held = centre_shift(networks.spad.psf.numpy(), pair.scale, (0, 0))  # by the PSF
+    held = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # by the PSF
     down, right = (round(there - here) for there, here in zip(found, held, strict=True))
     pair = pair.moved(down, right)
     values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
     lr_hsi, lr_valid, hr_msi, hr_valid = gapless(*values, left_out)
     scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, left_out=left_out)
-    refinement = fit_refinement(networks, scene)
+    fuser = Fuser(model, fit_refinement(model, scene))
     cpu = torch.device("cpu")
-    fuse_to_files(networks, refinement, pair, scene, files, model.bands, cpu, left_out, limit=limit, made_of=made_of)
+    fuse_to_files(fuser, pair, scene, files, saved.bands, cpu, left_out, limit=limit, made_of=made_of)
 
 
 def _open(given: Arguments, key: str) -> AbstractContextManager[Image]:

@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from udaln.experiment.cli import arguments, one_line_errors
+from udaln.experiment.model_file import save_model
+from udaln.experiment.presets import method_preset
 from udaln.experiment.published import read_published
-from udaln.experiment.results import save_networks
 
 
 @dataclass
@@ -27,13 +28,15 @@ def main() -> None:
     """Write our checkpoint and print what the PSF and the SRF sum to."""
     with one_line_errors():
         given = arguments(Arguments, positional="directory")
-        networks = read_published(Path(given.directory), None if given.srf is None else Path(given.srf))
-        save_networks(Path(given.out), networks)
-        weight, support = networks.sped.weight.detach(), networks.sped.support
-        table = Table(title=escape(f"{given.out}: scale factor {networks.scale}, {len(support)} bands"))
+        model = read_published(Path(given.directory), None if given.srf is None else Path(given.srf))
+        method, _ = method_preset("udaln")
+        save_model(Path(given.out), method, model)
+        degradation = model.degradation
+        weight, support = degradation.sped.weight.detach(), degradation.support
+        table = Table(title=escape(f"{given.out}: scale factor {degradation.scale}, {len(support)} bands"))
         for column in ("", "bands covered", "sum of the weights"):
             table.add_column(column, justify="right" if column else "left")
-        table.add_row("PSF", "", f"{float(networks.spad.psf.sum()):.4f}")
+        table.add_row("PSF", "", f"{float(degradation.psf.sum()):.4f}")
         for band in range(support.shape[1]):
             covered = support[:, band].nonzero().flatten().tolist()
             table.add_row(f"SRF {band + 1}", f"{covered[0]}–{covered[-1]}", f"{float(weight[:, band].sum()):.4g}")

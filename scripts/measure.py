@@ -16,20 +16,25 @@ from typing import Any, TypeVar
 
 import torch
 from plain_loop import PlainLoop
-from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.amp import GradScaler
 
 from udaln.estimation.instruments import Instruments
-from udaln.experiment.config import method_preset
-from udaln.experiment.fusion import build_networks, build_stages, fused_image
-from udaln.experiment.schema import Method, Refine
-from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.experiment.fusion import FusionOptions, align, fit, fused
+from udaln.experiment.presets import method_preset
+from udaln.experiment.schema import Refine
+from udaln.methods.base import Method, Model, StageRecord, Training
+from udaln.methods.registry import names
+from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
-from udaln.methods.udaln import Init, Schedule, Stage
+from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.training.stage import Stage
+from udaln.methods.training.trainer import make_trainer, quiet_lightning
+from udaln.methods.udaln.method import Udaln
+from udaln.methods.udaln.model import UdalnModel
 from udaln.metrics import psnr, sam
-from udaln.monitor.console import quiet_lightning
 from udaln.scene import Blocks, Scene
 
 STEPS_PER_CALL = 100  # as monitor.every has it
@@ -42,14 +47,13 @@ T = TypeVar("T")
 
 def against_plain_loop(scene: Scene, rounds: int, milliseconds: float) -> dict[str, dict[str, float]]:
     """By stage: ms per step of the plain loop and of ours, from the same weights; all over the whole schedule last."""
-    paper = method_preset("paper")
     rows: dict[str, dict[str, float]] = {}
     total = {"plain": 0.0, "ours": 0.0}
-    for stage in build_stages(build_networks(scene, paper, Instruments()), paper.stages, STEPS_PER_CALL):
+    for stage in stages_of(udaln("paper"), scene):
         steps = stage.schedule.steps
         stage.schedule = Schedule(stage.schedule.lr, ENDLESS, ENDLESS)
-        plain = PlainLoop(stage.networks, scene)
-        ours = our_stepper(stage, scene.blocks(stage.networks.kernel_size))
+        plain = PlainLoop(stage.model, scene)
+        ours = our_stepper(stage, scene.blocks(stage.model.degradation.kernel_size))
         steppers = {"plain": plain.stepper(stage.name, stage.schedule.lr), "ours": ours}
         times = in_turn(steppers, rounds, milliseconds)
         rows[stage.name] = times | {"ratio": times["plain"] / times["ours"], "steps": steps}
@@ -60,7 +64,31 @@ def against_plain_loop(scene: Scene, rounds: int, milliseconds: float) -> dict[s
     return rows | {"whole schedule": mean | {"ratio": total["plain"] / total["ours"], "steps": whole}}
 
 
-def our_stepper(stage: Stage, blocks: Blocks) -> Stepper:
+def udaln(stages: str) -> Udaln:
+    """UDALN with a file of ``conf/stages``."""
+    method, _ = method_preset(stages=stages)
+    assert isinstance(method, Udaln)
+    return method
+
+
+def chosen(name: str) -> tuple[Method, bool]:
+    """A method by its name or that of its stages, and whether the consistency step follows."""
+    method, refine = method_preset(name) if name in names() else method_preset(stages=name)
+    return method, refine is Refine.consistent
+
+
+def stages_of(method: Udaln, scene: Scene) -> list[Stage[UdalnModel]]:
+    """The stages of untrained networks for a scene."""
+    _, degradation = align(scene, options(method))
+    return method.trained_stages(method.model(degradation), STEPS_PER_CALL, seed=0)
+
+
+def options(method: Method, *, refine: bool = False) -> FusionOptions:
+    """A method on two images of one camera."""
+    return FusionOptions(method, refine=refine, instruments=Instruments(), progress=False)
+
+
+def our_stepper(stage: Stage[Any], blocks: Blocks) -> Stepper:
     """Runs so many steps of a stage as ``training_step`` does, without Lightning."""
     made = stage.configure_optimizers()
     scaler = GradScaler(enabled=False)
@@ -92,7 +120,7 @@ def seconds(run: Stepper, steps: int) -> float:
     return time.perf_counter() - start
 
 
-def shortened(method: Method, share: float) -> Method:
+def shortened(method: Udaln, share: float) -> Udaln:
     """A method whose stages take only a share of their steps."""
 
     def less(schedule: Schedule | None) -> Schedule | None:
@@ -103,22 +131,21 @@ def shortened(method: Method, share: float) -> Method:
 
     stages = method.stages
     degradation, spectral, joint = map(less, (stages.degradation, stages.spectral, stages.joint))
-    return replace(method, stages=replace(stages, degradation=degradation, spectral=spectral, joint=joint))
+    return Udaln(method.settings, replace(stages, degradation=degradation, spectral=spectral, joint=joint))
 
 
 def lightning_cost(scene: Scene, rounds: int, share: float) -> dict[str, float]:
     """Seconds of stages 1 and 2, bare and under Lightning with TensorBoard and checkpoints; the extra in per cent."""
-    method = shortened(method_preset("no_joint"), share)
+    method = shortened(udaln("no_joint"), share)
     times: dict[str, list[float]] = {"bare": [], "Lightning": []}
     for _ in range(rounds):
-        bare = build_stages(build_networks(scene, method, Instruments()), method.stages, STEPS_PER_CALL)
+        bare = stages_of(method, scene)
         blocks = scene.blocks(scene.scale)
         times["bare"].append(sum(seconds(our_stepper(stage, blocks), stage.schedule.steps) for stage in bare))
         with TemporaryDirectory() as folder:
-            networks = build_networks(scene, method, Instruments())
-            chain = StageChain(build_stages(networks, method.stages, STEPS_PER_CALL), Path(folder) / "resume.ckpt")
+            chain = StageChain(stages_of(method, scene), Path(folder) / "resume.ckpt")
             trainer = make_trainer(chain, "cpu", "32-true", logger=TensorBoardLogger(folder))
-            data = SceneData(scene, networks.kernel_size)
+            data = SceneData(scene, scene.scale)
             start = time.perf_counter()
             chain.run(trainer, data)
             times["Lightning"].append(time.perf_counter() - start)
@@ -147,9 +174,9 @@ class Course(Callback):
         assert isinstance(pl_module, Stage)
         self.training += time.perf_counter() - self._since
         due = pl_module.finished or pl_module.steps_done - self._looked >= self.every
-        if due and pl_module.name != "degradation":  # in which SpeUnet is untrained
+        if due and pl_module.gives_image:
             self._looked = pl_module.steps_done
-            self.look(lambda: pl_module.networks.fuse(self.scene.hr_msi))
+            self.look(lambda: pl_module.model.fuse(self.scene).image)
         self._since = time.perf_counter()
 
     def look(self, fused: Callable[[], Tensor]) -> None:
@@ -162,7 +189,7 @@ class Course(Callback):
         self.aside += time.perf_counter() - began
 
 
-def course(scene: Scene, method: Method, seed: int, every: int) -> dict[str, Any]:
+def course(scene: Scene, method: Method, refine: bool, seed: int, every: int) -> dict[str, Any]:
     """Fuse a scene as ``udaln.fuse`` does.
 
     Returns:
@@ -170,14 +197,20 @@ def course(scene: Scene, method: Method, seed: int, every: int) -> dict[str, Any
         ``refine``; ``whole``: seconds from the scene to the fused image.
     """
     began = time.perf_counter()
-    seed_everything(seed, verbose=False)
-    networks, watch = build_networks(scene, method, Instruments()), Course(scene, every)
-    chain = StageChain(build_stages(networks, method.stages, min(every, STEPS_PER_CALL), seed))
-    trainer = make_trainer(chain, "cpu", "32-true", callbacks=[watch], logger=False)
-    chain.run(trainer, SceneData(scene, networks.kernel_size))
-    if method.refine is not Refine.none:
+    watch, chosen = Course(scene, every), options(method, refine=refine)
+    training = Training(seed, "cpu", every=min(every, STEPS_PER_CALL), callbacks=[watch])
+
+    def on_stage(record: StageRecord, model: Model, gives_image: bool) -> None:
+        if method.needs_degradation:  # else the callback has watched
+            watch.training += record.seconds
+            if gives_image:
+                watch.look(lambda: model.fuse(scene).image)
+
+    _, degradation = align(scene, chosen)
+    model = fit(scene, degradation, chosen, training, on_stage)
+    if refine:
         start = time.perf_counter()
-        image = fused_image(networks, scene, method.refine, torch.device("cpu"), progress=False).image
+        image = fused(scene, model, chosen, torch.device("cpu")).estimate.image
         watch.training += time.perf_counter() - start
         watch.look(lambda: image)
     whole = time.perf_counter() - began - watch.aside
@@ -202,12 +235,11 @@ def tiled(scene: Scene, side: int) -> Scene:
     return Scene(images[0], images[1], scene.support)
 
 
-def sampling_stages(scene: Scene) -> dict[str, Stage]:
+def sampling_stages(scene: Scene) -> dict[str, Stage[UdalnModel]]:
     """The stages that see a few blocks a step: of ``stages=sampled``, and of ``stages=paper`` made to sample."""
     stages = {}
     for name, blocks in (("sampled", None), ("paper", BLOCKS)):
-        method = method_preset(name)
-        for stage in build_stages(build_networks(scene, method, Instruments()), method.stages, STEPS_PER_CALL):
+        for stage in stages_of(udaln(name), scene):
             schedule = stage.schedule
             stage.schedule = replace(schedule, steps=ENDLESS, constant_until=ENDLESS, blocks=blocks or schedule.blocks)
             if schedule.steps and stage.schedule.blocks:
@@ -229,12 +261,12 @@ def step_against_size(scene: Scene, sides: Sequence[int], rounds: int, milliseco
     return {name: [times[f"{name} {side}"] for side in sides] for name in sampling_stages(tiled(scene, sides[0]))}
 
 
-def cost_of_fusion(scene: Scene, side: int, method: str, threads: int) -> dict[str, float]:
+def cost_of_fusion(scene: Scene, side: int, threads: int) -> dict[str, float]:
     """Seconds in training, and the peak of memory [MB] above that of a process that has only imported; alone in it."""
     torch.set_num_threads(threads)
     quiet_lightning()
     bare = peak_memory()
-    found = course(tiled(scene, side), method_preset(method), seed=0, every=ENDLESS)
+    found = course(tiled(scene, side), *chosen("closed_form"), seed=0, every=ENDLESS)
     return {"seconds": found["training"], "megabytes": peak_memory() - bare}
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.udaln.model import UdalnModel
 from udaln.methods.udaln.speunet import SLOPE, PaperSpeUnet
 from udaln.scene import Scene
 
@@ -21,25 +21,25 @@ class PlainLoop(nn.Module):
     """The three networks and the losses of the three stages (Li et al. 2022, section II), for a PSF as wide as r.
 
     Args:
-        networks: Whose weights these start from.
+        model: Whose weights these start from.
         scene: The pair to fuse.
         dtype: Of weights and images.
     """
 
-    def __init__(self, networks: FusionNetworks, scene: Scene, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, model: UdalnModel, scene: Scene, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        side = self.scale = networks.scale
+        side = self.scale = model.degradation.scale
         self.lr_hsi, self.hr_msi = (
             (image / scene.unit).permute(2, 0, 1)[None].to(dtype).contiguous() for image in (scene.lr_hsi, scene.hr_msi)
         )
-        self.psf = nn.Parameter(networks.spad.weight.detach().to(dtype).view(1, 1, side, side).clone())
-        self.covered = [slice(int(b.min()), int(b.max()) + 1) for b in map(torch.nonzero, networks.sped.support.T)]
-        weights = networks.sped.weight.detach().to(dtype)
+        self.psf = nn.Parameter(model.spad.weight.detach().to(dtype).view(1, 1, side, side).clone())
+        self.covered = [slice(int(b.min()), int(b.max()) + 1) for b in map(torch.nonzero, model.sped.support.T)]
+        weights = model.sped.weight.detach().to(dtype)
         self.srf = nn.ParameterList(weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.covered))
         self.layers = nn.Sequential()
         self._frozen: Tensor | None = None
-        assert isinstance(networks.speu, PaperSpeUnet)
-        for layer in networks.speu.layers:
+        assert isinstance(model.speu, PaperSpeUnet)
+        for layer in model.speu.layers:
             assert isinstance(layer, nn.Linear)
             convolution = nn.Conv2d(layer.in_features, layer.out_features, 1, dtype=dtype)
             convolution.load_state_dict({"weight": layer.weight[:, :, None, None], "bias": layer.bias})

@@ -11,7 +11,7 @@ import scipy.io
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
-from udaln.experiment import app
+from udaln.experiment.command import main
 from udaln.experiment.config import typed
 from udaln.experiment.schema import Config
 
@@ -67,7 +67,7 @@ def command(tmp_path, made_up_files, monkeypatch, capsys):
         GlobalHydra.instance().clear()
         capsys.readouterr()
         with pytest.raises(SystemExit) as exit_:
-            app.main()
+            main()
         left = sorted(str(path.relative_to(tmp_path)) for path in set(tmp_path.rglob("*")) - before)
         return Outcome(exit_.value.code, capsys.readouterr().err.splitlines(), left)
 

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.udaln.model import UdalnModel
+from udaln.physics.degradation import Degradation
 from udaln.physics.simulation import gaussian_psf, simulate
-from udaln.scene import Known, Scene
+from udaln.scene import Scene
 
 
 def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0) -> Scene:
@@ -52,16 +53,21 @@ def unlike(lr=(20, 18), scale=4, shift=(0.0, 0.0), fwhm=None, bands=12, msi_band
     )
 
 
-def networks(pair: Scene, kernel_size=None, known=None, seed=0, network="paper", **differing) -> FusionNetworks:
-    """Untrained networks for it; ``differing``: whether a gain and an offset are learned."""
+def learned(model) -> list[tuple[str, torch.nn.Parameter]]:
+    """The parameters that training may change, by name."""
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+
+
+def networks(pair: Scene, kernel_size=None, known=None, seed=0, network="paper", **differing) -> UdalnModel:
+    """Untrained networks for it; ``differing``: whether a gain and an offset are estimated."""
     torch.manual_seed(seed)
-    return FusionNetworks(
+    degradation = Degradation(
         scale=pair.scale,
         kernel_size=kernel_size or pair.scale,
         support=pair.support,
         unit=pair.unit,
         msi_unit=pair.msi_unit,
-        known=known or Known(),
-        network=network,
+        known=known,
         **differing,
     )
+    return UdalnModel(degradation, network)

@@ -1,4 +1,4 @@
-"""Small made-up pairs with networks and refinement of them, fused to files, and what stops that on the way."""
+"""Small made-up pairs with a fitted model and refinement of them, fused to files, and what stops that on the way."""
 
 import functools
 from dataclasses import replace
@@ -9,12 +9,14 @@ import made_up_pairs
 import numpy as np
 import torch
 
+from udaln.consistency.fuser import Fuser
 from udaln.consistency.step import fit_refinement
 from udaln.experiment.stream import fuse_to_files
 from udaln.io.bad_bands import usable_scene
 from udaln.io.image import Bands
 from udaln.io.pair import Pair
-from udaln.methods.udaln import Init, Schedule, SpectralStage
+from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.udaln.stages import SpectralStage
 from udaln.physics.simulation import gaussian_psf
 from udaln.scene import Known
 
@@ -29,7 +31,7 @@ EVERYTHING = {"snr": NOISE, "shift": (-3, 4), "gaps": (LR_BLOCK, *HR_BLOCKS), "b
 
 @functools.cache
 def made(scale=2, wide=False, snr=(None, None), shift=(0, 0), gaps=(), scattered=0.0, bad=False, sides=SIDES):
-    """Networks, refinement, pair and scene; PSF and SRF are known, SpeUnet is the regression."""
+    """Model, refinement, pair and scene; PSF and SRF are known, SpeUnet is the regression."""
     lr_hsi, hr_msi, truth = made_up_pairs.images(
         sides, scale, shift=shift, bands=8, snr_hsi=snr[0], snr_msi=snr[1], fwhm=0.7 * scale
     )
@@ -53,7 +55,7 @@ def made(scale=2, wide=False, snr=(None, None), shift=(0, 0), gaps=(), scattered
     regression = SpectralStage(networks, Schedule(1e-3, 0, 1, init=Init.regression), 1)
     regression.start(scene.blocks(len(psf), torch.float64))
     return SimpleNamespace(
-        networks=networks, refinement=fit_refinement(networks, scene), pair=pair, scene=scene, left_out=scene.left_out
+        model=networks, refinement=fit_refinement(networks, scene), pair=pair, scene=scene, left_out=scene.left_out
     )
 
 
@@ -62,10 +64,8 @@ def fuse(given, folder, *, uncertainty=False, put_back="all", refine=True, limit
     files = [folder / f"{name}{suffix}" for name in ("fused", "uncertainty")][: 1 + uncertainty]
     put_back = given.left_out if put_back == "all" else None
     bands = more.pop("bands", Bands())
-    refinement = given.refinement if refine else None
     fuse_to_files(
-        given.networks,
-        refinement,
+        Fuser(given.model, given.refinement if refine else None),
         given.pair,
         given.scene,
         files,

@@ -7,23 +7,22 @@ import torch
 
 import udaln
 from udaln.estimation.instruments import Instruments
-from udaln.experiment.config import method_preset
-from udaln.experiment.schema import Source
+from udaln.experiment.presets import method_preset
 
 
 def few_steps(steps=30):
     """The paper's method cut to a number of steps a stage."""
-    method = method_preset("paper")
+    method, _ = method_preset(stages="paper")
     for stage in (method.stages.degradation, method.stages.spectral, method.stages.joint):
         stage.steps, stage.constant_until = steps, steps // 2
     return method
 
 
 def fuse(lr_hsi, hr_msi, scale=None, **options):
-    """On the CPU, in silence, and in few steps unless told otherwise."""
-    return udaln.fuse(
-        lr_hsi, hr_msi, scale, **{"stages": few_steps(), "accelerator": "cpu", "progress": False} | options
-    )
+    """On the CPU, in silence, and by the paper's method in few steps unless told otherwise."""
+    if not {"method", "stages"} & set(options):
+        options = {"method": few_steps(), "refine": "none"} | options
+    return udaln.fuse(lr_hsi, hr_msi, scale, **{"accelerator": "cpu", "progress": False} | options)
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +64,24 @@ def test_the_seed_decides_every_bit(pair, fusion):
 
 
 def test_a_few_hundred_steps_come_nearer_to_the_truth_than_the_lr_hsi_is(scene):
-    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, stages=few_steps(300))
+    fusion = fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, method=few_steps(300), refine="none")
     truth = scene.truth.image.numpy()
     enlarged = np.kron(scene.lr_hsi, np.ones((scene.scale, scene.scale, 1)))
     assert np.abs(fusion.image - truth).mean() < 0.75 * np.abs(enlarged - truth).mean()
 
 
-@pytest.mark.parametrize("network", ("affine", "residual"))
+def solved(network):
+    """UDALN's networks as their closed forms leave them: no step is trained."""
+    method, _ = method_preset(stages="sampled", settings={"network": network})
+    for stage in (method.stages.degradation, method.stages.spectral, method.stages.joint):
+        stage.steps, stage.constant_until = 0, 1
+    return method
+
+
+@pytest.mark.parametrize("method", ("closed_form", "affine", "residual"))
 @pytest.mark.parametrize("refine", ("none", "consistent"))
-def test_of_one_image_psf_srf_and_an_image_that_fits_both_are_found(scene, network, refine):
-    chosen = {"stages": "fast", "network": network, "refine": refine, "instruments": "alike"}
+def test_of_one_image_psf_srf_and_an_image_that_fits_both_are_found(scene, method, refine):
+    chosen = {"method": method if method == "closed_form" else solved(method), "refine": refine, "instruments": "alike"}
     fusion = fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, **chosen)
     np.testing.assert_allclose(fusion.psf, scene.truth.psf, atol=1e-9)
     np.testing.assert_allclose(fusion.srf, scene.truth.srf, atol=1e-7)
@@ -94,21 +101,23 @@ def unlike():
 
 
 def test_the_default_finds_what_two_instruments_differ_in(unlike):
-    fusion = fuse(unlike.lr_hsi, unlike.hr_msi, support=unlike.support, stages="fast")
+    fusion = fuse(unlike.lr_hsi, unlike.hr_msi, support=unlike.support, method="closed_form")
     np.testing.assert_allclose(fusion.shift, (5.3, -2.6), atol=0.01)
     np.testing.assert_allclose(fusion.gain, DIFFERING["gain"], rtol=1e-4)
     np.testing.assert_allclose(fusion.offset, DIFFERING["offset"], atol=1e-4)
     np.testing.assert_allclose(fusion.srf, unlike.truth.srf, atol=1e-4)
     assert fusion.psf.shape == (9 + 2, 9 + 2)  # rows are shifted by 5 and 0.3 HR pixels
     assert fusion.psf.sum() == pytest.approx(1)
-    alike = fuse(unlike.lr_hsi, unlike.hr_msi, support=unlike.support, stages="fast", instruments="alike")
+    alike = fuse(unlike.lr_hsi, unlike.hr_msi, support=unlike.support, method="closed_form", instruments="alike")
     truth = unlike.truth.image.numpy()
     assert np.square(fusion.image - truth).mean() < 0.5 * np.square(alike.image - truth).mean()
 
 
 def test_what_may_differ_can_be_told(unlike):
     shift_alone = Instruments("mine", gain=False, offset=False, shift=True, wide_psf=False)
-    fusion = fuse(unlike.lr_hsi, unlike.hr_msi, stages="fast", refine="none", instruments=shift_alone, kernel_size=6)
+    fusion = fuse(
+        unlike.lr_hsi, unlike.hr_msi, method="closed_form", refine="none", instruments=shift_alone, kernel_size=6
+    )
     assert fusion.psf.shape == (6, 6) and (fusion.gain == 1).all() and (fusion.offset == 0).all()
     assert abs(fusion.shift[0] - 5.3) < 1
 
@@ -126,13 +135,13 @@ def test_pixels_that_are_no_measurements_have_no_say(unlike):
     for value in (np.nan, 77.0):
         y[3, 4], z[40:43, 30:33] = value, value
         masks = {"lr_valid": y_valid, "hr_valid": z_valid} if value == 77 else {}
-        images.append(fuse(y, z, support=unlike.support, stages="fast", refine="none", **masks).image)
+        images.append(fuse(y, z, support=unlike.support, method="closed_form", refine="none", **masks).image)
     gaps = ~z_valid
     gaps[3 * 4 + 5 : 4 * 4 + 5, 4 * 4 - 3 : 5 * 4 - 3] = True  # where the LR pixel lies
     np.testing.assert_array_equal(np.isnan(images[0]).any(2), gaps)
     np.testing.assert_array_equal(np.isnan(images[0]).all(2), gaps)
     np.testing.assert_array_equal(images[0], images[1])
-    whole = fuse(unlike.lr_hsi, unlike.hr_msi, support=unlike.support, stages="fast", refine="none").image
+    whole = fuse(unlike.lr_hsi, unlike.hr_msi, support=unlike.support, method="closed_form", refine="none").image
     assert np.square(images[0] - whole)[~gaps].mean() < 1e-2**2  # it has seen a few pixels less
 
 
@@ -166,7 +175,7 @@ def test_what_is_known_is_kept(scene):
 
 def test_the_networks_map_another_image_of_the_same_sensors(pair, fusion):
     window = torch.from_numpy(pair[1][4:9, 2:5])
-    np.testing.assert_allclose(fusion.networks.fuse(window), fusion.image[4:9, 2:5], rtol=1e-5)
+    np.testing.assert_allclose(fusion.model.map(window), fusion.image[4:9, 2:5], rtol=1e-5)
 
 
 def test_nested_lists_and_doubles_will_do(pair, fusion):
@@ -205,22 +214,21 @@ FAULTS = {
     r"^support: expected shape 12×3, got 12×2$": lambda y, z: fuse(y, z, srf=np.ones((12, 2))),
     r"^support: expected shape 12×3, got 3×12$": lambda y, z: fuse(y, z, support=np.ones((3, 12))),
     r"^SRF: MSI band 0, 1, 2 covers none of the 12 ": lambda y, z: fuse(y, z, support=np.zeros((12, 3))),
-    r"^stages: expected one of .*fast.*, got 'fats'$": lambda y, z: fuse(y, z, stages="fats"),
-    r"^network: expected one of paper, affine, residual, got 'linear'$": lambda y, z: fuse(y, z, network="linear"),
-    r"^network: expected steps .* for paper, got none": lambda y, z: fuse(y, z, stages="fast", network="paper"),
+    r"^stages: expected one of .*paper.*, got 'pepar'$": lambda y, z: fuse(y, z, stages="pepar"),
+    r"^method: expected one of closed_form, udaln, got 'x'; ": lambda y, z: fuse(y, z, method="x"),
+    r"^method.network: expected one of paper, affine, residual, got 'linear'$": lambda y, z: fuse(
+        y, z, stages="paper", settings={"network": "linear"}
+    ),
+    r"^method.netwrk: there is no such key": lambda y, z: fuse(y, z, stages="paper", settings={"netwrk": "paper"}),
+    r"^stages: expected stages of method closed_form, got paper$": lambda y, z: fuse(
+        y, z, method="closed_form", stages="paper"
+    ),
     r"^refine: expected one of none, consistent, got 'more'$": lambda y, z: fuse(y, z, refine="more"),
     r"^instruments: expected one of alike, auto, unlike, got 'x'$": lambda y, z: fuse(y, z, instruments="x"),
     r"^PSF kernel size: expected at least the scale factor 4, got 2$": lambda y, z: fuse(y, z, kernel_size=2),
-    r"^stages.psf: expected one to be given": lambda y, z: fuse(y, z, stages=with_known_psf()),
     r"^trainer: .*precision=64": lambda y, z: fuse(y, z, precision="64bit"),
     r"^trainer: accelerator=abacus": lambda y, z: fuse(y, z, accelerator="abacus"),
 }
-
-
-def with_known_psf():
-    method = few_steps()
-    method.stages.psf = Source.known
-    return method
 
 
 @pytest.mark.parametrize("message", FAULTS)

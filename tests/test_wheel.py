@@ -81,7 +81,15 @@ def test_every_configuration_composes_from_the_wheel(installed, tmp_path):
 def test_the_command_runs_to_the_end(installed, tmp_path):
     stages = ("degradation", "spectral", "joint")
     short = [f"stages.{stage}.{key}" for stage in stages for key in ("steps=3", "constant_until=1")]
-    run(installed / "udaln", "dataset.size=40", "trainer=cpu", *short, "hydra.run.dir=here", cwd=tmp_path)
+    run(
+        installed / "udaln",
+        "dataset.size=40",
+        "trainer=cpu",
+        "stages=sampled",
+        *short,
+        "hydra.run.dir=here",
+        cwd=tmp_path,
+    )
     metrics = json.loads((tmp_path / "here" / "metrics.json").read_text())
     assert metrics["psnr"] > 0
     assert [metrics[f"{stage}_steps"] for stage in stages] == [3, 3, 3]

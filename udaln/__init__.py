@@ -1,7 +1,8 @@
 """udaln: blind, unsupervised fusion of a hyperspectral image with a multispectral one."""
 
-from udaln.api import Fusion, fuse
+from udaln.api import fuse
 from udaln.errors import InputError
+from udaln.experiment.fusion import Fusion
 from udaln.scene import Scene
 from udaln.version import __version__
 

@@ -1,6 +1,6 @@
 """``python -m udaln`` is the command ``udaln``."""
 
-from udaln.experiment.app import main
+from udaln.experiment.command import main
 
 if __name__ == "__main__":
     main()

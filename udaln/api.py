@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,47 +13,17 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.estimation.instruments import Instruments
-from udaln.estimation.psf import centre_shift
 from udaln.experiment.check import reduced_resolution
-from udaln.experiment.config import check_method, instruments_preset, method_preset
-from udaln.experiment.fusion import differing, fuse_scene
-from udaln.experiment.schema import BadBands, Method, Refine, Source
-from udaln.io.bad_bands import restored, usable_scene
+from udaln.experiment.config import one_of
+from udaln.experiment.fusion import Fusion, FusionOptions, fuse_scene, with_figures
+from udaln.experiment.presets import instruments_preset, method_preset
+from udaln.experiment.schema import BadBands, Refine
+from udaln.io.bad_bands import usable_scene
 from udaln.io.gaps import holding
-from udaln.methods.udaln.networks import FusionNetworks
-from udaln.metrics.figures import figures, without_reference
+from udaln.methods.base import Method, Training
+from udaln.methods.training.trainer import quiet_lightning
+from udaln.monitor import StageProgress
 from udaln.scene import Known
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """What ``fuse`` returns.
-
-    Attributes:
-        image: The fused image X̂, H×W×C float32, in the units of the LR-HSI; NaN where either image holds no data.
-        psf: The PSF learned, k×k.
-        shift: How far down and to the right of its place by the sizes the LR-HSI lies [HR pixels].
-        srf: The SRF learned, C×c, columns sum to 1.
-        gain: What the LR-HSI seen through each MSI band is multiplied with to give the HR-MSI, c.
-        offset: What is then added to it, in the units of the HR-MSI, c.
-        noise: Standard deviation of the noise of each band of the LR-HSI, C, and of the HR-MSI, c, in the units of the
-            LR-HSI; none with ``refine="none"``.
-        deviation: Standard deviation of the image's error, H×W×C float32; none unless it was asked for.
-        figures: What can be known without a reference: ``d_lambda``, ``d_s``, ``hqnr``, the consistency errors, and,
-            where it was asked for, those of the reduced-resolution check.
-        networks: The trained networks; ``networks.fuse`` maps another HR-MSI of the same sensors.
-    """
-
-    image: NDArray[np.float32]
-    psf: NDArray[np.float64]
-    shift: tuple[float, float]
-    srf: NDArray[np.float64]
-    gain: NDArray[np.float64]
-    offset: NDArray[np.float64]
-    noise: tuple[NDArray[np.float64], NDArray[np.float64]] | None
-    deviation: NDArray[np.float32] | None
-    figures: dict[str, float]
-    networks: FusionNetworks
 
 
 def fuse(
@@ -62,8 +34,9 @@ def fuse(
     support: ArrayLike | None = None,
     psf: ArrayLike | None = None,
     srf: ArrayLike | None = None,
-    stages: str | Method = "fast",
-    network: str | None = None,
+    method: str | Method | None = None,
+    stages: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     refine: str | None = None,
     instruments: str | Instruments = "auto",
     kernel_size: int | None = None,
@@ -84,11 +57,12 @@ def fuse(
         hr_msi: HR-MSI, rh×rw×c, in units of its own or, with ``instruments="alike"``, in the same.
         scale: Scale factor r; follows from the sizes if not given.
         support: C×c, non-zero where an MSI band may cover a hyperspectral one; follows from ``srf``, or is everywhere.
-        psf: The point spread function, k×k, summing to 1, if it is known: then it is not learned.
-        srf: The spectral response, C×c, if it is known: then it is not learned.
-        stages: A file of ``conf/stages`` by its name, or a method of one's own.
-        network: Another SpeUnet than the file's: ``paper``, ``affine`` or ``residual``.
-        refine: ``consistent`` or ``none``, if not as the file has it.
+        psf: The point spread function, k×k, summing to 1, if it is known: then it is not estimated.
+        srf: The spectral response, C×c, if it is known: then it is not estimated.
+        method: A method by its name or as an object; ``closed_form`` if not given, or the one of ``stages``.
+        stages: A file of ``conf/stages`` by its name, for a method that trains.
+        settings: Other values of the method's settings: ``{"network": "residual"}``.
+        refine: ``consistent`` or ``none``, if not as the method's file has it.
         instruments: What may differ between the two beyond blur and response: a file of ``conf/instruments`` by its
             name, or a choice of one's own.
         kernel_size: Side of the PSF's window [HR pixels], if not as the instruments have it.
@@ -113,6 +87,7 @@ def fuse(
         >>> fusion.image.shape, fusion.psf.shape, fusion.srf.shape
         ((8, 8, 6), (5, 5), (6, 2))
     """
+    quiet_lightning()
     y, z = (np.atleast_1d(image) for image in (lr_hsi, hr_msi))
     y_pixels, z_pixels = (torch.tensor(image, dtype=_precision(image)) for image in (y, z))
     known = Known(*(None if given is None else torch.tensor(np.asarray(given, np.float64)) for given in (psf, srf)))
@@ -121,8 +96,7 @@ def fuse(
         covered = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
     else:
         covered = torch.from_numpy(np.asarray(covering) != 0)
-    if bad_bands not in BadBands.__members__:
-        raise InputError(f"bad_bands: expected one of {', '.join(BadBands.__members__)}, got {bad_bands!r}")
+    one_of("bad_bands", bad_bands, list(BadBands.__members__))
     scene = usable_scene(
         y_pixels,
         z_pixels,
@@ -134,60 +108,33 @@ def fuse(
     )
     if scale not in (None, scene.scale):
         raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale}")
-    method = _chosen(stages, network, refine, known)
-    chosen = instruments_preset(instruments) if isinstance(instruments, str) else instruments
-    unlike = differing(chosen, method, pair=True)
-    networks, scene, fused = fuse_scene(
-        scene,
-        method,
-        unlike,
-        kernel_size,
-        accelerator=accelerator,
-        precision=precision,
-        seed=seed,
-        with_deviation=uncertainty,
+    chosen, follows = (
+        (method, Refine.consistent) if isinstance(method, Method) else method_preset(method, stages, settings)
+    )
+    if refine is not None:
+        one_of("refine", refine, list(Refine.__members__))
+        follows = Refine[refine]
+    unlike = instruments_preset(instruments) if isinstance(instruments, str) else instruments
+    options = FusionOptions(
+        chosen,
+        refine=follows is Refine.consistent,
+        instruments=unlike.settled(chosen.tells_instruments_apart),
+        known_psf=known.psf is not None,
+        known_srf=known.srf is not None,
+        kernel_size=kernel_size,
+        uncertainty=uncertainty,
         progress=progress,
     )
-    found = figures(networks, scene, fused.image) | without_reference(networks, scene, fused.complete)
-    if check:
-        found |= reduced_resolution(networks, scene, method, unlike, seed=seed)
-    put_back = scene.left_out if BadBands[bad_bands] is BadBands.fill else None
-    return Fusion(
-        image=restored(fused.image, put_back).numpy(),
-        psf=networks.spad.psf.numpy(),
-        shift=centre_shift(networks.spad.psf.numpy(), scene.scale, scene.moved),
-        srf=networks.sped.srf.detach().numpy(),
-        gain=networks.gain.numpy(),
-        offset=networks.offset.numpy(),
-        noise=None if fused.noise is None else (fused.noise.lr_hsi.numpy(), fused.noise.hr_msi.numpy()),
-        deviation=None if fused.deviation is None else restored(fused.deviation, put_back).numpy(),
-        figures=found,
-        networks=networks,
-    )
+    callbacks = [StageProgress()] if progress else []
+    training = Training(seed=seed, accelerator=accelerator, precision=precision, callbacks=callbacks)
+    fusion = with_figures(fuse_scene(scene, options, training))
+    checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, Training(seed=seed)) if check else {}
+    filled = fusion.scene.left_out if BadBands[bad_bands] is BadBands.fill else None
+    return replace(fusion, figures=fusion.figures | checked, bad_bands=filled)
 
 
 def _mask(valid: ArrayLike | None) -> Tensor | None:
     return None if valid is None else torch.from_numpy(np.asarray(valid) != 0)
-
-
-def _chosen(stages: str | Method, network: str | None, refine: str | None, known: Known) -> Method:
-    """The method with what was said to be otherwise."""
-    chosen = method_preset(stages) if isinstance(stages, str) else stages
-    if refine is not None and refine not in Refine.__members__:
-        raise InputError(f"refine: expected one of {', '.join(Refine.__members__)}, got {refine!r}")
-    sources = replace(
-        chosen.stages,
-        psf=chosen.stages.psf if known.psf is None else Source.known,
-        srf=chosen.stages.srf if known.srf is None else Source.known,
-    )
-    chosen = replace(
-        chosen,
-        network=network or chosen.network,
-        refine=chosen.refine if refine is None else Refine[refine],
-        stages=sources,
-    )
-    check_method(chosen)
-    return chosen
 
 
 def _precision(image: NDArray[np.generic]) -> torch.dtype:

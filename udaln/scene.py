@@ -71,6 +71,11 @@ class Blocks:
         """The same blocks on another device."""
         return _moved(self, device)
 
+    def spectral_pairs(self, psf: Tensor) -> tuple[Tensor, Tensor]:
+        """The LR-MSI pixels that a PSF, k×k, makes of the windows, (N, c), and the LR-HSI's spectra, (N, C)."""
+        psf = psf.to(self.windows.device)
+        return torch.einsum("nkc,k->nc", self.windows.to(psf), psf.flatten()), self.lr.to(psf)
+
     def by_block(self) -> Blocks:
         """The same with each block's window in one piece of memory, from which some are drawn at little cost."""
         return replace(self, windows=self.windows.contiguous())

@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 
 import udaln
 from udaln.consistency import step as refine
-from udaln.methods.udaln import Init, Schedule, SpectralStage
+from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.udaln.stages import SpectralStage
 from udaln.metrics.functional import psnr, sam
 from udaln.physics.simulation import gaussian_psf, simulate
 from udaln.physics.windows import degrade
@@ -53,7 +54,7 @@ def started(scene, network="affine"):
     """Networks with the PSF and the SRF known and SpeUnet as the second stage starts it."""
     known = Known(scene.truth.psf, scene.truth.srf)
     networks = made_up.networks(scene, len(scene.truth.psf), known, network=network)
-    blocks = scene.blocks(networks.kernel_size, torch.float64)
+    blocks = scene.blocks(networks.degradation.kernel_size, torch.float64)
     SpectralStage(networks, Schedule(1e-3, 0, 1, init=Init.regression), 1).start(blocks)
     return networks
 
@@ -92,7 +93,7 @@ def test_without_noise_both_images_are_reproduced(network, kernel_size):
     networks = started(scene, network)
     image = consistent(networks, scene)
     assert image.dtype == torch.float32 and image.shape == scene.truth.image.shape
-    assert max(errors(scene, networks.fuse(scene.hr_msi))) > 1e-2
+    assert max(errors(scene, networks.map(scene.hr_msi))) > 1e-2
     assert max(errors(scene, image)) < 1e-5
 
 
@@ -106,7 +107,7 @@ def test_without_noise_both_images_are_reproduced(network, kernel_size):
 def test_it_improves_on_the_networks_with_noise_and_without(snr, gain, share):
     scene = world(snr)
     networks = started(scene)
-    plain, refined = (quality(scene, image) for image in (networks.fuse(scene.hr_msi), consistent(networks, scene)))
+    plain, refined = (quality(scene, image) for image in (networks.map(scene.hr_msi), consistent(networks, scene)))
     assert refined[0] > plain[0] + gain and refined[1] < share * plain[1]
 
 
@@ -124,8 +125,7 @@ def test_a_psf_that_is_not_the_sensors_does_no_harm():
     wide = replace(scene, lr_hsi=degrade(torch.from_numpy(blurred), scene.truth.psf, 4))
     networks = started(wide)
     before, after = (
-        (image - scene.truth.image).square().mean()
-        for image in (networks.fuse(wide.hr_msi), consistent(networks, wide))
+        (image - scene.truth.image).square().mean() for image in (networks.map(wide.hr_msi), consistent(networks, wide))
     )
     assert after <= 1.02 * before
 
@@ -234,6 +234,6 @@ def test_real_scenes(name, snr, least_psnr, most_sam):
     scene = real(name, snr)
     found = udaln.fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, accelerator="cpu", progress=False)
     image = torch.from_numpy(found.image)
-    refined, plain = quality(scene, image), quality(scene, found.networks.fuse(scene.hr_msi))
+    refined, plain = quality(scene, image), quality(scene, found.model.map(scene.hr_msi))
     assert refined[0] > least_psnr and refined[1] < most_sam
     assert refined[0] > plain[0] and refined[1] < plain[1]

@@ -10,7 +10,7 @@ import torch
 
 from udaln.estimation import instruments as module
 from udaln.estimation.instruments import Grid, Instruments, aligned
-from udaln.experiment.config import instruments_preset
+from udaln.experiment.presets import instruments_preset
 from udaln.scene import Scene
 
 ALIKE, UNLIKE = (Instruments("mine", *[differ] * 4, grid=Grid.hr_msi) for differ in (False, True))

@@ -8,8 +8,9 @@ import torch
 
 from udaln.estimation.instruments import Instruments
 from udaln.experiment.check import reduced_resolution
-from udaln.experiment.config import method_preset
-from udaln.experiment.fusion import fuse_scene
+from udaln.experiment.fusion import FusionOptions, fuse_scene
+from udaln.experiment.presets import method_preset
+from udaln.methods.base import Training
 from udaln.metrics import fusion_metrics
 from udaln.physics.interpolation import interpolate
 from udaln.physics.simulation import gaussian_psf
@@ -19,13 +20,13 @@ ALIKE = Instruments("alike", *[False] * 4)
 FIGURES = {"psnr", "sam", "rmse", "ergas", "uiqi", "cc"}
 
 
-def method():
-    """The regression alone, refined: no step is trained."""
-    return method_preset("fast")
+def options(instruments=ALIKE, **more):
+    """The default: no step is trained."""
+    return FusionOptions(method_preset()[0], refine=True, instruments=instruments, progress=False, **more)
 
 
-def check(networks, scene, instruments=ALIKE, **options):
-    return reduced_resolution(networks, scene, method(), instruments, **options)
+def check(networks, scene, instruments=ALIKE):
+    return reduced_resolution(networks.degradation, scene, options(instruments), Training())
 
 
 def known(scene):
@@ -56,7 +57,7 @@ def test_the_figures_are_those_of_doing_it_by_hand(scene, found):
         degrade(scene.hr_msi, scene.truth.psf.float().double(), 4),
         scene.support,
     )
-    _, _, fused = fuse_scene(pair, method(), ALIKE, 2, progress=False)
+    fused = fuse_scene(pair, options(kernel_size=2), Training()).estimate
     expected = {"check_scale": 2.0}
     for name, image in (("", fused.image), ("interpolated_", interpolate(pair.lr_hsi, 2))):
         metrics = fusion_metrics(2)

@@ -6,10 +6,12 @@ from omegaconf import OmegaConf
 
 from udaln.errors import InputError
 from udaln.estimation.instruments import Grid
-from udaln.experiment.config import ACCELERATORS, choices, instruments_preset, known_keys, method_preset, typed
-from udaln.experiment.schema import Method, PairDataset, ReferenceDataset, Refine, Source, Support, SyntheticDataset
-from udaln.methods.udaln import STAGES, Init, Schedule
+from udaln.experiment.config import ACCELERATORS, choices, known_keys, method_of, typed
+from udaln.experiment.presets import instruments_preset, method_preset
+from udaln.experiment.schema import PairDataset, PsfShape, ReferenceDataset, Refine, Source, Support, SyntheticDataset
+from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.speunet import SPEUNETS
+from udaln.methods.udaln.stages import STAGES
 
 GROUPS = choices()
 DATASETS = {
@@ -43,7 +45,7 @@ def test_the_choices_cover_what_they_say():
         assert len({(choice[a], choice[b]) for choice in chosen}) == len(GROUPS[a]) * len(GROUPS[b])
     for group in chosen[0]:
         assert {choice[group] for choice in chosen} == set(GROUPS[group])
-    assert set(GROUPS) == {*chosen[0], "experiment"}
+    assert set(GROUPS) == {*chosen[0], "experiment", "method"}
 
 
 @pytest.mark.parametrize("chosen", list(covering()), ids=lambda chosen: "-".join(chosen.values()))
@@ -51,7 +53,8 @@ def test_choices_go_together(configure, chosen):
     config = configure(*words(chosen))
     assert isinstance(config.dataset, DATASETS[chosen["dataset"]][1])
     assert config.dataset.name == chosen["dataset"]
-    assert method_of(config) == method_preset(chosen["stages"])
+    method, refine = method_preset(stages=chosen["stages"])
+    assert same(method_of(config), method) and config.refine is refine
     assert config.scale.name == chosen["scale"]
     assert config.instruments == instruments_preset(chosen["instruments"])
     assert config.trainer.accelerator == chosen["trainer"] and config.trainer.accelerator in ACCELERATORS
@@ -59,8 +62,24 @@ def test_choices_go_together(configure, chosen):
     assert typed(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.structured(config)))) == config  # as a resumed run does
 
 
-def method_of(config):
-    return Method(config.network, config.refine, config.stages)
+def same(method, other):
+    return (type(method), method.settings, method.stages) == (type(other), other.settings, other.stages)
+
+
+def test_methods_and_their_stages(configure):
+    for words, name, stages in (
+        ([], "closed_form", None),
+        (["method=closed_form"], "closed_form", None),
+        (["method=udaln"], "udaln", "paper"),
+        (["stages=paper"], "udaln", "paper"),
+        (["method=udaln", "stages=sampled"], "udaln", "sampled"),
+    ):
+        config = configure(*words)
+        assert config.method.name == name and (config.stages and config.stages.name) == stages
+        method, refine = method_preset(name, stages)
+        assert same(method_of(config), method) and config.refine is refine
+    with pytest.raises(InputError, match=r"^method.name: expected one of closed_form, udaln, got 'other'; "):
+        configure("method.name=other")
 
 
 @pytest.mark.parametrize("name", GROUPS["experiment"])
@@ -75,7 +94,7 @@ def test_the_papers_first_experiment(configure):
     assert (config.dataset.name, config.scale.factor, config.stages) == (
         "houston2018",
         5,
-        method_preset("paper").stages,
+        method_preset(stages="paper")[0].stages,
     )
 
 
@@ -91,33 +110,36 @@ def test_an_experiment_wins_over_the_defaults(tmp_path):
 def test_the_defaults(configure):
     config = configure()
     assert config.dataset == SyntheticDataset(name="synthetic", size=120, bands=64, scene_seed=7)
-    assert (config.seed, config.scale.factor, config.stages.name, config.sensor.name) == (2, 5, "fast", "WorldView-2")
-    assert (config.network, config.refine, config.support) == ("affine", Refine.consistent, Support.auto)
+    assert (config.seed, config.scale.factor, config.stages, config.sensor.name) == (2, 5, None, "WorldView-2")
+    assert (config.method.name, config.refine, config.support) == ("closed_form", Refine.consistent, Support.auto)
     assert (config.monitor.every, config.trainer.precision) == (100, "32-true")
     assert config.instruments == instruments_preset("auto")
 
 
 def test_the_papers_schedule():
-    paper = method_preset("paper")
+    paper, refine = method_preset(stages="paper")
     for stage, (lr, steps, constant_until) in PAPER.items():
         whole_scene = Schedule(lr, steps, constant_until, init=Init.none, blocks=None, patience=None)
         assert getattr(paper.stages, stage) == whole_scene
-    assert (paper.network, paper.refine) == ("paper", Refine.none)
-    assert (paper.stages.psf, paper.stages.srf) == (Source.learned, Source.learned)
+    assert (paper.settings.network, refine) == ("paper", Refine.none)
     assert set(PAPER) == {stage.name for stage in STAGES}
 
 
+ABLATION = ("paper", "no_joint", "joint_only")
+
+
 def test_the_ablations_are_the_papers_stages():
-    paper, no_joint, joint_only = (method_preset(name).stages for name in ("paper", "no_joint", "joint_only"))
+    paper, no_joint, joint_only = (method_preset(stages=name)[0].stages for name in ABLATION)
     assert (no_joint.degradation, no_joint.spectral, no_joint.joint) == (paper.degradation, paper.spectral, None)
     assert (joint_only.degradation, joint_only.spectral, joint_only.joint) == (None, None, paper.joint)
 
 
 def test_a_preset_that_is_not_there():
     with pytest.raises(
-        InputError, match=r"^stages: expected one of fast, joint_only, no_joint, paper, sampled, got 'long'$"
+        InputError,
+        match=r"^stages: expected one of closed_form, joint_only, no_joint, paper, sampled, udaln, got 'long'$",
     ):
-        method_preset("long")
+        method_preset(stages="long")
 
 
 def test_instruments_that_are_not_there():
@@ -146,20 +168,29 @@ def test_a_simulated_pair_can_be_of_two_instruments(configure, dataset):
     assert plain.gain is plain.offset is plain.shift is None
 
 
-def test_stage_1_can_be_solved_with_a_gaussian_psf(configure):
-    assert configure("stages.degradation.init=gaussian").stages.degradation.init is Init.gaussian
+def test_the_psf_can_be_taken_for_a_gaussian(configure):
+    assert configure("degradation.shape=gaussian").degradation.shape is PsfShape.gaussian
+    words = ["stages=sampled", "stages.degradation.init=gaussian"]
+    assert configure(*words).stages.degradation.init is Init.gaussian
+    with pytest.raises(InputError, match=r"^degradation.shape: expected free for method=udaln, .*, got gaussian$"):
+        configure("stages=sampled", "degradation.shape=gaussian")
 
 
 @pytest.mark.parametrize("stages", GROUPS["stages"])
 @pytest.mark.parametrize("network", SPEUNETS)
 @pytest.mark.parametrize("refine", ("none", "consistent"))
 def test_every_network_and_refinement_goes_with_every_schedule(configure, stages, network, refine):
-    words = [f"stages={stages}", f"network={network}", f"refine={refine}"]
-    if (stages, network) == ("fast", "paper"):  # nothing would train it
-        with pytest.raises(InputError, match=r"^network: expected steps .* for paper, got none; try stages=sampled$"):
-            configure(*words)
-    else:
-        assert method_of(configure(*words)) == Method(network, Refine[refine], method_preset(stages).stages)
+    config = configure(f"stages={stages}", f"method.network={network}", f"refine={refine}")
+    method, _ = method_preset(stages=stages, settings={"network": network})
+    assert same(method_of(config), method) and config.refine is Refine[refine]
+
+
+def test_a_network_that_nothing_trains(configure):
+    steps = [f"stages.{stage}.steps=0" for stage in PAPER] + [f"stages.{stage}.constant_until=1" for stage in PAPER]
+    with pytest.raises(
+        InputError, match=r"^method.network: expected steps .* for paper, got none; try stages=sampled$"
+    ):
+        configure("stages=paper", *steps)
 
 
 def test_what_a_dataset_brings_along(configure):
@@ -177,21 +208,25 @@ def test_a_sensor_can_be_left_out(configure):
 
 def test_settings_that_are_read_as_they_are_meant(configure):
     config = configure(
-        "dataset=mat", "dataset.reference=x", "dataset.wavelengths=[400,1000]", "dataset.snr_hsi=30", "stages.psf=known"
+        "dataset=mat",
+        "dataset.reference=x",
+        "dataset.wavelengths=[400,1000]",
+        "dataset.snr_hsi=30",
+        "degradation.psf=known",
     )
     assert config.dataset.wavelengths == [400, 1000]
     assert config.dataset.snr_hsi == 30.0
-    assert config.stages.psf is Source.known
+    assert config.degradation.psf is Source.known
 
 
 def test_known_keys_name_every_key_of_every_dataset():
     keys = known_keys()
     assert {"seed", "scale.factor", "dataset.size", "dataset.reference", "dataset.lr_hsi"} <= set(keys)
     assert {"dataset.gain", "dataset.shift", "instruments.gain", "instruments.wide_psf"} <= set(keys)
-    assert {"stages.joint.lr", "sensor.bands", "trainer.precision", "monitor.every"} <= set(keys)
+    assert {"method.network", "stages.joint.lr", "sensor.bands", "trainer.precision", "monitor.every"} <= set(keys)
     assert len(keys) == len(set(keys))
 
 
 def test_a_kind_of_dataset_that_is_not_there():
     with pytest.raises(InputError, match=r"^dataset.kind: expected one of synthetic, reference, pair, got 'video'$"):
-        typed(OmegaConf.create({"dataset": {"kind": "video"}}))
+        typed(OmegaConf.create({"dataset": {"kind": "video"}, "method": {"name": "closed_form"}}))

@@ -1,4 +1,4 @@
-"""From a scene to its networks and stages, and to the image wanted."""
+"""From a scene to its fused image."""
 
 from dataclasses import replace
 
@@ -8,10 +8,11 @@ import torch
 
 from udaln.errors import InputError
 from udaln.estimation.instruments import Grid, Instruments
-from udaln.experiment.config import instruments_preset, method_preset
-from udaln.experiment.fusion import build_networks, differing, fuse_scene, fused_image
-from udaln.experiment.schema import Refine, Source
-from udaln.methods.udaln import Init
+from udaln.experiment.fusion import FusionOptions, align, fuse_scene, fused
+from udaln.experiment.presets import method_preset
+from udaln.methods.base import Training
+from udaln.methods.closed_form import ClosedForm, Settings
+from udaln.methods.training.schedule import Init
 from udaln.scene import Scene
 
 ALIKE, UNLIKE = (Instruments("mine", *[differ] * 4, grid=Grid.hr_msi) for differ in (False, True))
@@ -19,54 +20,57 @@ CPU = torch.device("cpu")
 HOLES = {"lr_hsi": (slice(2, 4), slice(1, 2)), "hr_msi": (slice(0, 3), slice(9, 14))}
 
 
-@pytest.mark.parametrize("pair", [False, True])
+def options(instruments=ALIKE, refine=False, **more):
+    return FusionOptions(ClosedForm(Settings()), refine=refine, instruments=instruments, progress=False, **more)
+
+
 @pytest.mark.parametrize("init", Init)
-def test_instruments_differ_in_real_pairs_where_stage_1_is_solved(pair, init):
-    method = method_preset("fast")
+def test_instruments_are_told_apart_where_stage_1_is_solved(init):
+    method, _ = method_preset(stages="sampled")
     method.stages.degradation.init = init
-    auto = instruments_preset("auto")
-    assert differing(auto, method, pair=pair) == auto.settled(pair and init is not Init.none)
-    for told in (ALIKE, UNLIKE):
-        assert differing(told, method, pair=pair) == told
+    assert method.tells_instruments_apart == (init is not Init.none)
     method.stages.degradation = None
-    assert differing(auto, method, pair=pair) == auto.settled(False)
+    assert not method.tells_instruments_apart
 
 
-def test_the_papers_presets_take_the_instruments_for_alike():
+def test_the_default_tells_instruments_apart_and_the_papers_presets_do_not():
+    assert method_preset()[0].tells_instruments_apart
     for name in ("paper", "no_joint", "joint_only"):
-        found = differing(instruments_preset("auto"), method_preset(name), pair=True)
-        assert found == instruments_preset("auto").settled(False)
+        assert not method_preset(stages=name)[0].tells_instruments_apart
 
 
-def learned(networks):
-    return {name.removesuffix(".weight") for name, _ in networks.learned() if not name.startswith("speu")}
+def unknown(scene, chosen):
+    _, degradation = align(scene, chosen)
+    return {name.removesuffix(".weight") for name, p in degradation.named_parameters() if p.requires_grad}
 
 
-def test_what_is_learned_is_what_may_differ():
-    scene, method = made_up.scene(), method_preset("fast")
-    assert learned(build_networks(scene, method, ALIKE)) == {"spad", "sped"}
-    assert learned(build_networks(scene, method, UNLIKE)) == {"spad", "sped", "sped.gain", "sped.offset"}
-    gain_alone = build_networks(scene, method, Instruments("mine", True, False, False, False))
-    assert learned(gain_alone) == {"spad", "sped", "sped.gain"}
-    method.stages.psf = method.stages.srf = Source.known
-    assert learned(build_networks(scene, method, UNLIKE)) == {"sped.gain", "sped.offset"}
+def test_what_is_estimated_is_what_may_differ():
+    scene, unlike = made_up.scene(), replace(UNLIKE, shift=False)
+    assert unknown(scene, options()) == {"spad", "sped"}
+    assert unknown(scene, options(unlike)) == {"spad", "sped", "sped.gain", "sped.offset"}
+    gain_alone = Instruments("mine", True, False, False, False)
+    assert unknown(scene, options(gain_alone)) == {"spad", "sped", "sped.gain"}
+    assert unknown(scene, options(unlike, known_psf=True, known_srf=True)) == {"sped.gain", "sped.offset"}
 
 
-def test_the_window_is_as_told_unless_the_psf_is_known():
-    scene, method = made_up.scene(scale=4), method_preset("fast")
-    assert build_networks(scene, method, ALIKE).kernel_size == 4
-    assert build_networks(scene, method, ALIKE, 9).kernel_size == 9
-    method.stages.psf = Source.known
-    assert build_networks(scene, method, ALIKE, 9).kernel_size == 4
-    with pytest.raises(InputError, match=r"^stages.psf: expected one to be given for stages.psf=known, got none$"):
-        build_networks(Scene(scene.lr_hsi, scene.hr_msi, scene.support), method, ALIKE)
+def test_the_window_is_as_asked_for_unless_the_psf_is_known():
+    scene = made_up.scene(scale=4)
+    sizes = [
+        align(scene, options(**more))[1].kernel_size
+        for more in ({}, {"kernel_size": 9}, {"kernel_size": 9, "known_psf": True})
+    ]
+    assert sizes == [4, 9, 4]
+    with pytest.raises(
+        InputError, match=r"^degradation.psf: expected one to be given for degradation.psf=known, got none$"
+    ):
+        align(Scene(scene.lr_hsi, scene.hr_msi, scene.support), options(known_psf=True))
 
 
 def test_units_are_those_of_each_image():
     scene = made_up.scene()
     numbers = replace(scene, lr_hsi=1e4 * scene.lr_hsi)
-    networks = build_networks(numbers, method_preset("fast"), UNLIKE)
-    assert networks.unit == numbers.lr_hsi.max() and networks.msi_unit == 1
+    _, degradation = align(numbers, options())
+    assert degradation.unit == numbers.lr_hsi.max() and degradation.msi_unit == 1
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +86,11 @@ def holed():
     return replace(scene, **images, lr_valid=masks["lr_hsi"], hr_valid=masks["hr_msi"])
 
 
-@pytest.mark.parametrize("refine", Refine)
+@pytest.mark.parametrize("refine", [False, True])
 @pytest.mark.parametrize("moved", [(0, 0), (2, -1)])
 def test_the_image_holds_data_where_both_images_do(holed, refine, moved):
     scene = replace(holed, shift=moved)
-    image = fused_image(made_up.networks(scene, 7), scene, refine, CPU, progress=False).image
+    image = fused(scene, made_up.networks(scene, 7), options(refine=refine), CPU).estimate.image
     assert image.dtype == torch.float32 and image.device == CPU
     assert torch.equal(image.isfinite().all(2), scene.covered)
     assert torch.equal(image.isnan().any(2), ~scene.covered)
@@ -100,12 +104,11 @@ def test_a_scene_is_fused_with_its_shift():
     truth = {"gain": torch.tensor([0.8, 1.1, 1.3]).double(), "offset": torch.tensor([0.03, -0.03, 0.01]).double()}
     scene = made_up.unlike(shift=(-7.2, 5.5), **truth)
     blind = Scene(scene.lr_hsi, scene.hr_msi, scene.support)
-    options = {"accelerator": "cpu", "progress": False}
-    method = replace(method_preset("fast"), refine=Refine.none)
-    networks, shifted, fused = fuse_scene(blind, method, UNLIKE, **options)
-    assert shifted.shift == (-7, 6) and networks.kernel_size == 11
-    torch.testing.assert_close(networks.gain, truth["gain"], rtol=1e-4, atol=0)
-    torch.testing.assert_close(networks.offset, truth["offset"], rtol=0, atol=1e-4)
-    torch.testing.assert_close(networks.sped.srf.detach(), scene.truth.srf, rtol=0, atol=1e-5)
-    degraded = networks.unmatched(fused.image.double() @ networks.sped.srf.detach())
+    fusion = fuse_scene(blind, options(UNLIKE), Training(accelerator="cpu"))
+    assert fusion.scene.shift == (-7, 6) and fusion.psf.shape == (11, 11)
+    degradation = fusion.model.degradation
+    torch.testing.assert_close(degradation.gain, truth["gain"], rtol=1e-4, atol=0)
+    torch.testing.assert_close(degradation.offset, truth["offset"], rtol=0, atol=1e-4)
+    torch.testing.assert_close(degradation.srf, scene.truth.srf, rtol=0, atol=1e-5)
+    degraded = degradation.unmatched(fusion.estimate.image.double() @ degradation.srf)
     torch.testing.assert_close(degraded, scene.hr_msi, rtol=0, atol=1e-4)

@@ -11,8 +11,8 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from made_up_pairs import write_raster
 
-from udaln.experiment import app
-from udaln.experiment.results import load_networks
+from udaln.experiment import command
+from udaln.experiment.model_file import load_model
 from udaln.io.formats import open_image
 
 rasterio = pytest.importorskip("rasterio", reason="the extra io is not installed")
@@ -35,7 +35,7 @@ WORDS = [
 # The process kills itself, without a chance to tidy up, so many seconds after the first window is begun.
 KILLED = """
 import os, signal, sys, threading
-from udaln.experiment import app
+from udaln.experiment import command
 from udaln.experiment import stream
 
 delay = float(sys.argv.pop(1))
@@ -47,7 +47,7 @@ def stream_and_die(*given):
     threading.Event().wait()  # for the kill
 
 stream.stream = stream_and_die
-app.main()
+command.main()
 """
 
 
@@ -71,7 +71,7 @@ def run(folder, *words):
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["udaln", *words])
         GlobalHydra.instance().clear()
-        app.main()
+        command.main()
         GlobalHydra.instance().clear()
 
 
@@ -113,7 +113,7 @@ def test_it_leaves_what_a_run_leaves_and_nothing_of_its_windows(whole):
     log = (whole / "udaln.log").read_text()
     assert "LR-HSI 62×45×6, HR-MSI 124×90×2, scale factor 2" in log
     assert "trained on plots of 512 LR pixels in all" in log and "UTM zone 32N" in log
-    model = load_networks(whole / "model.ckpt")
+    model = load_model(whole / "model.ckpt")
     np.testing.assert_allclose(model.bands.wavelengths, NM, atol=1e-3)
 
 

@@ -17,7 +17,7 @@ from scipy.ndimage import shift as moved
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
-from udaln.experiment import app
+from udaln.experiment import command
 from udaln.io.formats import open_image
 
 rasterio = pytest.importorskip("rasterio", reason="the extra io is not installed")
@@ -109,7 +109,7 @@ def udaln(folder, *words):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["udaln", "dataset=pair", *map(str, words), f"hydra.run.dir={folder / 'run'}"])
         GlobalHydra.instance().clear()
-        app.main()
+        command.main()
         GlobalHydra.instance().clear()
     return folder / "run"
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from places import SCRIPTS, SHARED
 
 from udaln.errors import InputError
+from udaln.experiment.model_file import load_model
 from udaln.experiment.published import SPADNET, SPEDNET, SPEUNET, read_published
-from udaln.experiment.results import load_networks
 from udaln.io.srf import read_srf, support
 
 SCRIPT = SCRIPTS / "import_published.py"
@@ -65,9 +65,9 @@ def check_all_three(folder, networks):
     """Each network does what the published one does, written from its description."""
     torch.manual_seed(1)
     bands, msi_bands = networks.sped.support.shape
-    side = networks.kernel_size
+    side = networks.degradation.kernel_size
     hr_msi = torch.rand(2 * side, 3 * side, msi_bands)
-    torch.testing.assert_close(networks.fuse(hr_msi), raw_speunet(folder, hr_msi))
+    torch.testing.assert_close(networks.map(hr_msi), raw_speunet(folder, hr_msi))
 
     spectra = torch.rand(5, bands)
     expected = []
@@ -85,7 +85,7 @@ def check_all_three(folder, networks):
 
 def test_a_checkpoint_of_the_published_layout(made_up):
     networks = read_published(made_up, made_up / "srf.npy")
-    assert networks.scale == networks.kernel_size == SIDE
+    assert networks.degradation.scale == networks.degradation.kernel_size == SIDE
     for band, covered in enumerate(COVERED):
         assert networks.sped.support[:, band].nonzero().flatten().tolist() == list(covered)
     check_all_three(made_up, networks)
@@ -93,7 +93,7 @@ def test_a_checkpoint_of_the_published_layout(made_up):
 
 def test_the_published_checkpoint(published):
     networks = read_published(published)
-    assert networks.scale == 5
+    assert networks.degradation.scale == 5
     assert networks.sped.support.shape == (46, 8)
     check_all_three(published, networks)
 
@@ -190,8 +190,8 @@ def test_the_script_writes_our_checkpoint(made_up, monkeypatch, capsys):
         out = made_up / "ours" / "model.ckpt"
         monkeypatch.setattr("sys.argv", ["import_published.py", first, f"out={out}", f"srf={made_up / 'srf.npy'}"])
         runpy.run_path(str(SCRIPT), run_name="__main__")
-        ours, *_ = load_networks(out)
-        assert ours.scale == expected.scale
+        ours, *_ = load_model(out)
+        assert ours.degradation.scale == expected.degradation.scale
         for (name, value), other in zip(ours.state_dict().items(), expected.state_dict().values(), strict=True):
             assert torch.equal(value, other), name
         assert f"{float(expected.spad.psf.sum()):.4f}" in capsys.readouterr().out

@@ -8,8 +8,10 @@ import made_up_pairs
 import pytest
 import torch
 
+from udaln.consistency.fuser import Fuser
 from udaln.experiment import report
-from udaln.experiment.fusion import Fused
+from udaln.experiment.fusion import Fusion
+from udaln.methods.base import Estimate
 from udaln.scene import Known
 
 
@@ -24,15 +26,17 @@ def test_sizes_are_those_of_the_pair_not_of_its_plots():
 
 def test_what_was_found_of_the_instruments():
     scene = made_up.scene()
-    fused = Fused(scene.truth.image, scene.truth.image)
-    networks = made_up.networks(scene, known=Known(scene.truth.psf))
-    (line,) = report.found(networks, scene, fused)
+
+    def estimates(model, scene):
+        return report.estimates(Fusion(scene, Fuser(model), Estimate(scene.truth.image), scene.truth.image))
+
+    (line,) = estimates(made_up.networks(scene, known=Known(scene.truth.psf)), scene)
     assert line.replace("-0", "+0") == "LR-HSI: +0.00 rows and +0.00 columns [HR pixels] off its place on the HR-MSI"
     moved = replace(scene, shift=(2, -3), resampled=(0.25, 0.0))
     unlike = made_up.networks(scene, known=Known(scene.truth.psf), gain=True, offset=True)
     with torch.no_grad():
         unlike.sped.gain[:] = torch.tensor([1.5, 2.0, 0.25])
-    lines = report.found(unlike, moved, fused)
+    lines = estimates(unlike, moved)
     assert lines[0].startswith("LR-HSI: +2.25 rows and -3.00 columns")
     assert lines[1].startswith("HR-MSI: resampled")
     assert lines[2:] == ["gains of the MSI bands: 1.5 2 0.25", "offsets of the MSI bands: 0 0 0"]
@@ -41,15 +45,15 @@ def test_what_was_found_of_the_instruments():
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_who_stops_a_run_is_told_how_it_goes_on(tmp_path, caplog, error):
     log = logging.getLogger("told")
-    with pytest.raises(error), report.telling_how_to_go_on(tmp_path, log):
+    with pytest.raises(error), report.hint_at_resuming(tmp_path, log):
         raise error
     assert caplog.messages == [f"stopped; go on with: udaln resume={tmp_path}"]
     caplog.clear()
-    with pytest.raises(ValueError, match="x"), report.telling_how_to_go_on(tmp_path, log):
+    with pytest.raises(ValueError, match="x"), report.hint_at_resuming(tmp_path, log):
         raise ValueError("x")
     assert not caplog.messages
 
 
 def test_a_check_that_was_not_made_is_told(caplog):
-    report.tell_check({}, logging.getLogger("told"))
+    report.log_check({}, logging.getLogger("told"))
     assert caplog.messages == ["reduced-resolution check: the LR-HSI is too small for it"]

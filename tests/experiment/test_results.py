@@ -12,21 +12,26 @@ from matplotlib.figure import Figure
 from udaln import files
 from udaln.errors import InputError
 from udaln.estimation.noise import Noise
-from udaln.experiment import results
-from udaln.methods.udaln.networks import FusionNetworks
-from udaln.scene import Known
+from udaln.experiment import model_file, results
+from udaln.experiment.presets import method_preset
+from udaln.methods.udaln.model import UdalnModel
+from udaln.physics.degradation import Degradation
 
 BANDS, MSI_BANDS = 7, 3
 
 
 def networks(unit=1.0):
     support = torch.ones(BANDS, MSI_BANDS, dtype=torch.bool).tril(3).triu(-3)
-    made = FusionNetworks(scale=2, kernel_size=3, support=support, unit=unit, known=Known(), network="paper")
+    made = UdalnModel(Degradation(scale=2, kernel_size=3, support=support, unit=unit), "paper")
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
     return made
+
+
+def save(path, model):
+    model_file.save_model(path, method_preset("udaln")[0], model)
 
 
 def image(bands=BANDS):
@@ -37,8 +42,8 @@ WRITERS = {
     "config.yaml": lambda path: results.write_text(path, "seed: 2\n"),
     "metrics.json": lambda path: results.write_metrics(path, {"psnr": 40.0}),
     "stages.csv": lambda path: results.write_stages(path, [{"stage": "joint", "psnr": 40.0}]),
-    "degradation.npz": lambda path: results.write_degradation(path, networks(), (0, 0), None),
-    "model.ckpt": lambda path: results.save_networks(path, networks()),
+    "degradation.npz": lambda path: results.write_degradation(path, networks().degradation, (0, 0), None),
+    "model.ckpt": lambda path: save(path, networks()),
     "overview.png": lambda path: results.write_picture(path, Figure()),
 }
 
@@ -66,7 +71,7 @@ def test_a_file_is_whole_or_not_there(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("noise", [None, Noise(*(torch.rand(n).double() for n in (BANDS, MSI_BANDS) * 2))])
 def test_the_degradation_reads_back(tmp_path, noise):
-    made = networks()
+    made = networks().degradation
     results.write_degradation(tmp_path / "degradation.npz", made, (2.5, -7), noise)
     with np.load(tmp_path / "degradation.npz") as file:
         always = {"psf", "shift", "srf", "gain", "offset", "support"}
@@ -75,12 +80,12 @@ def test_the_degradation_reads_back(tmp_path, noise):
             np.testing.assert_array_equal(file["lr_hsi_noise"], noise.lr_hsi)
             np.testing.assert_array_equal(file["hr_msi_noise"], noise.hr_msi)
         assert file["support"].dtype == bool
-        np.testing.assert_array_equal(file["psf"], made.spad.psf)
+        np.testing.assert_array_equal(file["psf"], made.psf)
         np.testing.assert_array_equal(file["shift"], (2.5, -7))
-        np.testing.assert_array_equal(file["srf"], made.sped.srf.detach())
+        np.testing.assert_array_equal(file["srf"], made.srf)
         np.testing.assert_array_equal(file["gain"], made.gain)
         np.testing.assert_array_equal(file["offset"], made.offset)
-        np.testing.assert_array_equal(file["support"], made.sped.support)
+        np.testing.assert_array_equal(file["support"], made.support)
 
 
 def test_stages_have_a_line_each_with_blanks_where_a_figure_is_missing(tmp_path):
@@ -106,28 +111,28 @@ def test_metrics_are_json_with_null_for_what_is_not_finite(tmp_path):
 @pytest.mark.parametrize("unit", [1.0, 9137.0])
 def test_networks_fuse_the_same_after_a_round_trip(unit, tmp_path):
     made = networks(unit)
-    results.save_networks(tmp_path / "model.ckpt", made)
-    read, *_ = results.load_networks(tmp_path / "model.ckpt")
+    save(tmp_path / "model.ckpt", made)
+    read, *_ = model_file.load_model(tmp_path / "model.ckpt")
     hr_msi = unit * image(MSI_BANDS)
-    assert torch.equal(read.fuse(hr_msi), made.fuse(hr_msi))
+    assert torch.equal(read.map(hr_msi), made.map(hr_msi))
     assert torch.equal(read.sped.srf, made.sped.srf)
     assert torch.equal(read.spad.psf, made.spad.psf)
-    assert (read.scale, read.kernel_size) == (2, 3)
+    assert (read.degradation.scale, read.degradation.kernel_size) == (2, 3)
 
 
 def other_files(folder):
     """Files that are no model, by what is wrong with them."""
     whole = folder / "model.ckpt"
-    results.save_networks(whole, networks())
+    save(whole, networks())
     content = torch.load(whole, weights_only=True)
     (folder / "cut.ckpt").write_bytes(whole.read_bytes()[:-100])
     (folder / "empty.ckpt").write_bytes(b"")
     (folder / "text.ckpt").write_text("not a model")
     torch.save([1, 2], folder / "list.ckpt")
     torch.save({"state_dict": {}}, folder / "lightning.ckpt")
-    torch.save(content | {"format": results.FORMAT + 1}, folder / "newer.ckpt")
+    torch.save(content | {"format": model_file.FORMAT + 1}, folder / "newer.ckpt")
     torch.save(content | {"state_dict": {}}, folder / "hollow.ckpt")
-    torch.save({"format": results.FORMAT}, folder / "bare.ckpt")
+    torch.save({"format": model_file.FORMAT}, folder / "bare.ckpt")
     torch.save(content | {"unsafe": print}, folder / "code.ckpt")
     (folder / "folder.ckpt").mkdir()
     whole.unlink()
@@ -139,7 +144,7 @@ def test_other_files_are_refused_in_one_line(tmp_path):
     assert len(paths) == 11
     for path in paths:
         with pytest.raises(InputError) as caught:
-            results.load_networks(path)
+            model_file.load_model(path)
         said = str(caught.value)
         assert said.startswith(f"model: {path}: "), said
         assert "\n" not in said and len(said) < len(str(path)) + 400, said

@@ -11,13 +11,15 @@ from hydra import compose, initialize_config_module
 from pytorch_lightning import Callback
 
 from udaln.errors import InputError
-from udaln.experiment import app
+from udaln.experiment import command
 from udaln.experiment.config import typed
+from udaln.methods.udaln import method
 
 SETTINGS = [
     "dataset.size=40",
     "dataset.bands=16",
-    "network=residual",
+    "stages=sampled",
+    "refine=consistent",
     *(f"stages.{stage}.steps=30" for stage in ("degradation", "spectral", "joint")),
     *(f"stages.{stage}.constant_until=10" for stage in ("degradation", "spectral", "joint")),
     "monitor.every=10",
@@ -27,7 +29,8 @@ SETTINGS = [
 KILLED = """
 import os, signal, sys
 from pytorch_lightning import Callback
-from udaln.experiment import app
+from udaln.experiment import command
+from udaln.methods.udaln import method
 
 at = sys.argv[1], int(sys.argv[2])
 del sys.argv[1:3]
@@ -37,9 +40,9 @@ class Kill(Callback):
         if (stage.name, stage.steps_done) == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-made = app.make_trainer
-app.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
-app.main()
+made = method.make_trainer
+method.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
+command.main()
 """
 MOMENTS = [("degradation", 10), ("spectral", 0), ("joint", 20)]  # within stage 1, between stages, within stage 3
 
@@ -54,7 +57,7 @@ def runs(tmp_path_factory):
     assert {process.wait() for process in killed.values()} == {-9}
     with initialize_config_module("udaln.conf", version_base="1.3"):
         config = typed(compose("config", SETTINGS))
-    app.run(config, folder / "whole")
+    command.run(config, folder / "whole")
     return folder
 
 
@@ -71,26 +74,26 @@ def figures(run):
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_ends_with_the_same_bits(runs, moment):
     run = runs / moment[0]
-    assert not (run / app.METRICS).exists() and (run / app.CHECKPOINT).exists()
-    app.resume(run)
+    assert not (run / command.METRICS).exists() and (run / command.CHECKPOINT).exists()
+    command.resume(run)
     saved = [torch.load(folder / "model.ckpt", weights_only=True)["state_dict"] for folder in (run, runs / "whole")]
     assert same(*saved)
     assert figures(run) == figures(runs / "whole")
     assert (run / "fused.mat").read_bytes()[128:] == (runs / "whole" / "fused.mat").read_bytes()[128:]  # after the date
-    assert not (run / app.CHECKPOINT).exists()
+    assert not (run / command.CHECKPOINT).exists()
 
 
 def test_a_finished_run_is_not_run_again(runs):
     with pytest.raises(InputError, match="which is finished"):
-        app.resume(runs / "whole")
+        command.resume(runs / "whole")
 
 
 def test_a_run_without_a_checkpoint_starts_over(runs, tmp_path):
     """Killed before the first checkpoint was due."""
     run = tmp_path / "run"
     run.mkdir()
-    (run / app.CONFIG).write_bytes((runs / "whole" / app.CONFIG).read_bytes())
-    app.resume(run)
+    (run / command.CONFIG).write_bytes((runs / "whole" / command.CONFIG).read_bytes())
+    command.resume(run)
     assert figures(run) == figures(runs / "whole")
 
 
@@ -99,9 +102,9 @@ def test_an_interrupted_run_tells_how_to_go_on(tmp_path, monkeypatch):
         def on_train_batch_end(self, trainer, pl_module, *_):
             raise KeyboardInterrupt
 
-    made = app.make_trainer
+    made = method.make_trainer
     monkeypatch.setattr(
-        app,
+        method,
         "make_trainer",
         lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Interrupt()], **named),
     )
@@ -109,7 +112,7 @@ def test_an_interrupted_run_tells_how_to_go_on(tmp_path, monkeypatch):
         config = typed(compose("config", SETTINGS))
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit):
-        app.run(config, tmp_path / "run")
+        command.run(config, tmp_path / "run")
     signal.signal(signal.SIGINT, before)  # Lightning ignores further ones while it stops
     assert f"go on with: udaln resume={tmp_path / 'run'}" in (tmp_path / "run" / "udaln.log").read_text()
-    assert not (tmp_path / "run" / app.METRICS).exists()
+    assert not (tmp_path / "run" / command.METRICS).exists()

@@ -21,7 +21,7 @@ from udaln.io.partial_image import Canvas
 
 
 def whole(given, *, uncertainty=False, put_back="all"):
-    found = consistent(given.networks, given.refinement, given.scene, with_deviation=uncertainty)
+    found = consistent(given.model, given.refinement, given.scene, with_deviation=uncertainty)
     images = [image.clone() for image in found if image is not None]
     for image in images:
         image[~given.scene.covered] = torch.nan
@@ -106,7 +106,7 @@ def test_what_memory_allows_changes_nothing(tmp_path, windows):
 def test_the_map_alone_is_written_where_nothing_is_refined(tmp_path):
     given = made(**EVERYTHING)
     (found,) = fuse(given, tmp_path, refine=False)
-    expected = given.networks.fuse(given.scene.hr_msi)
+    expected = given.model.map(given.scene.hr_msi)
     expected[~given.scene.covered] = torch.nan
     torch.testing.assert_close(found, restored(expected, given.left_out), rtol=0, atol=1e-6, equal_nan=True)
 
@@ -143,14 +143,14 @@ def test_a_map_of_an_hr_msi_alone(tmp_path, windows, monkeypatch):
     hr_msi = rng.uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
     hr_msi[18:30, 20:40], hr_msi[5, 5, 2] = np.nan, np.nan
     hr_msi[..., 1] = np.nan  # the model does without
-    expected = restored(given.networks.fuse(torch.from_numpy(hr_msi[..., [0, 2]])), given.left_out).numpy()
+    expected = restored(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.left_out).numpy()
     interrupted(monkeypatch, Canvas, "write", 8)
     with pytest.raises(Stopped):
-        mapped(given.networks, hr_msi, tmp_path, given.left_out)
+        mapped(given.model, hr_msi, tmp_path, given.left_out)
     assert len(windows) == 12
     monkeypatch.undo()
     written = interrupted(monkeypatch, Canvas, "write", None)
-    found = mapped(given.networks, hr_msi, tmp_path, given.left_out)
+    found = mapped(given.model, hr_msi, tmp_path, given.left_out)
     assert len(written) == 5
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert np.isnan(found[20, 30]).all() and np.isnan(found[5, 5]).all()
@@ -162,10 +162,10 @@ def test_a_map_begun_with_other_windows_begins_anew(tmp_path, monkeypatch):
     hr_msi = np.random.default_rng(0).uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
     interrupted(monkeypatch, Canvas, "write", 8)
     with pytest.raises(Stopped):
-        mapped(given.networks, hr_msi, tmp_path)
+        mapped(given.model, hr_msi, tmp_path)
     monkeypatch.undo()
-    found = mapped(given.networks, hr_msi, tmp_path, limit=1 << 40)
-    np.testing.assert_allclose(found, given.networks.fuse(torch.from_numpy(hr_msi)), rtol=0, atol=1e-6)
+    found = mapped(given.model, hr_msi, tmp_path, limit=1 << 40)
+    np.testing.assert_allclose(found, given.model.map(torch.from_numpy(hr_msi)), rtol=0, atol=1e-6)
 
 
 # windows

@@ -5,6 +5,7 @@ import pytest
 import torch
 from made_up_fusions import EVERYTHING, Stopped, fuse, interrupted, made
 
+from udaln.consistency import fuser
 from udaln.consistency.tiles import Part
 from udaln.experiment import stream
 from udaln.experiment.stream import windows_of
@@ -135,12 +136,12 @@ def expected(tmp_path_factory):
 def test_a_fusion_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch, expected, name, at, left):
     """Two canvases; ``left``: windows still to be worked on."""
     given = made(**EVERYTHING)
-    interrupted(monkeypatch, Canvas if name == "write" else stream, name, at)
+    interrupted(monkeypatch, Canvas if name == "write" else fuser if name == "consistent" else stream, name, at)
     with pytest.raises(Stopped):
         fuse(given, tmp_path / "stopped", uncertainty=True)
     assert not (tmp_path / "stopped" / "uncertainty.npy").exists()
     monkeypatch.undo()
-    worked = interrupted(monkeypatch, stream, "consistent", None)
+    worked = interrupted(monkeypatch, fuser, "consistent", None)
     found = fuse(given, tmp_path / "stopped", uncertainty=True)
     assert len(worked) == left
     for image, uninterrupted in zip(found, expected, strict=True):

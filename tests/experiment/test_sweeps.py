@@ -75,7 +75,7 @@ def test_a_mistake_is_told_and_does_not_stop_the_others(sweep):
 def test_every_scene_has_a_folder_of_its_own(sweep):
     folder, _ = sweep
     names = {path.name for path in (folder / "runs").iterdir()}
-    assert names == {"multirun.yaml", "0_north_auto_fast_seed2", "2_south_auto_fast_seed2"}
+    assert names == {"multirun.yaml", "0_north_auto_closed_form_seed2", "2_south_auto_closed_form_seed2"}
     for name in names - {"multirun.yaml"}:
         run = folder / "runs" / name
         assert json.loads((run / "metrics.json").read_text())["dataset"] == name.split("_")[1]

@@ -15,7 +15,7 @@ SIX = ["psnr", "sam", "ergas", "cc", "uiqi", "rmse"]
 def test_perfect_networks_have_perfect_figures():
     scene = made_up.scene()
     networks = made_up.networks(scene, known=Known(scene.truth.psf, scene.truth.srf))
-    result = figures(networks, scene, scene.truth.image)
+    result = figures(networks.degradation, scene, scene.truth.image)
     assert result["psf_error"] == 0 and result["srf_error"] == pytest.approx(0, abs=1e-6)
     assert result["rmse"] == 0 and result["cc"] == pytest.approx(1)
     for name in ("lr_hsi_error", "hr_msi_error", "lr_msi_error"):
@@ -26,8 +26,8 @@ def test_perfect_networks_have_perfect_figures():
 def test_figures_against_formulas():
     scene = made_up.scene()
     networks = made_up.networks(scene)
-    fused = networks.fuse(scene.hr_msi)
-    result = figures(networks, scene, fused)
+    fused = networks.map(scene.hr_msi)
+    result = figures(networks.degradation, scene, fused)
     x, y, z = (image.double().numpy() for image in (fused, scene.lr_hsi, scene.hr_msi))
     psf, srf = networks.spad.psf.numpy(), networks.sped.srf.detach().double().numpy()
     r = scene.scale
@@ -52,10 +52,10 @@ def test_figures_against_formulas():
 def test_only_what_can_be_known_is_reported():
     whole = made_up.scene()
     networks = made_up.networks(whole)
-    fused = networks.fuse(whole.hr_msi)
+    fused = networks.map(whole.hr_msi)
 
     def names(truth, image):
-        return set(figures(networks, Scene(whole.lr_hsi, whole.hr_msi, whole.support, truth=truth), image))
+        return set(figures(networks.degradation, Scene(whole.lr_hsi, whole.hr_msi, whole.support, truth=truth), image))
 
     always = {"lr_msi_error", "shift_rows", "shift_columns"}
     unknown = always | {"lr_hsi_error", "hr_msi_error"}
@@ -86,7 +86,7 @@ def test_psfs_are_compared_pixel_by_pixel_of_the_ground(kernel_size, true_size, 
     psf, true = psf / psf.sum(), true / true.sum()
     whole = made_up.scene(scale=scale)
     scene = replace(whole, shift=shift, truth=Truth(psf=true))
-    result = figures(made_up.networks(scene, known=Known(psf=psf)), scene, None)
+    result = figures(made_up.networks(scene, known=Known(psf=psf)).degradation, scene, None)
     first = [20 + moved - (kernel_size - scale) // 2 for moved in shift]
     far = 20 - (true_size - scale) // 2
     expected = (embedded(psf, 60, *first) - embedded(true, 60, far, far)).abs().max()
@@ -96,10 +96,10 @@ def test_psfs_are_compared_pixel_by_pixel_of_the_ground(kernel_size, true_size, 
 def test_a_psf_in_another_window_is_no_error():
     scene = made_up.scene(scale=4, kernel_size=4)
     wide = embedded(scene.truth.psf, 9, 2, 2)
-    assert figures(made_up.networks(scene, known=Known(psf=wide)), scene, None)["psf_error"] == 0
+    assert figures(made_up.networks(scene, known=Known(psf=wide)).degradation, scene, None)["psf_error"] == 0
     moved = replace(scene, shift=(-1, 2))
     back = embedded(scene.truth.psf, 11, 4, 1)  # as far back as the window is moved
-    result = figures(made_up.networks(moved, known=Known(psf=back)), moved, None)
+    result = figures(made_up.networks(moved, known=Known(psf=back)).degradation, moved, None)
     assert result["psf_error"] == 0 and result["shift_error"] == pytest.approx(0, abs=1e-9)
 
 
@@ -108,7 +108,7 @@ def test_the_shift_is_that_of_window_and_psf_together(shift, inside):
     true = gaussian_psf(11, 4, 4.0, (0.5, -1.0))
     scene = replace(made_up.scene(scale=4), shift=shift, truth=Truth(psf=true))
     networks = made_up.networks(scene, known=Known(psf=gaussian_psf(9, 4, 4.0, inside)))
-    result = figures(networks, scene, None)
+    result = figures(networks.degradation, scene, None)
     found = np.add(shift, inside)
     np.testing.assert_allclose([result["shift_rows"], result["shift_columns"]], found, atol=1e-4)
     assert result["shift_error"] == pytest.approx(np.hypot(*(found - (0.5, -1.0))), abs=1e-3)
@@ -127,7 +127,7 @@ def test_gains_and_offsets_against_the_true_ones(factors):
     with torch.no_grad():
         networks.sped.gain.copy_(truth.gain * scene.unit / scene.msi_unit)
         networks.sped.offset.copy_(truth.offset / scene.msi_unit)
-    exact = figures(networks, scene, truth.image)
+    exact = figures(networks.degradation, scene, truth.image)
     assert exact["gain_error"] < 1e-12 and exact["offset_error"] < 1e-12 * scene.msi_unit
     assert max(exact[name] for name in ("hr_msi_error", "lr_msi_error")) < 1e-6 * scene.msi_unit
     assert exact["lr_hsi_error"] < 1e-6 * scene.unit
@@ -135,7 +135,7 @@ def test_gains_and_offsets_against_the_true_ones(factors):
     with torch.no_grad():
         networks.sped.gain *= torch.tensor([1.0, 0.9, 1.05])
         networks.sped.offset += torch.tensor([0.0, -0.01, 0.005]) / scene.msi_unit
-    off = figures(networks, scene, truth.image)
+    off = figures(networks.degradation, scene, truth.image)
     assert off["gain_error"] == pytest.approx(0.1) and off["offset_error"] == pytest.approx(0.01)
 
 
@@ -145,15 +145,15 @@ def test_pixels_without_data_have_no_say():
     lr_valid[1, 2] = hr_valid[17, 6:9] = False
     scene = replace(whole, lr_valid=lr_valid, hr_valid=hr_valid)
     networks = made_up.networks(scene)
-    fused = networks.fuse(scene.hr_msi)
+    fused = networks.map(scene.hr_msi)
     fused[~scene.covered] = torch.nan
-    expected = figures(networks, scene, fused)
+    expected = figures(networks.degradation, scene, fused)
     assert np.isfinite(list(expected.values())).all()
     lr_hsi, hr_msi = whole.lr_hsi.clone(), whole.hr_msi.clone()
     lr_hsi[~lr_valid] *= 0.5
     hr_msi[~hr_valid] *= 0.5
     spoilt = replace(scene, lr_hsi=lr_hsi, hr_msi=hr_msi)
-    assert figures(networks, spoilt, fused) == pytest.approx(expected, rel=0, abs=0)
+    assert figures(networks.degradation, spoilt, fused) == pytest.approx(expected, rel=0, abs=0)
     x, y, z = (image.double().numpy() for image in (fused, scene.lr_hsi, scene.hr_msi))
     srf, psf = networks.sped.srf.detach().numpy(), networks.spad.psf.numpy()
     covered = scene.covered.numpy()
@@ -169,12 +169,12 @@ def test_a_psf_that_training_has_let_off_its_sum_is_judged_all_the_same():
     networks = made_up.networks(scene, known=Known(scene.truth.psf, scene.truth.srf))
     with torch.no_grad():
         networks.spad.weight *= 0.985  # as the published one does
-    result = figures(networks, scene, scene.truth.image)
+    result = figures(networks.degradation, scene, scene.truth.image)
     assert result["lr_hsi_error"] == pytest.approx(0.015 * scene.lr_hsi.mean().item(), rel=1e-3)
 
 
 def test_figures_leave_no_gradient():
     scene = made_up.scene()
     networks = made_up.networks(scene)
-    figures(networks, scene, networks.fuse(scene.hr_msi))
+    figures(networks.degradation, scene, networks.map(scene.hr_msi))
     assert all(parameter.grad is None for parameter in networks.parameters())

@@ -26,8 +26,8 @@ def test_what_is_shown(trained, last):
     hr_valid[:, 5] = False
     scene = replace(scene, wavelengths=torch.linspace(400, last, scene.lr_hsi.shape[2]), hr_valid=hr_valid)
     networks, writer = made_up.networks(scene), Writer()
-    fused = networks.fuse(scene.hr_msi) if trained else None
-    Gallery(scene).show(SimpleNamespace(experiment=writer), networks, fused, 7)
+    fused = networks.map(scene.hr_msi) if trained else None
+    Gallery(scene).show(SimpleNamespace(experiment=writer), networks.degradation, fused, 7)
     names = {"images/true colour", "degradation"} | ({"images/false colour"} if last == 900 else set())
     assert set(writer.shown) == names | ({"spectra"} if trained else set())
     assert all(step == 7 for _, step in writer.shown.values())

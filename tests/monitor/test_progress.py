@@ -5,9 +5,11 @@ import made_up
 import pytest
 from rich.console import Console
 
-from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
-from udaln.methods.udaln import STAGES, Schedule
+from udaln.methods.training.schedule import Schedule
+from udaln.methods.training.trainer import make_trainer
+from udaln.methods.udaln.stages import STAGES
 from udaln.monitor import progress
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -22,7 +24,7 @@ def test_every_stage_has_a_bar_on_a_terminal_and_none_elsewhere(monkeypatch, ter
     networks = made_up.networks(scene)
     chain = StageChain([stage(networks, Schedule(1e-3, 12, 6), 5) for stage in STAGES])
     trainer = make_trainer(chain, "cpu", "32-true", callbacks=[progress.StageProgress()], logger=False)
-    chain.run(trainer, SceneData(scene, networks.kernel_size))
+    chain.run(trainer, SceneData(scene, networks.degradation.kernel_size))
     if terminal:
         assert all(f"{stage.name} " in written.getvalue() for stage in STAGES)
         assert "12/12" in written.getvalue() and "loss" in written.getvalue()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from udaln import pictures
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.physics.degradation import Degradation
 from udaln.pictures.sensors import draw_psfs, draw_srf
 from udaln.pictures.spectra import broken
 from udaln.scene import Known, Truth
@@ -47,8 +47,8 @@ def knowing(scene):
 def test_a_page_can_be_drawn_of_any_scene(tmp_path, variant):
     scene = variant(made_up.scene())
     networks = made_up.networks(scene, kernel_size=9)
-    fused = as_fused(scene, networks.fuse(scene.hr_msi))
-    pictures.overview(networks, scene, fused, "made up").savefig(tmp_path / "page.png", dpi=40)
+    fused = as_fused(scene, networks.map(scene.hr_msi))
+    pictures.overview(networks.degradation, scene, fused, "made up").savefig(tmp_path / "page.png", dpi=40)
     assert (tmp_path / "page.png").stat().st_size > 20_000
     names = ["HR-MSI", "LR-HSI", "fused"] + (["truth"] if scene.truth.image is not None else [])
     assert list(pictures.images(scene, fused)) == names
@@ -60,7 +60,7 @@ def test_the_parts_of_a_page_can_be_drawn_alone(tmp_path):
     fused = as_fused(scene, scene.truth.image)
     drawn = [
         pictures.composites(scene, fused),
-        pictures.degradation(networks, scene),
+        pictures.degradation(networks.degradation, scene),
         pictures.spectra(scene, fused, 0.1 * fused, points=[(0, 0), (7, 14)]),  # the first holds no data
     ]
     for number, figure in enumerate(drawn):
@@ -167,7 +167,7 @@ def test_points_and_sigma_that_do_not_fit_are_refused():
 def test_the_psf_s_centre_lies_off_the_lr_pixel_by_the_shift(shift):
     scene = replace(made_up.scene(kernel_size=9), shift=shift)
     axes = list(Figure().subplots(1, 2))
-    draw_psfs(axes, knowing(scene), scene)
+    draw_psfs(axes, knowing(scene).degradation, scene)
     for axis, moved in zip(axes, (shift, (0, 0)), strict=True):
         pixel = axis.patches[0]
         assert pixel.get_width() == pixel.get_height() == scene.scale
@@ -179,12 +179,10 @@ def test_the_psf_s_centre_lies_off_the_lr_pixel_by_the_shift(shift):
 
 def test_the_legend_says_what_was_learned_of_gain_and_offset():
     scene = replace(made_up.scene(), truth=Truth())
-    networks = FusionNetworks(
-        scale=4, kernel_size=4, support=scene.support, msi_unit=1000, known=Known(), network="paper", gain=True
-    )
-    networks.sped.gain.data[1], networks.sped.offset.data[2] = 0.002, -0.02
+    degradation = Degradation(scale=4, kernel_size=4, support=scene.support, msi_unit=1000, gain=True)
+    degradation.sped.gain.data[1], degradation.sped.offset.data[2] = 0.002, -0.02
     axis = Figure().subplots()
-    draw_srf(axis, networks, scene)
+    draw_srf(axis, degradation, scene)
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
     assert labels == ["learned", "sensor's table", "1: ×1000.000 +0.0", "2: ×2.000 +0.0", "3: ×1000.000 -20.0"]
 
@@ -196,14 +194,20 @@ def test_where_the_fused_image_contradicts_the_pair():
     networks = knowing(scene)
     networks.sped.gain.data, networks.sped.offset.data = gain, offset
     exact = as_fused(scene, scene.truth.image)
-    lr, hr = pictures.lr_hsi_misfit(networks, scene, exact), pictures.hr_msi_misfit(networks, scene, exact)
+    degradation = networks.degradation
+
+    def misfits(image):
+        complete = torch.where(image.isnan(), scene.truth.image, image)
+        return pictures.lr_hsi_misfit(degradation, scene, complete), pictures.hr_msi_misfit(degradation, scene, image)
+
+    lr, hr = misfits(exact)
     np.testing.assert_array_equal(np.isfinite(lr), scene.seen(scene.truth.psf).view(6, 6))
     np.testing.assert_array_equal(np.isfinite(hr), scene.covered)
     assert np.nanmax(lr) < 1e-4 and np.nanmax(hr) < 1e-4
 
     wrong = exact.clone()
     wrong[18, 21] *= 2
-    lr, hr = pictures.lr_hsi_misfit(networks, scene, wrong), pictures.hr_msi_misfit(networks, scene, wrong)
+    lr, hr = misfits(wrong)
     assert np.argwhere(lr > 0.01).tolist() == [[4, 5]] and np.argwhere(hr > 0.01).tolist() == [[18, 21]]
     added = scene.truth.psf[18 % 4, 21 % 4] * exact[18, 21].mean()
     level = scene.lr_hsi[torch.from_numpy(np.isfinite(lr))].mean()
@@ -213,8 +217,7 @@ def test_where_the_fused_image_contradicts_the_pair():
 def test_a_neighbour_that_holds_no_data_does_not_hide_an_lr_pixel():
     scene = replace(with_gaps(made_up.scene(kernel_size=9)), hr_valid=None)
     networks = made_up.networks(scene, known=Known(scene.truth.psf, scene.truth.srf))
-    networks.fuse = lambda hr_msi: scene.truth.image
-    misfit = pictures.lr_hsi_misfit(networks, scene, as_fused(scene, scene.truth.image))
+    misfit = pictures.lr_hsi_misfit(networks.degradation, scene, scene.truth.image)
     np.testing.assert_array_equal(np.isfinite(misfit), scene.lr_valid)
     assert np.nanmax(misfit) < 1e-4
 

@@ -14,8 +14,8 @@ import torch
 from plain_loop import PlainLoop
 from torch.amp import GradScaler
 
-from udaln.experiment.config import method_preset
-from udaln.methods.udaln import STAGES, Schedule
+from udaln.methods.training.schedule import Schedule
+from udaln.methods.udaln.stages import STAGES
 from udaln.physics.windows import degrade
 
 
@@ -28,7 +28,8 @@ def plain_by_name(plain, networks):
     for name, value in plain.layers.state_dict().items():
         number, kind = name.split(".")
         layers[f"speu.layers.{int(number) // 2}.{kind}"] = value.flatten(1) if kind == "weight" else value
-    return {"spad.weight": plain.psf.detach().flatten(), "sped.weight": weight} | layers
+    names = ("degradation.spad.weight", "degradation.sped.weight")
+    return dict(zip(names, (plain.psf.detach().flatten(), weight), strict=True)) | layers
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -45,8 +46,8 @@ def test_losses_and_steps_agree_with_the_plain_loop(stage):
     ours.optimise(scene.blocks(4), 5, made["optimizer"], made["lr_scheduler"], GradScaler(enabled=False))
     plain.stepper(stage.name, 1e-3)(5)
     expected = plain_by_name(plain, networks)
-    for name, value in networks.learned():
-        covered = networks.sped.support if name == "sped.weight" else slice(None)
+    for name, value in made_up.learned(networks):
+        covered = networks.sped.support if name.endswith("sped.weight") else slice(None)
         torch.testing.assert_close(
             value.detach()[covered], expected[name][covered], rtol=1e-3, atol=2e-5, check_dtype=False
         )
@@ -81,15 +82,17 @@ def test_a_step_against_the_plain_loop_and_lightnings_cost(run):
 
 
 def test_time_to_quality(run):
-    found, printed = run("part=quality", "methods=fast,paper", "paper_share=0.001", "every=10", "figure=curves.png")
-    fast, paper = (found["quality"]["methods"][name] for name in ("fast", "paper"))
-    for row in (fast, paper):
+    found, printed = run(
+        "part=quality", "methods=closed_form,paper", "paper_share=0.001", "every=10", "figure=curves.png"
+    )
+    solved, paper = (found["quality"]["methods"][name] for name in ("closed_form", "paper"))
+    for row in (solved, paper):
         seconds = [point["seconds"] for point in row["points"]]
         assert seconds == sorted(seconds) and seconds[-1] <= row["training"] <= row["whole"]
-    assert len(fast["points"]) == 2  # stage 2 and refine
+    assert len(solved["points"]) == 2  # stage 2 and refine
     assert len(paper["points"]) == 5  # of 30 and 15 steps: after every 10 and at the end
     assert found["quality"]["target"] == {name: paper["points"][-1][name] for name in ("psnr", "sam")}
-    assert fast["reached"] == fast["points"][0]["seconds"]  # a regression beats a network of few steps
+    assert solved["reached"] == solved["points"][0]["seconds"]  # a regression beats a network of few steps
     assert "SHORTENED" in printed
     assert Path("curves.png").stat().st_size > 10_000
 
@@ -99,7 +102,7 @@ def test_cost_against_size(run):
     assert found["size"]["sides"] == [40, 80]
     assert set(found["size"]["milliseconds"]) >= {"sampled spectral", "sampled joint", "paper spectral", "paper joint"}
     assert all(len(times) == 2 and min(times) > 0 for times in found["size"]["milliseconds"].values())
-    assert [row["seconds"] > 0 for row in found["size"]["fast"]] == [True]
+    assert [row["seconds"] > 0 for row in found["size"]["closed_form"]] == [True]
     assert Path("curves.png").stat().st_size > 10_000
 
 
@@ -109,7 +112,7 @@ def test_cost_against_size(run):
         ("part=stpes", "part: expected some of steps, lightning, quality, size, got 'stpes'"),
         ("part=size sizes=40,big", "sizes: expected whole numbers with commas, got '40,big'"),
         ("part=steps figure=curves.png", "figure: expected part=quality or part=size, which have curves"),
-        ("part=quality methods=fast psnr=40", "psnr, sam: expected numbers for methods without paper, got none"),
+        ("part=quality methods=closed_form psnr=40", "psnr, sam: expected numbers for methods without paper, got none"),
         ("part=quality methods=fats", "stages: expected one of"),
     ],
 )
@@ -131,8 +134,8 @@ def test_the_target_is_reached_where_both_figures_are_first_as_good():
 
 
 def test_looks_do_not_count_as_training(monkeypatch):
-    scene, method = made_up.scene(), measure.shortened(method_preset("paper"), 1e-3)
-    taken = measure.course(scene, method, seed=0, every=10)["training"]
+    scene, method = made_up.scene(), measure.shortened(measure.udaln("paper"), 1e-3)
+    taken = measure.course(scene, method, False, seed=0, every=10)["training"]
     clock = measure.time.perf_counter
     asleep = []
 
@@ -142,16 +145,16 @@ def test_looks_do_not_count_as_training(monkeypatch):
 
     monkeypatch.setattr(measure.time, "perf_counter", lambda: clock() + sum(asleep))
     monkeypatch.setattr(measure, "psnr", slow)
-    course = measure.course(scene, method, seed=0, every=10)
+    course = measure.course(scene, method, False, seed=0, every=10)
     assert len(asleep) == 5
     assert max(course["training"], course["whole"], taken) < 1000
 
 
 def test_shortened_leaves_what_takes_no_steps():
-    paper, fast = (measure.shortened(method_preset(name), 0.1) for name in ("paper", "fast"))
+    paper, sampled = (measure.shortened(measure.udaln(name), 0.1) for name in ("paper", "sampled"))
     assert [getattr(paper.stages, stage.name).steps for stage in STAGES] == [2000, 3000, 1500]
     assert paper.stages.joint.constant_until == 500
-    assert fast == method_preset("fast")
+    assert sampled.stages.degradation == measure.udaln("sampled").stages.degradation
 
 
 def test_tiles_are_the_same_pair_at_any_size(monkeypatch):

@@ -16,7 +16,8 @@ from places import SCRIPTS
 
 from udaln.consistency.step import consistent, fit_refinement
 from udaln.experiment import stream
-from udaln.experiment.results import save_networks
+from udaln.experiment.model_file import save_model
+from udaln.experiment.presets import method_preset
 from udaln.io.bad_bands import restored
 from udaln.io.formats import open_image
 from udaln.io.image import Bands
@@ -65,10 +66,10 @@ def run(tmp_path):
     pair = made_up.scene()
     networks = made_up.networks(pair)
     folder = tmp_path / "scale=x4,seed=2"  # as a sweep names it
-    save_networks(folder / "model.ckpt", networks)
+    save_model(folder / "model.ckpt", method_preset("udaln")[0], networks)
     other = pair.hr_msi[3:10, :17]
     np.save(tmp_path / "hr_msi.npy", other.numpy())
-    return folder, tmp_path / "hr_msi.npy", networks.fuse(other).numpy()
+    return folder, tmp_path / "hr_msi.npy", networks.map(other).numpy()
 
 
 def test_a_run_is_applied_to_another_image(script, run):
@@ -149,7 +150,8 @@ def acquired(tmp_path):
 
     def made(bad=False):
         given = sensors(bad)
-        save_networks(tmp_path / "run" / "model.ckpt", given.networks, given.left_out, BANDS)
+        method, _ = method_preset("udaln", settings={"network": "affine"})
+        save_model(tmp_path / "run" / "model.ckpt", method, given.model, given.left_out, BANDS)
         lr_hsi, hr_msi, _ = made_up_pairs.images((24, 22), 2, bands=8, snr_hsi=35, snr_msi=40, fwhm=1.4, shift=(2, 0))
         if bad:
             lr_hsi[..., 3], lr_hsi[..., 6], hr_msi[..., 1] = 0.3, np.nan, np.nan
@@ -171,7 +173,7 @@ def test_with_the_lr_hsi_it_is_made_consistent_with_both(script, acquired, bad):
     # the shift is taken out by cropping: LR row i lies on the HR rows 2i + 2 and 2i + 3
     pair = Pair(made_up_pairs.image(lr_hsi[:-1]), made_up_pairs.image(hr_msi[2:]), 2)
     y, lr_valid, z, hr_valid = gapless(*made_up_pairs.tensors(pair), given.left_out)
-    networks = given.networks
+    networks = given.model
     scene = Scene(y, z, networks.sped.support, lr_valid=lr_valid, hr_valid=hr_valid)
     found = consistent(networks, fit_refinement(networks, scene), scene, with_deviation=True)
     for file, expected in zip((words["out"], spread), found, strict=True):
@@ -213,7 +215,7 @@ def test_a_call_with_something_else_begins_anew(script, acquired, monkeypatch, c
     if changed == "hr_msi":
         write_raster(words["hr_msi"], hr_msi[:, ::-1], 10.0)
     elif changed == "model":
-        save_networks(words["model"] / "model.ckpt", made_up.networks(given.scene), None, BANDS)
+        save_model(words["model"] / "model.ckpt", method_preset("udaln")[0], made_up.networks(given.scene), None, BANDS)
     else:
         words |= {"seed": 3}
     written = interrupted(monkeypatch, Canvas, "write", None)

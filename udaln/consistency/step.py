@@ -1,11 +1,11 @@
-"""What the two images still say once the networks are trained: the fused image made consistent with both."""
+"""What the two images still say once the model are trained: the fused image made consistent with both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from udaln.consistency.tiles import Box, Part
 from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.regression import affine_regression
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.base import Estimate, Model
 from udaln.physics.interpolation import TAPS, interpolate
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
@@ -59,28 +59,16 @@ class Refinement:
         return Refinement(**_to(vars(self), device))
 
 
-class Refined(NamedTuple):
-    """A fused image and how far it may be off.
-
-    Attributes:
-        image: X̂, H×W×C float32, in the units of the LR-HSI.
-        deviation: Standard deviation of its error, likewise; none where it was not asked for.
-    """
-
-    image: Tensor
-    deviation: Tensor | None
-
-
 @torch.no_grad()
-def fit_refinement(networks: FusionNetworks, scene: Scene) -> Refinement:
+def fit_refinement(model: Model, scene: Scene) -> Refinement:
     """Learn from a pair, or from a sample of it, what making its fused image consistent takes.
 
-    The result is the posterior mean of the image wanted, given both images, the PSF, the SRF and SpeUnet's map:
+    The result is the posterior mean of the image wanted, given both images, the PSF, the SRF and the model's image:
 
     1. Noise levels of both images are estimated from the pair.
     2. The HR-MSI is freed of its noise. What is left of it after smoothing is noise and pixel texture, in shares that
        are known; the texture is kept.
-    3. SpeUnet maps the smooth part. Texture, as far as can be seen, is independent from band to band: it enters the
+    3. The model fuses the smooth part. Texture, as far as can be seen, is independent from band to band: it enters the
        bands that an MSI band covers, by their own variance.
     4. The HR-MSI corrects the map: by the map's error covariance, which Y − PX̂ shows, against the misfit and what noise
        is left. Misfit is what SpeDnet(Y) and SpaDnet(Z) disagree about beyond the noise.
@@ -95,11 +83,11 @@ def fit_refinement(networks: FusionNetworks, scene: Scene) -> Refinement:
     by itself.
 
     Args:
-        networks: Trained, on the device of the scene.
+        model: Fitted, on the device of the scene.
         scene: The pair.
     """
-    psf, srf = networks.spad.psf, networks.sped.srf
-    hr_msi = _without_gaps(networks, scene)
+    psf, srf = model.degradation.psf, model.degradation.srf
+    hr_msi = _without_gaps(model, scene)
     seen = scene.seen(psf)
     lr_hsi = scene.lr_hsi.flatten(0, 1)[seen].double()
     lr_msi = scene.degrade(hr_msi.double(), psf)[seen]
@@ -116,7 +104,7 @@ def fit_refinement(networks: FusionNetworks, scene: Scene) -> Refinement:
     uncertain = torch.diag((1 - share) * variance.mean((0, 1), dtype=torch.float64)) + misfit
     texture = (hr_msi - smooth) * share.to(smooth)
     texture_gain = gains.texture_gain(srf, noise)
-    fused = networks.fuse(networks.unmatched(smooth))
+    fused = _image_from(model, scene, smooth)
     _add(fused, texture, texture_gain)
     residual = lr_hsi - scene.degrade(fused, psf)[seen]
     msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
@@ -143,31 +131,31 @@ def fit_refinement(networks: FusionNetworks, scene: Scene) -> Refinement:
 
 @torch.no_grad()
 def consistent(
-    networks: FusionNetworks,
+    model: Model,
     refinement: Refinement,
     scene: Scene,
     part: Part | None = None,
     done: Callable[[float], None] | None = None,
     *,
     with_deviation: bool = False,
-) -> Refined:
+) -> Estimate:
     """The fused image of a pair, or of what is asked for of a part of it, made consistent with both images.
 
     Args:
-        networks: Trained, on the device of the scene.
+        model: Fitted, on the device of the scene.
         refinement: Of the pair.
         scene: The pair, or the part of it that is read; `part_of` tells how much that is.
         part: Where it lies in the pair and what is asked for; all of it if none.
         done: Told from time to time which share of the work is done.
         with_deviation: Calculate how far off the image may be, too.
     """
-    psf, srf, field = networks.spad.psf, networks.sped.srf, refinement.field
+    psf, srf, field = model.degradation.psf, model.degradation.srf, refinement.field
     part = part or Part.whole(*scene.lr_hsi.shape[:2])
-    hr_msi = _without_gaps(networks, scene)
+    hr_msi = _without_gaps(model, scene)
     smooth, variance = refinement.denoiser(hr_msi)
     share = refinement.texture_share.to(smooth)
     texture = (hr_msi - smooth) * share
-    fused = networks.fuse(networks.unmatched(smooth))
+    fused = _image_from(model, scene, smooth)
     _add(fused, texture, refinement.texture_gain)
     _add(fused, smooth + texture - fused @ srf.to(fused), refinement.msi_gain)
     told = scene.seen(psf, missing=MISSING)
@@ -194,23 +182,25 @@ def consistent(
     wanted = Part(part.sides, near.wanted, part.wanted).inside(part.wanted, scene.scale)
     image = fused[wanted] + interpolate(rest, scene.scale, _place(psf, scene))[wanted]
     if kriged.variance is None:
-        return Refined(image, None)
+        return Estimate(image)
     spread = torch.zeros_like(image)
     _add(spread, kriged.variance[wanted], field.spectra.square())
     _add(spread, ((1 - share) * variance)[box][wanted], refinement.slope.square())
-    return Refined(image, (spread + refinement.hidden.to(spread)).sqrt())
+    return Estimate(image, (spread + refinement.hidden.to(spread)).sqrt())
 
 
-def part_of(psf: Tensor, scene: Scene, sides: tuple[int, int], wanted: Box) -> Part:
+def part_of(model: Model, scene: Scene, sides: tuple[int, int], wanted: Box) -> Part:
     """What has to be read of a pair for a window of it, so that the result is that of the whole pair.
 
     Args:
-        psf: k×k.
+        model: Fitted.
         scene: Of the pair; its shift counts.
         sides: Rows and columns of the pair [LR pixels].
         wanted: The window [LR pixels].
     """
+    psf = model.degradation.psf
     beyond = _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale) + _taps_reach(psf, scene)  # of what fills gaps
+    beyond += model.margin
     return Part.of(sides, wanted, _taps_reach(psf, scene) + _psf_reach(psf, scene), beyond)
 
 
@@ -224,14 +214,19 @@ def _psf_reach(psf: Tensor, scene: Scene) -> int:
     return ceil(((len(psf) - scene.scale + 1) // 2 + max(map(abs, scene.shift))) / scene.scale)
 
 
-def _without_gaps(networks: FusionNetworks, scene: Scene) -> Tensor:
+def _without_gaps(model: Model, scene: Scene) -> Tensor:
     """The HR-MSI in the radiometry of the LR-HSI, which stands in, interpolated, where it holds no data."""
-    hr_msi = networks.matched(scene.hr_msi)
+    hr_msi = model.degradation.matched(scene.hr_msi)
     if scene.hr_valid is None:
         return hr_msi
-    psf, srf = networks.spad.psf, networks.sped.srf
+    psf, srf = model.degradation.psf, model.degradation.srf
     seen_of_gaps = interpolate(scene.lr_hsi.double() @ srf, scene.scale, _place(psf, scene)).to(hr_msi)
     return torch.where(scene.hr_valid[..., None], hr_msi, seen_of_gaps)
+
+
+def _image_from(model: Model, scene: Scene, hr_msi: Tensor) -> Tensor:
+    """What a model makes of a scene with another HR-MSI, which is in the radiometry of the LR-HSI."""
+    return model.fuse(replace(scene, hr_msi=model.degradation.unmatched(hr_msi), partial=True)).image
 
 
 def _to(part: Any, device: torch.device) -> Any:

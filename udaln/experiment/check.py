@@ -7,12 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from udaln.estimation.instruments import Instruments
-from udaln.experiment.fusion import fuse_scene
-from udaln.experiment.schema import Method, Source
+from udaln.experiment.fusion import FusionOptions, fuse_scene
 from udaln.io.gaps import without_gaps
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.base import Training
 from udaln.metrics import fusion_metrics
+from udaln.physics.degradation import Degradation
 from udaln.physics.interpolation import interpolate
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade
@@ -23,7 +22,7 @@ LEFT = FEWEST**2 // 4  # of them that gaps must leave
 
 
 def reduced_resolution(
-    networks: FusionNetworks, scene: Scene, method: Method, instruments: Instruments, *, seed: int = 2
+    degradation: Degradation, scene: Scene, options: FusionOptions, training: Training
 ) -> dict[str, float]:
     """Degrade a pair once more, fuse it in the same way, and compare the result with the LR-HSI (Wald et al. 1997).
 
@@ -32,11 +31,10 @@ def reduced_resolution(
     a scene is rougher one scale below: the figures say more about bands and pairs beside each other than in themselves.
 
     Args:
-        networks: Trained, on the CPU.
+        degradation: As it was estimated, on the CPU.
         scene: The pair, aligned, on the CPU.
-        method: By which it was fused.
-        instruments: Settled.
-        seed: Of the networks' first weights.
+        options: How it was fused.
+        training: Where the method is fitted.
 
     Returns:
         ``check_scale``; the six figures as ``check_psnr`` …; and those of the LR-HSI interpolated alone as
@@ -45,25 +43,32 @@ def reduced_resolution(
     scale = min(scene.scale, *(side // FEWEST for side in scene.lr_hsi.shape[:2]))
     if scale < 2:
         return {}
-    pair = _reduced(networks, scene, scale)
+    pair = _reduced(degradation, scene, scale)
     if pair is None:
         return {}
     assert pair.truth.image is not None
-    stages = replace(method.stages, psf=Source.learned, srf=Source.learned)
-    placed = replace(instruments, shift=False)
-    _, _, fused = fuse_scene(pair, replace(method, stages=stages), placed, scale, seed=seed, progress=False)
+    again = replace(
+        options,
+        instruments=replace(options.instruments, shift=False),
+        known_psf=False,
+        known_srf=False,
+        kernel_size=scale,
+        uncertainty=False,
+        progress=False,
+    )
+    fused = fuse_scene(pair, again, training)
     figures = {"check_scale": float(scale)}
-    for name, image in (("", fused.image), ("interpolated_", interpolate(pair.lr_hsi, scale).to(fused.image))):
+    for name, image in (("", fused.estimate.image), ("interpolated_", interpolate(pair.lr_hsi, scale).float())):
         metrics = fusion_metrics(scale)
         metrics.update(pair.truth.image, torch.where(pair.covered[..., None], image, torch.nan))
         figures |= {f"check_{name}{key}": float(value) for key, value in metrics.compute().items()}
     return figures
 
 
-def _reduced(networks: FusionNetworks, scene: Scene, scale: int) -> Scene | None:
+def _reduced(degradation: Degradation, scene: Scene, scale: int) -> Scene | None:
     """The pair one scale below, if gaps leave enough of one; the LR-HSI is its truth."""
     rows, columns = (side // scale * scale for side in scene.lr_hsi.shape[:2])
-    psf = networks.spad.psf
+    psf = degradation.psf
 
     def cropped(image: Tensor) -> Tensor:
         return image[:rows, :columns]

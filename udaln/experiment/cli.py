@@ -21,6 +21,13 @@ from udaln.errors import InputError
 FULL_ERROR = "HYDRA_FULL_ERROR"
 TRACEBACKS = bool(os.environ.get(FULL_ERROR))  # as the user set it: one_line_errors sets it too, for Hydra
 
+RENAMED = {  # settings of earlier versions, and those that have taken their place
+    "network": "method.network",
+    "stages.psf": "degradation.psf",
+    "stages.srf": "degradation.srf",
+    "stages=fast": "method=closed_form",
+}
+
 T = TypeVar("T")
 
 _NO_FOLDER = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)  # Hydra makes the run's folder
@@ -67,6 +74,11 @@ def check_arguments(words: Sequence[str], choices: Mapping[str, Sequence[str]]) 
     Raises:
         InputError: If there is such a word.
     """
+    for word in words:
+        key, _, choice = word.partition("=")
+        settings = [key.lstrip("+~"), *(f"{key}={name}" for name in choice.split(","))]
+        if renamed := [setting for setting in settings if setting in RENAMED]:
+            raise InputError(f"{renamed[0]}: is now {RENAMED[renamed[0]]}")
     _, unknown = get_args_parser().parse_known_args(words)
     for word in unknown:
         if word.startswith("-"):

@@ -10,19 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.cli import describe
-from udaln.experiment.schema import DATASETS, Config, Method, SensorConfig, Simulated, StagesConfig, SyntheticDataset
-from udaln.methods.training.stage import Init, Schedule
-from udaln.methods.udaln.speunet import SPEUNETS
+from udaln.experiment.plugins import import_plugins
+from udaln.experiment.schema import DATASETS, Config, PsfShape, SensorConfig, Simulated, SyntheticDataset
+from udaln.methods.base import Method
+from udaln.methods.registry import method_class, names
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-INITS = {
-    "degradation": (Init.none, Init.convex, Init.gaussian),
-    "spectral": (Init.none, Init.regression),
-    "joint": (Init.none,),
-}
 
 
 def typed(composed: DictConfig) -> Config:
@@ -32,11 +27,13 @@ def typed(composed: DictConfig) -> Config:
         InputError: If a key is unknown or missing, or a value is of the wrong type or out of range; names the key.
     """
     try:
+        import_plugins(OmegaConf.select(composed, "plugins", default=[]) or [])
         kind = OmegaConf.select(composed, "dataset.kind")
         if kind not in DATASETS:
             raise InputError(f"dataset.kind: expected one of {', '.join(DATASETS)}, got {kind!r}")
-        schema = OmegaConf.structured(Config)
-        schema.dataset = OmegaConf.structured(DATASETS[kind])
+        schema = _schema(
+            kind, str(OmegaConf.select(composed, "method.name")), OmegaConf.select(composed, "stages") is not None
+        )
         merged = OmegaConf.merge(schema, composed)
         OmegaConf.resolve(merged)
         if missing := sorted(OmegaConf.missing_keys(merged)):
@@ -49,14 +46,33 @@ def typed(composed: DictConfig) -> Config:
     return config
 
 
+def method_of(config: Config) -> Method:
+    """The method that a configuration chooses, with its settings."""
+    return method_class(config.method.name)(config.method, config.stages)
+
+
+def _schema(dataset: str, method: str, staged: bool) -> DictConfig:
+    """The schema with the keys of a kind of dataset and of a method."""
+    schema = OmegaConf.structured(Config)
+    schema.dataset = OmegaConf.structured(DATASETS[dataset])
+    chosen = method_class(method)
+    schema.method = OmegaConf.structured(chosen.Settings)
+    if chosen.Stages is not None:
+        schema.stages = OmegaConf.structured(chosen.Stages)
+    elif staged:
+        raise InputError(f"stages: expected none for method={method}, which has no stages")
+    assert isinstance(schema, DictConfig)
+    return schema
+
+
 def known_keys() -> list[str]:
     """Every key of the schema."""
     keys = set()
-    any_schedule = Schedule(lr=1, steps=1, constant_until=1)
-    stages = StagesConfig(degradation=any_schedule, spectral=any_schedule, joint=any_schedule)
-    for dataset in DATASETS.values():
-        schema = OmegaConf.structured(Config(dataset=dataset(), sensor=SensorConfig(), stages=stages))
-        keys |= set(_leaves(schema, ""))
+    for method in map(method_class, names()):
+        stages = None if method.Stages is None else method.Stages.every()
+        for dataset in DATASETS.values():
+            config = Config(dataset=dataset(), sensor=SensorConfig(), method=method.Settings(), stages=stages)
+            keys |= set(_leaves(OmegaConf.structured(config), ""))
     return sorted(keys)
 
 
@@ -69,37 +85,10 @@ def _leaves(config: DictConfig, prefix: str) -> Iterator[str]:
 
 
 def choices() -> dict[str, list[str]]:
-    """The groups of ``conf/`` and the names of the files in each."""
+    """The groups of ``conf/`` and the names of the files in each, and the methods that plugins have registered."""
     groups = (path for path in resources.files("udaln.conf").iterdir() if path.is_dir() and path.name[0] != "_")
-    return {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
-
-
-def method_preset(name: str) -> Method:
-    """A file of ``conf/stages`` by its name, for use without Hydra's command line.
-
-    Raises:
-        InputError: If there is none of that name.
-    """
-    _one_of("stages", name, choices()["stages"])
-    preset = OmegaConf.create((resources.files("udaln.conf") / "stages" / f"{name}.yaml").read_text())
-    assert isinstance(preset, DictConfig)
-    base = [method_preset(str(entry)) for entry in preset.pop("defaults", []) if entry != "_self_"]
-    method = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Method), *base, preset))
-    assert isinstance(method, Method)
-    return method
-
-
-def instruments_preset(name: str) -> Instruments:
-    """A file of ``conf/instruments`` by its name.
-
-    Raises:
-        InputError: If there is none of that name.
-    """
-    _one_of("instruments", name, choices()["instruments"])
-    preset = OmegaConf.create((resources.files("udaln.conf") / "instruments" / f"{name}.yaml").read_text())
-    instruments = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Instruments), preset))
-    assert isinstance(instruments, Instruments)
-    return instruments
+    found = {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
+    return found | {"method": names()}
 
 
 def _check_ranges(config: Config) -> None:
@@ -119,60 +108,24 @@ def _check_ranges(config: Config) -> None:
     _at_least("memory.limit", config.memory.bytes / 2**20, 1)
     _at_least("memory.sample", config.memory.sample, 400)
     _at_least("trainer.checkpoint_seconds", config.trainer.checkpoint_seconds, 0)
-    _one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
-    _one_of("trainer.precision", config.trainer.precision, PRECISIONS)
-    check_method(config)
     _at_least("trainer.devices", config.trainer.devices, 1)
-    _check_shares(config.stages, config.trainer.devices)
+    one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
+    one_of("trainer.precision", config.trainer.precision, PRECISIONS)
+    method = method_of(config)
+    if config.degradation.shape is not PsfShape.free and not method.needs_degradation:
+        raise InputError(
+            f"degradation.shape: expected free for method={method.name}, which estimates the PSF itself, "
+            f"got {config.degradation.shape.name}"
+        )
+    method.check(config.trainer.devices)
 
 
-def check_method(method: Method) -> None:
-    """Refuse a method that cannot be carried out.
+def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
+    """Refuse a value that is not among those allowed.
 
     Raises:
         InputError: Names the key.
     """
-    stages = method.stages
-    _one_of("network", method.network, list(SPEUNETS))
-    schedules = {name: getattr(stages, name) for name in INITS}
-    if not any(schedules.values()):
-        raise InputError("stages: expected at least one of degradation, spectral and joint, got none")
-    for name, schedule in schedules.items():
-        if schedule:
-            _positive(f"stages.{name}.lr", schedule.lr)
-            if schedule.init not in INITS[name]:
-                allowed = ", ".join(init.name for init in INITS[name])
-                raise InputError(f"stages.{name}.init: expected {allowed}, got {schedule.init.name}")
-            _at_least(f"stages.{name}.steps", schedule.steps, 0)
-            _at_least(f"stages.{name}.constant_until", schedule.constant_until, 1)
-            _at_least(f"stages.{name}.blocks", schedule.blocks, 1)
-            _at_least(f"stages.{name}.patience", schedule.patience, 1)
-            if schedule.constant_until > max(1, schedule.steps):
-                raise InputError(
-                    f"stages.{name}.constant_until: expected at most the {schedule.steps} steps of the stage, "
-                    f"got {schedule.constant_until}"
-                )
-    spectral, joint = stages.spectral, stages.joint
-    solved = spectral and spectral.init is Init.regression and method.network != "paper"
-    if not (solved or any(schedule and schedule.steps for schedule in (spectral, joint))):
-        raise InputError(
-            f"network: expected steps in stages.spectral or stages.joint for {method.network}, got none; "
-            "try stages=sampled"
-        )
-
-
-def _check_shares(stages: StagesConfig, devices: int) -> None:
-    """Refuse steps that several devices cannot share."""
-    for name in INITS:
-        schedule: Schedule | None = getattr(stages, name)
-        if devices > 1 and schedule and schedule.steps and (schedule.blocks is None or schedule.blocks < devices):
-            got = "null, the whole image" if schedule.blocks is None else schedule.blocks
-            raise InputError(
-                f"stages.{name}.blocks: expected at least {devices}, which trainer.devices={devices} share, got {got}"
-            )
-
-
-def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise InputError(f"{key}: expected one of {', '.join(allowed)}, got {value!r}")
 

@@ -1,170 +1,229 @@
-"""From a scene to its networks and stages, and to the image wanted."""
+"""From a scene to its fused image: the instruments told apart, a method fitted, the consistency step."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from time import monotonic
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning import seed_everything
 from torch import Tensor
 
-from udaln.consistency.step import Refinement, consistent, fit_refinement
+from udaln.consistency.fuser import Fuser
+from udaln.consistency.step import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.instruments import Instruments, aligned
 from udaln.estimation.noise import Noise
-from udaln.experiment.schema import Method, Refine, Source, StagesConfig
-from udaln.methods.training.chain import StageChain, make_trainer
-from udaln.methods.training.data import SceneData
-from udaln.methods.training.stage import Init
-from udaln.methods.udaln import STAGES, Stage
-from udaln.methods.udaln.networks import FusionNetworks
-from udaln.monitor.console import quiet_lightning
-from udaln.monitor.progress import StageProgress, share_done
+from udaln.estimation.psf import centre_shift
+from udaln.estimation.sensors import estimate_sensors
+from udaln.io.bad_bands import LeftOut, restored
+from udaln.methods.base import Estimate, Method, Model, StageRecord, Training
+from udaln.methods.training.trainer import root_device
+from udaln.metrics.figures import figures, without_reference
+from udaln.monitor.progress import share_done
+from udaln.physics.degradation import Degradation
 from udaln.scene import Known, Scene
+
+OnStage = Callable[[StageRecord, Model, bool], None]
 
 
 @dataclass(frozen=True)
-class Fused:
-    """What comes of a scene.
+class Fusion:
+    """A fused pair.
 
     Attributes:
-        image: X̂, H×W×C float32, in the units of the LR-HSI; NaN where either image holds no data.
-        complete: The same with what stands there, made of the pixels around.
-        deviation: Standard deviation of its error, likewise, where it is known.
-        refinement: What refining other parts of the same pair takes, on the CPU; none where nothing was refined.
+        scene: The pair, with the shift between its images.
+        fuser: What makes the fused image of it, of any part of it, and of other pairs of the same sensors.
+        estimate: The image and its deviation in the bands of the scene; NaN where either image holds no data.
+        complete: The image likewise, with values where there are no data, too, made of the pixels around.
+        figures: What can be known without a reference.
+        bad_bands: The bands that the scene is made without and that are filled in, if there are such.
     """
 
-    image: Tensor
+    scene: Scene
+    fuser: Fuser
+    estimate: Estimate
     complete: Tensor
-    deviation: Tensor | None = None
-    refinement: Refinement | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    bad_bands: LeftOut | None = None
+
+    @property
+    def model(self) -> Model:
+        """The fitted method; a `SpectralMap` maps another HR-MSI of the same sensors by its ``map``."""
+        return self.fuser.model
+
+    @cached_property
+    def image(self) -> NDArray[np.float32]:
+        """The fused image X̂, H×W×C, in the units of the LR-HSI; NaN where either image holds no data."""
+        return np.asarray(restored(self.estimate.image, self.bad_bands).numpy())
+
+    @cached_property
+    def deviation(self) -> NDArray[np.float32] | None:
+        """Standard deviation of the image's error, H×W×C; none unless it was asked for."""
+        deviation = self.estimate.deviation
+        return None if deviation is None else np.asarray(restored(deviation, self.bad_bands).numpy())
+
+    @property
+    def psf(self) -> NDArray[np.float64]:
+        """The PSF, k×k."""
+        return np.asarray(self.model.degradation.psf.numpy())
+
+    @property
+    def shift(self) -> tuple[float, float]:
+        """How far down and to the right of its place by the sizes the LR-HSI lies [HR pixels]."""
+        return centre_shift(self.psf, self.scene.scale, self.scene.moved)
+
+    @property
+    def srf(self) -> NDArray[np.float64]:
+        """The SRF, C×c, columns sum to 1."""
+        return np.asarray(self.model.degradation.srf.numpy())
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        """What the LR-HSI seen through each MSI band is multiplied with to give the HR-MSI, c."""
+        return np.asarray(self.model.degradation.gain.numpy())
+
+    @property
+    def offset(self) -> NDArray[np.float64]:
+        """What is then added to it, in the units of the HR-MSI, c."""
+        return np.asarray(self.model.degradation.offset.numpy())
 
     @property
     def noise(self) -> Noise | None:
-        """Of both images, where it was estimated, in the units of the LR-HSI."""
-        return None if self.refinement is None else self.refinement.noise
+        """Standard deviation of the noise of both images, in the units of the LR-HSI; none without consistency step."""
+        return None if self.fuser.refinement is None else self.fuser.refinement.noise
 
 
-def differing(instruments: Instruments, method: Method, *, pair: bool) -> Instruments:
-    """What may differ between the instruments: what was left open does in a real pair where stage 1 is solved."""
-    stage = method.stages.degradation
-    return instruments.settled(pair and stage is not None and stage.init is not Init.none)
+@dataclass(frozen=True)
+class FusionOptions:
+    """How a scene is fused.
+
+    Attributes:
+        method: The method.
+        refine: Whether the consistency step follows it.
+        instruments: What may differ between the two sensors; nothing is left open.
+        known_psf: Whether the scene's known PSF is used; else it is estimated.
+        known_srf: Whether the scene's known SRF is used; else it is estimated.
+        gaussian: Whether an estimated PSF is taken for a Gaussian.
+        kernel_size: Side of the PSF's window [HR pixels], if not as the instruments have it.
+        uncertainty: Whether the deviation is calculated.
+        progress: Whether progress bars are shown on a terminal.
+    """
+
+    method: Method
+    refine: bool
+    instruments: Instruments
+    known_psf: bool = False
+    known_srf: bool = False
+    gaussian: bool = False
+    kernel_size: int | None = None
+    uncertainty: bool = False
+    progress: bool = True
 
 
-def build_networks(
-    scene: Scene, method: Method, instruments: Instruments, kernel_size: int | None = None
-) -> FusionNetworks:
-    """The untrained networks of a scene.
+def align(scene: Scene, options: FusionOptions) -> tuple[Scene, Degradation]:
+    """Find the shift between the images of a pair; what is left to estimate is its degradation.
 
     Args:
-        scene: The pair to fuse.
-        method: Says which SpeUnet, and whether PSF and SRF are learned or known.
-        instruments: Says whether a gain and an offset of each MSI band are learned.
-        kernel_size: Side of the PSF's window [HR pixels]; the scale factor if not given. A known PSF brings its own.
+        scene: The pair, on the CPU.
+        options: How it is fused.
 
     Raises:
-        InputError: If something is to be known that the scene does not know, or the window is smaller than r.
+        InputError: If PSF or SRF are to be known and the scene knows none, or the PSF's window is smaller than r.
     """
-    known = {}
-    for name in ("psf", "srf"):
-        if getattr(method.stages, name) is Source.known:
-            known[name] = getattr(scene.known, name)
-            if known[name] is None:
-                raise InputError(f"stages.{name}: expected one to be given for stages.{name}=known, got none")
-    size = known["psf"].shape[0] if "psf" in known else kernel_size or scene.scale
-    return FusionNetworks(
+    known = Known(
+        psf=_known("psf", scene.known.psf) if options.known_psf else None,
+        srf=_known("srf", scene.known.srf) if options.known_srf else None,
+    )
+    scene, kernel_size = aligned(scene, options.instruments, options.kernel_size)
+    return scene, Degradation(
         scale=scene.scale,
-        kernel_size=size,
+        kernel_size=kernel_size,
         support=scene.support,
         unit=scene.unit,
         msi_unit=scene.msi_unit,
-        known=Known(**known),
-        network=method.network,
-        gain=bool(instruments.gain),
-        offset=bool(instruments.offset),
+        known=known,
+        gain=bool(options.instruments.gain),
+        offset=bool(options.instruments.offset),
     )
 
 
-def build_stages(networks: FusionNetworks, stages: StagesConfig, steps_per_call: int, seed: int = 0) -> list[Stage]:
-    """The stages that a configuration asks for, less those that have nothing to do; the seed is of blocks drawn."""
-    schedules = {stage: getattr(stages, stage.name) for stage in STAGES}
-    acting = {stage: schedule for stage, schedule in schedules.items() if schedule and schedule.acts}
-    built = [stage(networks, schedule, steps_per_call, seed) for stage, schedule in acting.items()]
-    return [stage for stage in built if stage.parameters_by_name()]
+def _known(name: str, value: Tensor | None) -> Tensor:
+    if value is None:
+        raise InputError(f"degradation.{name}: expected one to be given for degradation.{name}=known, got none")
+    return value
 
 
-def fuse_scene(
+def fit(
     scene: Scene,
-    method: Method,
-    instruments: Instruments,
-    kernel_size: int | None = None,
-    *,
-    accelerator: str = "auto",
-    precision: str = "32-true",
-    seed: int = 2,
-    with_deviation: bool = False,
-    progress: bool = True,
-) -> tuple[FusionNetworks, Scene, Fused]:
-    """Train on a scene and fuse it, without a trace on disk.
+    degradation: Degradation,
+    options: FusionOptions,
+    training: Training,
+    on_stage: OnStage = lambda record, model, gives_image: None,
+) -> Model:
+    """Fit the method to an aligned scene.
 
     Args:
         scene: The pair, on the CPU.
-        method: Stages, SpeUnet and what follows them.
-        instruments: What may differ between the two sensors; settled.
-        kernel_size: Side of the PSF's window [HR pixels], if not as the instruments have it.
-        accelerator: Lightning's.
-        precision: Lightning's.
-        seed: Of the networks' first weights and of the blocks drawn.
-        with_deviation: Tell how far off the image may be, too.
-        progress: Show progress bars on a terminal.
-
-    Returns:
-        The trained networks, the scene with the shift between its images, and what came of them.
+        degradation: What is unknown of it gets estimated.
+        options: How it is fused.
+        training: Where the method is fitted.
+        on_stage: Called at the end of each stage, with whether the model fuses by then.
     """
-    quiet_lightning()
-    scene, kernel_size = aligned(scene, instruments, kernel_size)
-    seed_everything(seed, verbose=False)
-    networks = build_networks(scene, method, instruments, kernel_size)
-    chain = StageChain(build_stages(networks, method.stages, steps_per_call=100, seed=seed))
-    trainer = make_trainer(chain, accelerator, precision, callbacks=[StageProgress()] if progress else [], logger=False)
-    chain.run(trainer, SceneData(scene, networks.kernel_size, weigh=method.stages.weigh))
-    device = trainer.strategy.root_device
-    fused = fused_image(networks, scene, method.refine, device, with_deviation=with_deviation, progress=progress)
-    return networks, scene, fused
+    method = options.method
+    seed_everything(training.seed, verbose=False)
+    model = method.model(degradation)
+    if method.needs_degradation and degradation.unknown:
+        began = monotonic()
+        blocks = scene.blocks(degradation.kernel_size, scene.hr_msi.dtype)
+        estimate_sensors(degradation, blocks, gaussian=options.gaussian)
+        on_stage(StageRecord("degradation", 0, monotonic() - began), model, False)
+    began = monotonic()
+    records = method.fit(model, scene, training) or [StageRecord("fit", 0, monotonic() - began)]
+    for record in records:
+        on_stage(record, model, True)
+    return model
 
 
-def fused_image(
-    networks: FusionNetworks,
-    scene: Scene,
-    refine: Refine,
-    device: torch.device,
-    *,
-    with_deviation: bool = False,
-    progress: bool,
-) -> Fused:
-    """The image wanted, once the networks are trained.
+def fused(scene: Scene, model: Model, options: FusionOptions, device: torch.device) -> Fusion:
+    """The fused image of a scene by a fitted method.
 
     Args:
-        networks: Trained; on the CPU afterwards.
         scene: The pair, on the CPU.
-        refine: What follows the stages.
+        model: Fitted; on the CPU afterwards.
+        options: How it is fused.
         device: Where to calculate.
-        with_deviation: Tell how far off it may be, too, where the refinement can.
-        progress: Show a progress bar on a terminal.
     """
-    networks.to(device)
-    moved = scene.to(device)
-    deviation, refinement = None, None
-    if refine is Refine.none:
-        complete = networks.fuse(moved.hr_msi).cpu()
+    model.to(device)
+    on_device, cpu = scene.to(device), torch.device("cpu")
+    if options.refine:
+        with share_done("refine", shown=options.progress) as done:
+            fuser = Fuser(model, fit_refinement(model, on_device))
+            estimate = fuser.fuse(on_device, progress=done, with_deviation=options.uncertainty)
     else:
-        with share_done("refine", shown=progress) as done:
-            refinement = fit_refinement(networks, moved)
-            refined = consistent(networks, refinement, moved, done=done, with_deviation=with_deviation)
-        complete, refinement = refined.image.cpu(), refinement.to(torch.device("cpu"))
-        deviation = None if refined.deviation is None else _masked(refined.deviation.cpu(), scene.covered)
-    networks.cpu()
-    return Fused(_masked(complete, scene.covered), complete, deviation, refinement)
+        fuser = Fuser(model)
+        estimate = fuser.fuse(on_device)
+    complete = estimate.image.cpu()
+    deviation = None if estimate.deviation is None else _masked(estimate.deviation.cpu(), scene.covered)
+    return Fusion(scene, fuser.to(cpu), Estimate(_masked(complete, scene.covered), deviation), complete)
+
+
+def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusion:
+    """Align, fit and fuse a scene, without a trace on disk."""
+    device = root_device(training.accelerator, training.precision)
+    scene, degradation = align(scene, options)
+    return fused(scene, fit(scene, degradation, options, training), options, device)
+
+
+def with_figures(fusion: Fusion) -> Fusion:
+    """The same with every figure that its scene allows."""
+    degradation, scene = fusion.model.degradation, fusion.scene
+    taken = figures(degradation, scene, fusion.estimate.image)
+    return replace(fusion, figures=taken | without_reference(degradation, scene, fusion.complete))
 
 
 def _masked(image: Tensor, covered: Tensor) -> Tensor:

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.experiment.results import read_torch
+from udaln.experiment.model_file import read_torch
 from udaln.io.srf import read_srf, support
-from udaln.methods.udaln.networks import FusionNetworks
-from udaln.scene import Known
+from udaln.methods.udaln.model import UdalnModel
+from udaln.physics.degradation import Degradation
 
 SPADNET, SPEDNET, SPEUNET = "PSF.pth", "convolution_hr2msi.pth", "spectral_upsample.pth"
 
 
 @torch.no_grad()
-def read_published(folder: Path, srf: Path | None = None) -> FusionNetworks:
+def read_published(folder: Path, srf: Path | None = None) -> UdalnModel:
     """Rebuild the three networks of a published checkpoint (Li et al. 2022, code of the authors).
 
     * ``PSF.pth``: ``psf.weight`` 1×1×k×k; the scale factor is k, as in all that was published;
@@ -33,7 +33,7 @@ def read_published(folder: Path, srf: Path | None = None) -> FusionNetworks:
             given.
 
     Returns:
-        The networks, for images in the units of the training, with reflectance 1 as 1.
+        The model, for images in the units of the training, with reflectance 1 as 1.
 
     Raises:
         InputError: If a file is missing, holds other entries or shapes than these, or they do not fit together.
@@ -52,17 +52,17 @@ def read_published(folder: Path, srf: Path | None = None) -> FusionNetworks:
     if covered.shape[1] != len(sped):
         raise InputError(f"srf: {srf}: expected {len(sped)} MSI bands as in {SPEDNET}, got {covered.shape[1]}")
     _check_shapes(folder / SPEDNET, sped, [(1, int(bands), 1, 1) for bands in covered.sum(0)])
-    networks = FusionNetworks(scale=side, kernel_size=side, support=covered, known=Known(), network="paper")
-    ours = list(networks.speu.parameters())
+    model = UdalnModel(Degradation(scale=side, kernel_size=side, support=covered), "paper")
+    ours = list(model.speu.parameters())
     _check_shapes(folder / SPEUNET, speu, [(*p.shape, 1, 1) if p.ndim == 2 else tuple(p.shape) for p in ours])
 
     (psf,) = spad.values()
-    networks.spad.weight.copy_(psf.flatten())
+    model.spad.weight.copy_(psf.flatten())
     weights = torch.cat([tensor.flatten() for tensor in sped.values()])
-    networks.sped.weight.T[covered.T] = weights.double()  # a row a column: MSI band by MSI band, as they are listed
+    model.sped.weight.T[covered.T] = weights.double()  # a row a column: MSI band by MSI band, as they are listed
     for parameter, tensor in zip(ours, speu.values(), strict=True):
         parameter.copy_(tensor.view_as(parameter))
-    return networks
+    return model
 
 
 def _tensors(path: Path, *patterns: str, step: int = 1) -> dict[str, Tensor]:

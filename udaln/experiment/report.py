@@ -1,4 +1,4 @@
-"""What a run tells of itself in its log."""
+"""What a run writes to its log."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from pathlib import Path
 
 import torch
 
-from udaln.estimation.psf import centre_shift
-from udaln.experiment.fusion import Fused
+from udaln.experiment.fusion import Fusion
 from udaln.io.pair import Pair
-from udaln.methods.udaln.networks import FusionNetworks
 from udaln.monitor.console import print_columns
 from udaln.scene import Scene
 
@@ -30,20 +28,21 @@ def sizes(scene: Scene, pair: Pair | None, *, streamed: bool) -> list[str]:
     return lines
 
 
-def found(networks: FusionNetworks, scene: Scene, fused: Fused) -> list[str]:
-    """What was found out about the two instruments, in words."""
-    down, right = centre_shift(networks.spad.psf.numpy(), scene.scale, scene.moved)
+def estimates(fusion: Fusion) -> list[str]:
+    """What was estimated of the two instruments, in words."""
+    scene, degradation = fusion.scene, fusion.model.degradation
+    down, right = fusion.shift
     lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
     if any(scene.resampled):
         lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
-    if not networks.sped.same_units:
-        gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (networks.gain, networks.offset))
+    if not degradation.same_units:
+        gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (fusion.gain, fusion.offset))
         lines += [f"gains of the MSI bands: {gains}", f"offsets of the MSI bands: {offsets}"]
-    if fused.noise is not None:
-        hr_msi = networks.matched(scene.hr_msi)
+    if fusion.noise is not None:
+        hr_msi = degradation.matched(scene.hr_msi)
         for name, image, level in (
-            ("LR-HSI", scene.lr_hsi, fused.noise.lr_hsi),
-            ("HR-MSI", hr_msi, fused.noise.hr_msi),
+            ("LR-HSI", scene.lr_hsi, fusion.noise.lr_hsi),
+            ("HR-MSI", hr_msi, fusion.noise.hr_msi),
         ):
             power = image.double().square().mean((0, 1)) / level.square().clamp(min=torch.finfo(torch.float64).tiny)
             ratio = f"{10 * float(power.median().log10()):.0f} dB" if float(level.max()) > 0 else "without bounds"
@@ -51,8 +50,8 @@ def found(networks: FusionNetworks, scene: Scene, fused: Fused) -> list[str]:
     return lines
 
 
-def tell_check(figures: dict[str, float], log: logging.Logger) -> None:
-    """Tell the figures of the reduced-resolution check."""
+def log_check(figures: dict[str, float], log: logging.Logger) -> None:
+    """Log the figures of the reduced-resolution check."""
     if not figures:
         log.warning("reduced-resolution check: the LR-HSI is too small for it")
         return
@@ -65,8 +64,8 @@ def tell_check(figures: dict[str, float], log: logging.Logger) -> None:
 
 
 @contextmanager
-def telling_how_to_go_on(folder: Path, log: logging.Logger) -> Iterator[None]:
-    """Tell the user who stops a run how it goes on."""
+def hint_at_resuming(folder: Path, log: logging.Logger) -> Iterator[None]:
+    """Log how a run that is stopped is resumed."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):

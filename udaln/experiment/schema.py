@@ -11,14 +11,20 @@ from omegaconf import MISSING
 
 from udaln.errors import InputError
 from udaln.estimation.instruments import Instruments
-from udaln.methods.training.stage import Schedule
 
 
 class Source(Enum):
-    """Where the PSF or the SRF comes from: ``learned`` from the pair, or ``known`` beforehand."""
+    """Where the PSF or the SRF comes from: ``estimated`` from the pair, or ``known`` beforehand."""
 
-    learned = "learned"
+    estimated = "estimated"
     known = "known"
+
+
+class PsfShape(Enum):
+    """Of an estimated PSF: a ``gaussian``, or ``free``: a Gaussian and as much beyond it as the data support."""
+
+    free = "free"
+    gaussian = "gaussian"
 
 
 class Support(Enum):
@@ -46,7 +52,7 @@ class BadBands(Enum):
 
 
 class Refine(Enum):
-    """What follows the stages: nothing, or the fused image made ``consistent`` with both images."""
+    """What follows the method: nothing, or the step that makes its image ``consistent`` with both images."""
 
     none = "none"
     consistent = "consistent"
@@ -148,28 +154,12 @@ class SensorConfig:
 
 
 @dataclass
-class StagesConfig:
-    """Which stages are trained, for how long, and what they need not learn.
+class DegradationConfig:
+    """Where PSF and SRF come from, and, of a PSF that is estimated, what is assumed of its shape."""
 
-    ``weigh``: whether errors count the less the noisier a band is.
-    """
-
-    name: str = MISSING
-    degradation: Schedule | None = None
-    spectral: Schedule | None = None
-    joint: Schedule | None = None
-    psf: Source = Source.learned
-    srf: Source = Source.learned
-    weigh: bool = False
-
-
-@dataclass
-class Method:
-    """How a pair is fused: a file of ``conf/stages``. ``network``: which SpeUnet."""
-
-    network: str = MISSING
-    refine: Refine = MISSING
-    stages: StagesConfig = field(default_factory=StagesConfig)
+    psf: Source = Source.estimated
+    srf: Source = Source.estimated
+    shape: PsfShape = PsfShape.free
 
 
 @dataclass
@@ -251,13 +241,22 @@ class Format(Enum):
 
 
 @dataclass
-class Config(Method):
-    """One run."""
+class Config:
+    """One run.
+
+    ``method`` holds the settings of the method that ``method.name`` names, and ``stages`` those of its training, where
+    it trains. ``plugins``: modules to import, which register methods.
+    """
 
     dataset: Any = MISSING
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     sensor: SensorConfig | None = None
     support: Support = Support.auto
+    degradation: DegradationConfig = field(default_factory=DegradationConfig)
+    method: Any = MISSING
+    stages: Any = None
+    refine: Refine = Refine.consistent
+    plugins: list[str] = field(default_factory=list)
     instruments: Instruments = field(default_factory=Instruments)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from udaln.consistency.step import Refinement, consistent, part_of
+from udaln.consistency.fuser import Fuser
 from udaln.consistency.tiles import Box, Part, edges
 from udaln.experiment.schema import Format
 from udaln.io.bad_bands import LeftOut, restored
@@ -22,7 +22,7 @@ from udaln.io.image import Bands, Image
 from udaln.io.pair import Pair
 from udaln.io.partial_image import Canvas
 from udaln.io.write import ADOPTABLE, adopt_envi, write_image
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.base import SpectralMap
 from udaln.monitor.progress import share_done
 from udaln.scene import Scene
 
@@ -122,8 +122,7 @@ def _write(canvases: Sequence[Canvas], part: Part, scale: int, number: int, imag
 
 
 def fuse_to_files(
-    networks: FusionNetworks,
-    refinement: Refinement | None,
+    fuser: Fuser,
     pair: Pair,
     like: Scene,
     files: Sequence[Path],
@@ -138,8 +137,7 @@ def fuse_to_files(
     """Fuse a pair window by window; stopped, and called again with the same, it goes on where it was.
 
     Args:
-        networks: Trained; on the CPU afterwards.
-        refinement: Of the pair; none to leave it at SpeUnet's map.
+        fuser: Of the pair; its model is on the CPU afterwards.
         pair: What is read.
         like: A scene of the same pair.
         files: For the image and, if that is wanted, for its uncertainty.
@@ -150,7 +148,7 @@ def fuse_to_files(
         made_of: What else decides the result, in plain types.
         look: Shown the image once it is whole.
     """
-    psf, (count, msi_count) = networks.spad.psf, networks.sped.support.shape
+    count, msi_count = fuser.model.degradation.support.shape
 
     def needed(rows: int, columns: int) -> int:
         return working_set(rows, columns, pair.scale, count, msi_count, deviation=len(files) > 1)
@@ -158,36 +156,28 @@ def fuse_to_files(
     def work(scene: Scene | None, part: Part) -> list[Tensor] | None:
         if scene is None:
             return None
-        wanted = part.inside(part.wanted, scene.scale)
-        covered = scene.covered[wanted]
+        covered = scene.covered[part.inside(part.wanted, scene.scale)]
         if not covered.any():
             return None
-        if there is None:
-            images = [networks.fuse(scene.hr_msi[wanted].to(device)).cpu()]
-        else:
-            refined = consistent(networks, there, scene.to(device), part, with_deviation=len(files) > 1)
-            images = [image.cpu() for image in refined if image is not None]
+        estimate = on_device.fuse(scene.to(device), part, with_deviation=len(files) > 1)
+        images = [image.cpu() for image in estimate if image is not None]
         for image in images:
             image[~covered] = torch.nan
         return [restored(image, put_back) for image in images]
 
-    def part(box: Box) -> Part:
-        return Part(pair.sides, box, box) if there is None else part_of(psf, like, pair.sides, box)
-
-    there = None if refinement is None else refinement.to(device)
-    windows = windows_of(pair.sides, part, limit, needed)
+    windows = windows_of(pair.sides, lambda box: fuser.part(like, pair.sides, box), limit, needed)
     shape = (*pair.hr_msi.shape[:2], count if put_back is None else len(put_back.kept))
     canvases = [_canvas(file, shape, windows, made_of) for file in files]
-    networks.to(device)
+    on_device = fuser.to(device)
     stream(windows, lambda part: pair.scene(part, like), work, canvases, pair.scale)
-    networks.cpu()
+    fuser.model.cpu()
     if look is not None:
         look(canvases[0])
     _finish(canvases, files, bands, pair.grid)
 
 
 def map_to_file(
-    networks: FusionNetworks,
+    model: SpectralMap,
     hr_msi: Image,
     file: Path,
     bands: Bands,
@@ -196,26 +186,26 @@ def map_to_file(
     limit: int,
     made_of: object,
 ) -> None:
-    """Map an HR-MSI alone by SpeUnet, window by window; as `fuse_to_files`.
+    """Map an HR-MSI alone to spectra, window by window; as `fuse_to_files`.
 
     Args:
-        networks: Trained, on the CPU.
-        hr_msi: What is read, with all bands of the HR-MSI that the networks were trained with.
+        model: Fitted, on the CPU.
+        hr_msi: What is read, with all bands of the HR-MSI that the model was fitted with.
         file: For the image.
         bands: Of the image.
-        left_out: Bands that the networks were trained without; they are filled in.
+        left_out: Bands that the model was fitted without; they are filled in.
         limit: About how many bytes the process may take.
         made_of: What else decides the result, in plain types.
     """
     used = slice(None) if left_out is None else ~left_out.msi_dead
-    count, msi_count = networks.sped.support.shape
+    count, msi_count = model.degradation.support.shape
     sides = hr_msi.shape[:2]
 
     def needed(rows: int, columns: int) -> int:
         return BASE + rows * columns * (12 * count + 16 * msi_count)
 
     def work(pixels: Tensor, part: Part) -> list[Tensor]:
-        return [restored(networks.fuse(pixels[..., used]), left_out)]
+        return [restored(model.map(pixels[..., used]), left_out)]
 
     windows = windows_of(sides, lambda box: Part(sides, box, box), limit, needed)
     shape = (*sides, count if left_out is None else len(left_out.kept))

@@ -1,4 +1,4 @@
-"""The figures of a run: how good the networks are now, by everything that can be known."""
+"""The figures of a run: how good the estimates are now, by everything that can be known."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from udaln.estimation.psf import centre_shift
-from udaln.methods.udaln.networks import FusionNetworks
 from udaln.metrics import fusion_metrics, psnr, quality_without_reference
+from udaln.physics.degradation import Degradation
 from udaln.physics.windows import degrade
 from udaln.scene import UNSEEN, Scene
 
 
 @torch.no_grad()
-def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dict[str, float]:
+def figures(degradation: Degradation, scene: Scene, fused: Tensor | None) -> dict[str, float]:
     """Every figure that this scene allows, of the pixels that hold data.
 
     Args:
-        networks: The three networks.
-        scene: The scene, on the device of the networks.
-        fused: The fused image, H×W×C, in the units of the LR-HSI; none while SpeUnet is untrained.
+        degradation: As it is estimated now.
+        scene: The scene, on the device of the degradation.
+        fused: The fused image, H×W×C, in the units of the LR-HSI; none while there is none yet.
 
     Returns:
         * with a reference and a fused image: ``psnr, sam, ergas, cc, uiqi, rmse``;
@@ -35,7 +35,7 @@ def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dic
           LR-MSI of the reference.
     """
     result: dict[str, float] = {}
-    truth, psf, srf = scene.truth, networks.spad.psf, networks.sped.srf
+    truth, psf, srf = scene.truth, degradation.psf, degradation.srf
     seen = scene.seen(psf)
     lr_hsi, hr_msi = scene.lr_hsi.flatten(0, 1)[seen].double(), scene.hr_msi.double()
     if fused is not None:
@@ -47,8 +47,8 @@ def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dic
         inside = scene.degrade(covered[..., None].double(), psf / psf.sum())[seen, 0] > 1 - UNSEEN
         degraded = scene.degrade(torch.where(covered[..., None], fused, 0), psf)[seen].double()
         result["lr_hsi_error"] = float(l1_loss(degraded[inside], lr_hsi[inside]))
-        result["hr_msi_error"] = float(l1_loss(networks.unmatched(fused[covered].double() @ srf), hr_msi[covered]))
-    lr_msi_spad, lr_msi_sped = scene.degrade(hr_msi, psf)[seen], networks.unmatched(lr_hsi @ srf)
+        result["hr_msi_error"] = float(l1_loss(degradation.unmatched(fused[covered].double() @ srf), hr_msi[covered]))
+    lr_msi_spad, lr_msi_sped = scene.degrade(hr_msi, psf)[seen], degradation.unmatched(lr_hsi @ srf)
     result["lr_msi_error"] = float(l1_loss(lr_msi_sped, lr_msi_spad))
     found = centre_shift(psf.cpu().numpy(), scene.scale, scene.moved)
     result["shift_rows"], result["shift_columns"] = found
@@ -59,8 +59,8 @@ def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dic
     if truth.srf is not None:
         result["srf_error"] = float((srf - truth.srf).norm() / truth.srf.norm())
     if truth.gain is not None and truth.offset is not None:
-        result["gain_error"] = float((networks.gain / truth.gain - 1).abs().max())
-        result["offset_error"] = float((networks.offset - truth.offset).abs().max())
+        result["gain_error"] = float((degradation.gain / truth.gain - 1).abs().max())
+        result["offset_error"] = float((degradation.offset - truth.offset).abs().max())
         if truth.image is not None and truth.psf is not None and truth.srf is not None:
             as_taken = truth.image.double() @ truth.srf.double() * truth.gain + truth.offset
             true_lr_msi = degrade(as_taken, truth.psf, scene.scale).flatten(0, 1)[seen]
@@ -70,17 +70,17 @@ def figures(networks: FusionNetworks, scene: Scene, fused: Tensor | None) -> dic
 
 
 @torch.no_grad()
-def without_reference(networks: FusionNetworks, scene: Scene, fused: Tensor) -> dict[str, float]:
+def without_reference(degradation: Degradation, scene: Scene, fused: Tensor) -> dict[str, float]:
     """``d_lambda``, ``d_s`` and ``hqnr`` of a fused image, H×W×C, where the pair holds data; on the CPU.
 
     The image itself has to hold something everywhere: what an LR pixel sees reaches into gaps.
     """
-    lr_hsi, hr_msi = scene.lr_hsi, networks.matched(scene.hr_msi)
+    lr_hsi, hr_msi = scene.lr_hsi, degradation.matched(scene.hr_msi)
     if scene.lr_valid is not None:
         lr_hsi = torch.where(scene.lr_valid[..., None], lr_hsi, torch.nan)
     if scene.hr_valid is not None:
         hr_msi = torch.where(scene.hr_valid[..., None], hr_msi, torch.nan)
-    quality = quality_without_reference(fused, lr_hsi, hr_msi, networks.spad.psf, scene.shift)
+    quality = quality_without_reference(fused, lr_hsi, hr_msi, degradation.psf, scene.shift)
     return {name: float(value) for name, value in quality.items()}
 
 

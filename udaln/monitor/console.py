@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,6 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 console = Console(stderr=True)
-
-
-def quiet_lightning() -> None:
-    """Silence Lightning's chatter about devices and the end of each fit, and what it does that torch deprecates."""
-    warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def print_columns(rows: Sequence[Mapping[str, object]], heading: str) -> None:

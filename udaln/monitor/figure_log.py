@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import Logger
 
-from udaln.methods.udaln import Stage
+from udaln.methods.base import Model
+from udaln.methods.training.stage import Stage
 from udaln.metrics.figures import figures
 from udaln.scene import Scene
 
 
 class FigureLog(Callback):
-    """Takes the figures every ``Stage.steps_per_call`` steps; the truth is reported against, never fed back.
+    """Takes the figures of stages. The truth is reported against, never fed back.
+
+    Of a stage on Lightning it does so every ``Stage.steps_per_call`` steps; of another one at its end, by ``take``.
 
     Attributes:
-        latest: The last figures taken.
         stage_ends: By stage, the figures at its end.
 
     Args:
@@ -24,26 +27,40 @@ class FigureLog(Callback):
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.latest: dict[str, float] = {}
         self.stage_ends: dict[str, dict[str, float]] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Bring the scene to where the networks are."""
+        """Move the scene to the device of the model."""
         self.scene = self.scene.to(trainer.strategy.root_device)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Take the figures; Lightning writes them together with the call's losses."""
         assert isinstance(pl_module, Stage)
-        networks = pl_module.networks
-        fused = networks.fuse(self.scene.hr_msi) if networks.speu in pl_module.trained() else None
-        self.latest = figures(networks, self.scene, fused)
-        self.stage_ends[pl_module.name] = self.latest
-        pl_module.log_dict({f"figures/{name}": value for name, value in self.latest.items()})
+        taken = self._figures(pl_module.name, pl_module.model, gives_image=pl_module.gives_image)
+        pl_module.log_dict({f"figures/{name}": value for name, value in taken.items()})
+
+    def take(self, stage: str, model: Model, logger: Logger, step: int, *, gives_image: bool) -> None:
+        """Take the figures at the end of a stage that did not run on Lightning.
+
+        Args:
+            stage: Its name.
+            model: As the stage left it, on the device of the scene.
+            logger: Where they are logged.
+            step: Optimisation steps so far.
+            gives_image: Whether the model fuses already.
+        """
+        taken = self._figures(stage, model, gives_image=gives_image)
+        logger.log_metrics({f"figures/{name}": value for name, value in taken.items()}, step)
+
+    def _figures(self, stage: str, model: Model, *, gives_image: bool) -> dict[str, float]:
+        fused = model.fuse(self.scene).image if gives_image else None
+        self.stage_ends[stage] = figures(model.degradation, self.scene, fused)
+        return self.stage_ends[stage]
 
     def state_dict(self) -> dict[str, Any]:
         """The figures of the stages so far."""
-        return {"stage_ends": self.stage_ends, "latest": self.latest}
+        return {"stage_ends": self.stage_ends}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
-        self.stage_ends, self.latest = state_dict["stage_ends"], state_dict["latest"]
+        self.stage_ends = state_dict["stage_ends"]

@@ -8,13 +8,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from udaln import pictures
-from udaln.methods.udaln import Stage
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.training.stage import Stage
+from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
 
 class Gallery(Callback):
-    """At the end of each stage: the images in true and in false colour, the degradation learned, and a few spectra.
+    """At the end of each stage: the images in true and in false colour, PSF and SRF, and a few spectra.
 
     Args:
         scene: The scene, on the CPU.
@@ -26,25 +26,25 @@ class Gallery(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw them."""
         assert isinstance(pl_module, Stage) and isinstance(trainer.logger, TensorBoardLogger)
-        networks = pl_module.networks
-        trained = networks.speu in pl_module.trained()
-        fused = networks.fuse(self.scene.hr_msi.to(pl_module.device)).cpu() if trained else None
-        self.show(trainer.logger, networks, fused, pl_module.global_steps_done)
+        model, fused = pl_module.model, None
+        if pl_module.gives_image:
+            fused = model.fuse(self.scene.to(pl_module.device)).image.cpu()
+        self.show(trainer.logger, model.degradation, fused, pl_module.global_steps_done)
 
-    def show(self, logger: TensorBoardLogger, networks: FusionNetworks, fused: Tensor | None, step: int) -> None:
+    def show(self, logger: TensorBoardLogger, degradation: Degradation, fused: Tensor | None, step: int) -> None:
         """Draw them at a step.
 
         Args:
             logger: Where.
-            networks: The three networks.
-            fused: The fused image, H×W×C, on the CPU; none while SpeUnet is untrained.
-            step: The step.
+            degradation: As it is estimated now.
+            fused: The fused image, H×W×C, on the CPU; none while there is none yet.
+            step: Optimisation steps so far.
         """
         writer = logger.experiment
         if fused is not None:
             fused = torch.where(self.scene.covered[..., None], fused, torch.nan)
         for colour in pictures.colours(self.scene):
             writer.add_figure(f"images/{colour}", pictures.composites(self.scene, fused, colour), step)
-        writer.add_figure("degradation", pictures.degradation(networks, self.scene), step)
+        writer.add_figure("degradation", pictures.degradation(degradation, self.scene), step)
         if fused is not None:
             writer.add_figure("spectra", pictures.spectra(self.scene, fused), step)

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from udaln.methods.udaln import Stage
+from udaln.methods.training.stage import Stage
 from udaln.monitor.console import console
 
 

@@ -9,37 +9,37 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.physics.degradation import Degradation
 from udaln.pictures.composites import GREY
 from udaln.scene import Scene
 
 AT_ONCE = 16  # bands that are blurred together, to bound memory
 
 
-def lr_hsi_misfit(networks: FusionNetworks, scene: Scene, fused: Tensor) -> NDArray[np.float64]:
+def lr_hsi_misfit(degradation: Degradation, scene: Scene, complete: Tensor) -> NDArray[np.float64]:
     """|SpaDnet(X̂) − Y|, mean over bands, relative to the mean of Y [%], h×w; NaN where pixels hold no data.
 
-    A PSF reaches beyond its LR pixel: where X̂ is unknown for want of a neighbour in the LR-HSI, SpeUnet's stands for
-    it.
+    Args:
+        degradation: On the CPU.
+        scene: The pair.
+        complete: X̂, rh×rw×C, with values also where the pair holds no data: a PSF reaches beyond its LR pixel.
     """
-    psf, lr_hsi = networks.spad.psf, scene.lr_hsi.flatten(0, 1)
+    psf, lr_hsi = degradation.psf, scene.lr_hsi.flatten(0, 1)
     seen = scene.seen(psf)
-    known = scene.covered[..., None]
-    whole = fused if known.all() else torch.where(known, fused, networks.fuse(scene.hr_msi).to(fused))
     error = torch.zeros(len(lr_hsi), dtype=torch.float64)
-    for image, measured in zip(torch.split(whole, AT_ONCE, 2), torch.split(lr_hsi, AT_ONCE, 1), strict=True):
+    for image, measured in zip(torch.split(complete, AT_ONCE, 2), torch.split(lr_hsi, AT_ONCE, 1), strict=True):
         error += (scene.degrade(image.double(), psf) - measured).abs().sum(1)
     level = lr_hsi[seen].double().abs().mean()
     error = torch.where(seen, error / lr_hsi.shape[1] / level, torch.nan)
     return np.asarray(100 * error.view(scene.lr_hsi.shape[:2]).numpy())
 
 
-def hr_msi_misfit(networks: FusionNetworks, scene: Scene, fused: Tensor) -> NDArray[np.float64]:
+def hr_msi_misfit(degradation: Degradation, scene: Scene, fused: Tensor) -> NDArray[np.float64]:
     """|SpeDnet(X̂) − Z|, mean over bands, relative to the mean of Z [%], rh×rw; NaN where pixels hold no data."""
     hr_msi, covered = scene.hr_msi.double(), scene.covered
-    response = networks.sped.srf.detach()
+    response = degradation.srf
     seen = torch.stack([row.double() @ response for row in fused])  # row by row, to bound memory
-    error = (networks.unmatched(seen) - hr_msi).abs().mean(2) / hr_msi[covered].abs().mean()
+    error = (degradation.unmatched(seen) - hr_msi).abs().mean(2) / hr_msi[covered].abs().mean()
     return np.asarray(100 * torch.where(covered, error, torch.nan).numpy())
 
 

@@ -15,28 +15,28 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from udaln.estimation.psf import centre, centre_shift
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.physics.degradation import Degradation
 from udaln.pictures.spectra import broken, spectral_label
 from udaln.scene import Scene
 
 
-def degradation(networks: FusionNetworks, scene: Scene) -> Figure:
+def degradation(degradation: Degradation, scene: Scene) -> Figure:
     """The PSF and the SRF learned, beside the true ones where they are known."""
     known = scene.truth.psf is not None
     figure = Figure(figsize=(14 if known else 11, 3.4), layout="constrained")
     axes = figure.subplots(1, 3 if known else 2, width_ratios=[1] * (1 + known) + [3])
-    draw_psfs(list(axes[:-1]), networks, scene)
-    draw_srf(axes[-1], networks, scene)
+    draw_psfs(list(axes[:-1]), degradation, scene)
+    draw_srf(axes[-1], degradation, scene)
     return figure
 
 
-def draw_psfs(axes: list[Axes], networks: FusionNetworks, scene: Scene) -> None:
+def draw_psfs(axes: list[Axes], degradation: Degradation, scene: Scene) -> None:
     """The PSF learned and, on a second axis where there is one, the true one.
 
     Both lie in HR pixels from the LR pixel's first by the sizes of the images; that pixel is outlined, the centre of
     the PSF is marked.
     """
-    psfs = [(networks.spad.psf, scene.shift, "PSF")]
+    psfs = [(degradation.psf, scene.shift, "PSF")]
     if scene.truth.psf is not None:
         psfs.append((scene.truth.psf, (0, 0), "true PSF"))
     top = max(float(psf.max()) for psf, _, _ in psfs)
@@ -67,13 +67,13 @@ def _place(psf: Tensor, scale: int, shift: tuple[int, int]) -> tuple[float, floa
     return left, left + len(psf), upper + len(psf), upper
 
 
-def draw_srf(axis: Axes, networks: FusionNetworks, scene: Scene) -> None:
+def draw_srf(axis: Axes, degradation: Degradation, scene: Scene) -> None:
     """The SRF learned, the true one, the sensor's own; gain and offset of each MSI band where they are not 1 and 0."""
     table, truth = scene.known.srf, scene.truth.srf
     if table is not None and truth is not None and torch.allclose(table.cpu().double(), truth.cpu().double()):
         table = None  # a simulation's: the truth says as much
     drawn: list[tuple[Tensor | None, Literal["-", "--", ":"], float, str]] = [
-        (networks.sped.srf.detach(), "-", 1.4, "learned"),
+        (degradation.srf, "-", 1.4, "learned"),
         (truth, "--", 0.9, "true"),
         (table, ":", 1.2, "sensor's table"),
     ]
@@ -85,10 +85,10 @@ def draw_srf(axis: Axes, networks: FusionNetworks, scene: Scene) -> None:
             for band, colour in enumerate(colours):
                 axis.plot(at, values[:, band], style, color=colour, linewidth=width)
             lines.append(Line2D([], [], color="black", linestyle=style, linewidth=width, label=name))
-    labelled = zip(colours, _bands(networks, scene), strict=True)
+    labelled = zip(colours, _bands(degradation, scene), strict=True)
     axis.legend(
         handles=lines + [Line2D([], [], color=colour, label=label) for colour, label in labelled],
-        title="MSI band" + ("" if networks.sped.same_units else ": gain, offset"),
+        title="MSI band" + ("" if degradation.same_units else ": gain, offset"),
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
         fontsize=8,
@@ -100,13 +100,13 @@ def draw_srf(axis: Axes, networks: FusionNetworks, scene: Scene) -> None:
     axis.tick_params(labelsize=8)
 
 
-def _bands(networks: FusionNetworks, scene: Scene) -> list[str]:
+def _bands(degradation: Degradation, scene: Scene) -> list[str]:
     """What the legend says of each MSI band."""
-    gain, offset = networks.gain.cpu(), networks.offset.cpu()
+    gain, offset = degradation.gain.cpu(), degradation.offset.cpu()
     labels = [str(band + 1) for band in range(len(gain))]
-    if networks.sped.same_units:
+    if degradation.same_units:
         return labels
-    digits = max(0, 4 - round(math.log10(networks.msi_unit)))
+    digits = max(0, 4 - round(math.log10(degradation.msi_unit)))
 
     def radiometry(gain: Tensor, offset: Tensor) -> list[str]:
         pairs = zip(gain.tolist(), offset.tolist(), strict=True)

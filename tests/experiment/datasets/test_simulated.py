@@ -295,9 +295,9 @@ def test_masks_and_limits_that_leave_nothing(configure, pair):
 
 
 def test_a_known_psf_is_asked_for_only_where_it_is_used(configure, pair):
-    with pytest.raises(InputError, match=r"^dataset.psf: expected a file for stages.psf=known, got none$"):
-        load_scene(configure(*PAIR, "stages.psf=known"))
-    load_scene(configure(*PAIR, "stages.psf=known", "dataset.psf=psf.npy"))
+    with pytest.raises(InputError, match=r"^dataset.psf: expected a file for degradation.psf=known, got none$"):
+        load_scene(configure(*PAIR, "degradation.psf=known"))
+    load_scene(configure(*PAIR, "degradation.psf=known", "dataset.psf=psf.npy"))
 
 
 def test_muufl_gulfport(configure):

@@ -7,9 +7,11 @@ import torch
 from pytorch_lightning import Callback, seed_everything
 
 from udaln.errors import InputError
-from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
-from udaln.methods.udaln import STAGES, Schedule
+from udaln.methods.training.schedule import Schedule
+from udaln.methods.training.trainer import make_trainer
+from udaln.methods.udaln.stages import STAGES
 from udaln.monitor import FigureLog
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -35,7 +37,7 @@ def run(checkpoint: Path | None = None, *, seed=0, crash=None, resume=False):
     chain, figures = StageChain(stages, checkpoint, checkpoint_seconds=0), FigureLog(SCENE)
     trainer = make_trainer(chain, "cpu", "32-true", callbacks=[figures, *([crash] if crash else [])], logger=False)
     seed_everything(0, verbose=False)
-    chain.run(trainer, SceneData(SCENE, networks.kernel_size), resume=resume)
+    chain.run(trainer, SceneData(SCENE, networks.degradation.kernel_size), resume=resume)
     return networks.state_dict(), figures.stage_ends, chain
 
 
@@ -62,10 +64,14 @@ def test_the_joint_stage_goes_on_with_the_adam_states_of_the_others():
     stages = [stage(networks, Schedule(1e-3, steps, 2), 2) for stage, steps in zip(STAGES, (3, 5, 2), strict=True)]
     chain = StageChain(stages)
     trainer = make_trainer(chain, "cpu", "32-true", logger=False)
-    chain.run(trainer, SceneData(SCENE, networks.kernel_size))
+    chain.run(trainer, SceneData(SCENE, networks.degradation.kernel_size))
     (adam,) = trainer.optimizers
     steps = {name: int(adam.state[p]["step"]) for name, p in stages[2].parameters_by_name().items()}
-    assert {name.split(".")[0]: count for name, count in steps.items()} == {"spad": 5, "sped": 5, "speu": 7}
+    assert {name.removeprefix("degradation.").split(".")[0]: count for name, count in steps.items()} == {
+        "spad": 5,
+        "sped": 5,
+        "speu": 7,
+    }
 
 
 def test_the_step_axis_goes_on_across_stages():
@@ -79,7 +85,8 @@ def test_the_step_axis_goes_on_across_stages():
 
     chain = StageChain(stages)
     chain.run(
-        make_trainer(chain, "cpu", "32-true", callbacks=[Axis()], logger=False), SceneData(SCENE, networks.kernel_size)
+        make_trainer(chain, "cpu", "32-true", callbacks=[Axis()], logger=False),
+        SceneData(SCENE, networks.degradation.kernel_size),
     )
     assert seen == [2, 3, 5, 7, 8, 10]
 
@@ -90,7 +97,7 @@ def test_a_stage_that_ends_early_is_noticed(monkeypatch):
     trainer = make_trainer(chain, "cpu", "32-true", logger=False)
     trainer.limit_train_batches = 2
     with pytest.raises(RuntimeError, match="degradation ended after 4 of 10 steps"):
-        chain.run(trainer, SceneData(SCENE, networks.kernel_size))
+        chain.run(trainer, SceneData(SCENE, networks.degradation.kernel_size))
 
 
 def test_there_must_be_something_to_go_on_from(tmp_path):

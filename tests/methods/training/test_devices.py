@@ -17,12 +17,14 @@ import pytest
 import scipy.io
 import torch
 
-from udaln.experiment import app
+from udaln.experiment import command
 from udaln.methods.training import devices
-from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
 from udaln.methods.training.devices import followers
-from udaln.methods.udaln import STAGES, Init, JointStage, Schedule
+from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.training.trainer import make_trainer
+from udaln.methods.udaln.stages import STAGES, JointStage
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
@@ -46,16 +48,17 @@ TWO = "trainer.devices=2"
 KILLED = """
 import os, signal, sys
 from pytorch_lightning import Callback
-from udaln.experiment import app
+from udaln.experiment import command
+from udaln.methods.udaln import method
 
 class Kill(Callback):
     def on_train_batch_start(self, trainer, stage, *_):
         if (stage.name, stage.steps_done) == ("joint", 20):
             os.kill(os.getpid(), signal.SIGKILL)
 
-made = app.make_trainer
-app.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
-app.main()
+made = method.make_trainer
+method.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
+command.main()
 """
 
 
@@ -65,7 +68,7 @@ class Compared(JointStage):
     def on_train_end(self):
         if self.share.ranks > 1:
             states = [None] * self.share.ranks
-            torch.distributed.all_gather_object(states, dict(self.networks.state_dict()))
+            torch.distributed.all_gather_object(states, dict(self.model.state_dict()))
             assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
 
 
@@ -86,8 +89,8 @@ def train(last, number, blocks=7):
     stages = [s(networks, schedule, 4, seed=3) for s, schedule in zip((*STAGES[:2], last), schedules, strict=True)]
     chain = StageChain(stages)
     trainer = make_trainer(chain, "cpu", "32-true", devices=number, logger=False)
-    chain.run(trainer, SceneData(scene, networks.kernel_size, weigh=True))
-    return networks.fuse(scene.hr_msi)
+    chain.run(trainer, SceneData(scene, networks.degradation.kernel_size, weigh=True))
+    return networks.map(scene.hr_msi)
 
 
 def test_two_processes_train_as_one_and_end_with_the_same_bits(monkeypatch):
@@ -136,7 +139,7 @@ def runs(tmp_path_factory, configure):
             piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
             processes[name] = started.enter_context(subprocess.Popen(words, cwd=folder, **piped))
             started.callback(processes[name].kill)
-        app.run(configure(*SETTINGS), folder / "one")
+        command.run(configure(*SETTINGS), folder / "one")
         for name, process in processes.items():  # to the end of the output: of every process that has it
             outputs[name], statuses[name] = process.communicate(timeout=100)[0], process.returncode
     assert statuses == {"two": 0, "killed": -signal.SIGKILL}, outputs
@@ -149,7 +152,7 @@ def saved(run: Path) -> dict[str, torch.Tensor]:
 
 
 def test_the_command_gives_what_one_process_gives(runs):
-    one, two = (json.loads((runs / run / app.METRICS).read_text()) for run in ("one", "two"))
+    one, two = (json.loads((runs / run / command.METRICS).read_text()) for run in ("one", "two"))
     assert (one["devices"], two["devices"]) == (1, 2)
     for name in ("psnr", "sam", "ergas", "cc", "uiqi", "rmse", "lr_hsi_error", "hr_msi_error", "srf_error"):
         assert two[name] == pytest.approx(one[name], rel=0.01), name
@@ -172,8 +175,8 @@ def test_one_process_alone_leaves_something(runs):
 
 
 def test_two_killed_processes_go_on_and_end_with_the_same_bits(runs):
-    assert not (runs / "killed" / app.METRICS).exists()
-    app.resume(runs / "killed")
+    assert not (runs / "killed" / command.METRICS).exists()
+    command.resume(runs / "killed")
     two, killed = saved(runs / "two"), saved(runs / "killed")
     assert all(torch.equal(value, killed[name]) for name, value in two.items())
 

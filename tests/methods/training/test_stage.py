@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch.amp import GradScaler
 
-from udaln.methods.training.chain import StageChain, make_trainer
+from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
-from udaln.methods.udaln import STAGES, DegradationStage, Init, JointStage, Schedule, SpectralStage
+from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.training.trainer import make_trainer
+from udaln.methods.udaln.stages import STAGES, DegradationStage, JointStage, SpectralStage
 from udaln.physics.windows import degrade
 from udaln.scene import Blocks, Known
 
@@ -18,7 +20,9 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 def trained(stage, scene, precision="32-true"):
     chain = StageChain([stage])
-    chain.run(make_trainer(chain, "cpu", precision, logger=False), SceneData(scene, stage.networks.kernel_size))
+    chain.run(
+        make_trainer(chain, "cpu", precision, logger=False), SceneData(scene, stage.model.degradation.kernel_size)
+    )
     return stage
 
 
@@ -45,7 +49,9 @@ def test_a_stage_trains_its_networks_and_no_others(stage, changed):
     before = weights(networks)
     trained(stage(networks, Schedule(1e-3, 5, 3), steps_per_call=2), scene)
     after = weights(networks)
-    assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == changed
+    assert {
+        name.removeprefix("degradation.").split(".")[0] for name in before if not torch.equal(before[name], after[name])
+    } == changed
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -57,7 +63,7 @@ def test_a_stage_is_plain_adam_on_its_losses(stage):
     trained(stage(networks, schedule, steps_per_call=7), scene)
 
     reference = stage(plain, schedule, 1)
-    blocks = scene.blocks(plain.kernel_size)
+    blocks = scene.blocks(plain.degradation.kernel_size)
     optimizer = torch.optim.Adam(reference.parameters_by_name().values(), lr=schedule.lr)
     for done in range(20):
         optimizer.param_groups[0]["lr"] = schedule.lr * schedule.factor(done)
@@ -72,7 +78,7 @@ def test_a_stage_is_plain_adam_on_its_losses(stage):
 def test_the_loss_falls(stage):
     scene = made_up.scene()
     networks = made_up.networks(scene)
-    blocks = scene.blocks(networks.kernel_size)
+    blocks = scene.blocks(networks.degradation.kernel_size)
     tested = stage(networks, Schedule(3e-3, 200, 100), steps_per_call=50)
     before = float(sum(tested.losses(blocks).values()).detach())
     trained(tested, scene)
@@ -82,7 +88,7 @@ def test_the_loss_falls(stage):
 def test_the_losses_are_the_papers():
     scene = made_up.scene()
     networks = made_up.networks(scene)
-    blocks = scene.blocks(networks.kernel_size)
+    blocks = scene.blocks(networks.degradation.kernel_size)
     schedule = Schedule(1, 1, 1)
     y, z = blocks.lr, blocks.windows
 
@@ -106,7 +112,7 @@ def test_a_wide_psf_trains_too():
     networks = made_up.networks(scene, kernel_size=7)
     for stage in STAGES:
         trained(stage(networks, Schedule(1e-3, 4, 2), steps_per_call=2), scene)
-    assert networks.fuse(scene.hr_msi).isfinite().all()
+    assert networks.map(scene.hr_msi).isfinite().all()
 
 
 def test_reduced_precision_does_not_depend_on_the_steps_per_call():
@@ -135,9 +141,9 @@ def test_float16_gradients_are_scaled():
         stage = SpectralStage(made_up.networks(scene), Schedule(1e-3, 3, 1), 3)
         made = stage.configure_optimizers()
         seen = []
-        stage.networks.speu.layers[0].weight.register_hook(lambda gradient, seen=seen: seen.append(gradient.norm()))
+        stage.model.speu.layers[0].weight.register_hook(lambda gradient, seen=seen: seen.append(gradient.norm()))
         stage.optimise(scene.blocks(4), 3, made["optimizer"], made["lr_scheduler"], scaler)
-        weights.append((stage.networks.speu.layers[0].weight.detach(), seen[0]))
+        weights.append((stage.model.speu.layers[0].weight.detach(), seen[0]))
     (scaled, scaled_gradient), (plain, gradient) = weights
     torch.testing.assert_close(scaled_gradient, 1024 * gradient)
     torch.testing.assert_close(scaled, plain)
@@ -163,8 +169,12 @@ def test_stage_1_solves_for_what_two_instruments_differ_in(init, factors):
     scaled = replace(scene, lr_hsi=factors[0] * scene.lr_hsi, hr_msi=factors[1] * scene.hr_msi)
     networks = made_up.networks(scaled, 9, gain=True, offset=True)
     trained(DegradationStage(networks, Schedule(1e-3, 0, 1, init=init), 5), scaled)
-    torch.testing.assert_close(networks.gain, DIFFERING["gain"] * factors[1] / factors[0], rtol=1e-6, atol=0)
-    torch.testing.assert_close(networks.offset, DIFFERING["offset"] * factors[1], rtol=0, atol=1e-6 * factors[1])
+    torch.testing.assert_close(
+        networks.degradation.gain, DIFFERING["gain"] * factors[1] / factors[0], rtol=1e-6, atol=0
+    )
+    torch.testing.assert_close(
+        networks.degradation.offset, DIFFERING["offset"] * factors[1], rtol=0, atol=1e-6 * factors[1]
+    )
     torch.testing.assert_close(networks.sped.srf.detach(), scene.truth.srf, rtol=0, atol=1e-6)
     first = (len(scene.truth.psf) - 4) // 2 - (9 - 4) // 2
     true = scene.truth.psf[first : first + 9, first : first + 9]
@@ -176,8 +186,8 @@ def test_stage_1_leaves_alone_what_does_not_differ(differing):
     scene = made_up.scene()
     networks = made_up.networks(scene, **differing)
     trained(DegradationStage(networks, Schedule(1e-3, 0, 1, init=Init.convex), 5), scene)
-    assert (networks.offset == 0).all() == ("gain" in differing)
-    assert (networks.gain == 1).all() == ("offset" in differing)
+    assert (networks.degradation.offset == 0).all() == ("gain" in differing)
+    assert (networks.degradation.gain == 1).all() == ("offset" in differing)
 
 
 @pytest.mark.parametrize("stage", [DegradationStage, JointStage])
@@ -187,9 +197,9 @@ def test_gains_and_offsets_are_trained_too(stage):
     before = weights(networks)
     trained(stage(networks, Schedule(1e-2, 30, 15), 10), scene)
     after = weights(networks)
-    changed = {name for name in before if name.startswith("sped.") and not torch.equal(before[name], after[name])}
-    assert changed == {"sped.weight", "sped.gain", "sped.offset"}
-    off = [(torch.linalg.vector_norm(part["sped.gain"] - DIFFERING["gain"])) for part in (before, after)]
+    changed = {name for name in before if "sped." in name and not torch.equal(before[name], after[name])}
+    assert changed == {f"degradation.sped.{part}" for part in ("weight", "gain", "offset")}
+    off = [(torch.linalg.vector_norm(part["degradation.sped.gain"] - DIFFERING["gain"])) for part in (before, after)]
     assert stage is JointStage or off[1] < off[0]
 
 
@@ -229,7 +239,7 @@ def test_steps_on_drawn_blocks_minimise_the_loss_of_those_blocks(stage):
     schedule = Schedule(1e-2, 6, 6, blocks=5)
     networks, plain = made_up.networks(scene), made_up.networks(scene)
     trained(stage(networks, schedule, steps_per_call=6, seed=3), scene)
-    reference, blocks = stage(plain, schedule, 6, seed=3), scene.blocks(plain.kernel_size)
+    reference, blocks = stage(plain, schedule, 6, seed=3), scene.blocks(plain.degradation.kernel_size)
     optimizer = torch.optim.Adam(reference.parameters_by_name().values(), lr=schedule.lr)
     generator = torch.Generator().manual_seed(3 * 1_000_003)
     for index in torch.randint(len(blocks.lr), (6, 5), generator=generator):
@@ -266,5 +276,5 @@ def test_a_chain_goes_on_after_a_stage_that_stopped():
         JointStage(networks, Schedule(1e-3, 6, 3), 2),
     ]
     chain = StageChain(stages)
-    chain.run(make_trainer(chain, "cpu", "32-true", logger=False), SceneData(scene, networks.kernel_size))
+    chain.run(make_trainer(chain, "cpu", "32-true", logger=False), SceneData(scene, networks.degradation.kernel_size))
     assert chain.steps == {"spectral": 6, "joint": 6}

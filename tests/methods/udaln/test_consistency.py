@@ -14,7 +14,7 @@ def autograd(networks, blocks):
 def gradients(losses, networks, factor):
     networks.zero_grad()
     (factor * sum(losses)).backward()
-    return {name: parameter.grad.clone() for name, parameter in networks.learned()}
+    return {name: parameter.grad.clone() for name, parameter in made_up.learned(networks)}
 
 
 @pytest.mark.parametrize("windows_a_strip", [1, 5, 36, 1000])

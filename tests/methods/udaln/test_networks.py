@@ -4,7 +4,7 @@ import made_up
 import pytest
 import torch
 
-from udaln.methods.udaln.networks import SRF_SIGMA, SpaDnet, SpeDnet
+from udaln.physics.degradation import SRF_SIGMA, SpaDnet, SpeDnet
 from udaln.scene import Known
 
 
@@ -45,12 +45,12 @@ def test_spednet_is_a_weighted_mean_with_its_gradient_through_the_division():
 def test_fuse_works_in_the_units_of_the_images_and_in_parts(monkeypatch):
     pair = made_up.scene()
     networks = made_up.networks(pair)
-    whole = networks.fuse(pair.hr_msi)
-    networks.unit.fill_(1000.0), networks.msi_unit.fill_(1000.0)
-    torch.testing.assert_close(networks.fuse(pair.hr_msi * 1000), whole * 1000, rtol=1e-5, atol=1e-3)
-    networks.unit.fill_(pair.unit), networks.msi_unit.fill_(pair.msi_unit)
-    monkeypatch.setattr("udaln.methods.udaln.networks.FUSE_PIXELS", 50)
-    torch.testing.assert_close(networks.fuse(pair.hr_msi), whole)
+    whole = networks.map(pair.hr_msi)
+    networks.degradation.unit.fill_(1000.0), networks.degradation.msi_unit.fill_(1000.0)
+    torch.testing.assert_close(networks.map(pair.hr_msi * 1000), whole * 1000, rtol=1e-5, atol=1e-3)
+    networks.degradation.unit.fill_(pair.unit), networks.degradation.msi_unit.fill_(pair.msi_unit)
+    monkeypatch.setattr("udaln.methods.base.CHUNK", 50)
+    torch.testing.assert_close(networks.map(pair.hr_msi), whole)
 
 
 GAIN, OFFSET = torch.tensor([0.8, 1.0, 1.3]).double(), torch.tensor([0.03, 0.0, -0.02]).double()
@@ -78,10 +78,10 @@ def test_spednet_multiplies_and_adds():
 @pytest.mark.parametrize("differing", [{}, {"gain": True}, {"offset": True}, {"gain": True, "offset": True}])
 def test_gain_and_offset_are_learned_where_asked_for(differing):
     networks = made_up.networks(made_up.scene(), **differing)
-    learned = {name.removeprefix("sped.") for name, _ in networks.learned() if name.startswith("sped")}
+    learned = {name.removeprefix("degradation.sped.") for name, _ in made_up.learned(networks) if "sped" in name}
     assert learned == {"weight", *differing}
     assert networks.sped.same_units == (not differing)
-    assert (networks.gain == 1).all() and (networks.offset == 0).all()
+    assert (networks.degradation.gain == 1).all() and (networks.degradation.offset == 0).all()
     assert not unlike(made_up.scene()).requires_grad_(False).sped.same_units  # what was learned once stays
 
 
@@ -91,34 +91,35 @@ def test_matched_is_what_the_other_instrument_would_have_given(factors):
     pair = made_up.scene()
     scaled = replace(pair, lr_hsi=factors[0] * pair.lr_hsi, hr_msi=factors[1] * pair.hr_msi)
     networks = unlike(scaled)
-    assert networks.unit == scaled.unit and networks.msi_unit == scaled.msi_unit
+    degradation = networks.degradation
+    assert degradation.unit == scaled.unit and degradation.msi_unit == scaled.msi_unit
     ratio = scaled.msi_unit / scaled.unit
-    torch.testing.assert_close(networks.gain, GAIN * ratio)
-    torch.testing.assert_close(networks.offset, OFFSET * scaled.msi_unit)
-    torch.testing.assert_close(networks.unmatched(networks.matched(scaled.hr_msi)), scaled.hr_msi)
-    torch.testing.assert_close(networks.matched(networks.unmatched(scaled.hr_msi)), scaled.hr_msi)
+    torch.testing.assert_close(degradation.gain, GAIN * ratio)
+    torch.testing.assert_close(degradation.offset, OFFSET * scaled.msi_unit)
+    torch.testing.assert_close(degradation.unmatched(degradation.matched(scaled.hr_msi)), scaled.hr_msi)
+    torch.testing.assert_close(degradation.matched(degradation.unmatched(scaled.hr_msi)), scaled.hr_msi)
     seen = scaled.lr_hsi @ networks.sped.srf.detach()
     given = networks.sped((scaled.lr_hsi / scaled.unit).float()).double() * scaled.msi_unit  # as the stages see it
-    torch.testing.assert_close(networks.unmatched(seen), given, rtol=1e-5, atol=1e-6 * scaled.msi_unit)
-    torch.testing.assert_close(networks.matched(given), seen, rtol=1e-5, atol=1e-5 * scaled.unit)
-    single = networks.matched(scaled.hr_msi.float())
+    torch.testing.assert_close(degradation.unmatched(seen), given, rtol=1e-5, atol=1e-6 * scaled.msi_unit)
+    torch.testing.assert_close(degradation.matched(given), seen, rtol=1e-5, atol=1e-5 * scaled.unit)
+    single = degradation.matched(scaled.hr_msi.float())
     assert single.dtype == torch.float32
-    torch.testing.assert_close(single.double(), networks.matched(scaled.hr_msi), rtol=1e-5, atol=1e-5 * scaled.unit)
+    torch.testing.assert_close(single.double(), degradation.matched(scaled.hr_msi), rtol=1e-5, atol=1e-5 * scaled.unit)
 
 
 def test_fuse_gives_the_units_of_the_lr_hsi():
     pair = made_up.scene()
-    whole = made_up.networks(pair).fuse(pair.hr_msi)
+    whole = made_up.networks(pair).map(pair.hr_msi)
     apart = replace(pair, lr_hsi=2.0**13 * pair.lr_hsi / pair.lr_hsi.max())
     networks = made_up.networks(apart)
-    assert (networks.unit, networks.msi_unit) == (2.0**13, 1)
-    torch.testing.assert_close(networks.fuse(pair.hr_msi), 2.0**13 * whole)
+    assert (networks.degradation.unit, networks.degradation.msi_unit) == (2.0**13, 1)
+    torch.testing.assert_close(networks.map(pair.hr_msi), 2.0**13 * whole)
 
 
 def test_what_is_known_is_not_learned():
     pair = made_up.scene()
     networks = made_up.networks(pair, known=Known(pair.truth.psf, pair.truth.srf))
-    assert {name.split(".")[0] for name, _ in networks.learned()} == {"speu"}
+    assert {name.split(".")[0] for name, _ in made_up.learned(networks)} == {"speu"}
     assert torch.equal(networks.spad.psf, pair.truth.psf)  # to all digits of float64
     torch.testing.assert_close(networks.sped.srf, pair.truth.srf, rtol=1e-15, atol=0)
 

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from udaln.errors import InputError
 from udaln.estimation.regression import affine_regression
-from udaln.experiment.results import load_networks, save_networks
+from udaln.experiment.model_file import load_model, save_model
+from udaln.experiment.presets import method_preset
 from udaln.methods.udaln.speunet import SPEUNETS, PaperSpeUnet
 from udaln.physics.windows import degrade
 
@@ -184,14 +185,15 @@ def test_networks_of_every_kind_are_the_same_after_a_round_trip(name, tmp_path):
     networks = made_up.networks(pair, network=name)
     networks.speu.start_at_regression(z / pair.unit, y / pair.unit)
     disturbed(networks.speu)
-    save_networks(tmp_path / "model.ckpt", networks)
-    read, *_ = load_networks(tmp_path / "model.ckpt")
-    assert read.network == name and type(read.speu) is type(networks.speu) is SPEUNETS[name]
+    method, _ = method_preset("udaln", settings={"network": name})
+    save_model(tmp_path / "model.ckpt", method, networks)
+    read, *_ = load_model(tmp_path / "model.ckpt")
+    assert type(read.speu) is type(networks.speu) is SPEUNETS[name]
     assert read.state_dict().keys() == networks.state_dict().keys()
     assert all(torch.equal(value, read.state_dict()[key]) for key, value in networks.state_dict().items())
-    assert torch.equal(read.fuse(pair.hr_msi), networks.fuse(pair.hr_msi))
+    assert torch.equal(read.map(pair.hr_msi), networks.map(pair.hr_msi))
 
 
 def test_networks_of_another_name_are_refused():
-    with pytest.raises(InputError, match=r"^network: expected one of paper, affine, residual, got 'other'$"):
+    with pytest.raises(InputError, match=r"^method.network: expected one of paper, affine, residual, got 'other'$"):
         made_up.networks(made_up.scene(), network="other")

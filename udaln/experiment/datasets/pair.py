@@ -119,8 +119,8 @@ def pair_scene(config: Config, pair: Pair, *, shift: bool = False) -> tuple[Scen
             truth=Truth(psf=read_psf(dataset.true_psf, pair.scale, "dataset.true_psf"), srf=matrix(true_srf)),
         )
     for name in ("psf", "srf"):
-        if getattr(config.stages, name) is Source.known and getattr(scene.known, name) is None:
-            raise InputError(f"dataset.{name}: expected a file for stages.{name}=known, got none")
+        if getattr(config.degradation, name) is Source.known and getattr(scene.known, name) is None:
+            raise InputError(f"dataset.{name}: expected a file for degradation.{name}=known, got none")
     return scene, pair
 
 

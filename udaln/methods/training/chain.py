@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch.optim import Optimizer
@@ -23,7 +19,7 @@ from udaln.files import atomically, reading
 from udaln.methods.training.data import BlockData
 from udaln.methods.training.devices import OneMachine, followers, heed_signals
 from udaln.methods.training.stage import Stage
-from udaln.monitor.console import quiet_lightning
+from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.scene import Blocks
 
 AdamState = dict[str, Any]
@@ -47,7 +43,7 @@ class StageChain(Callback):
     """
 
     def __init__(
-        self, stages: Sequence[Stage], checkpoint: Path | None = None, checkpoint_seconds: float = 10.0
+        self, stages: Sequence[Stage[Any]], checkpoint: Path | None = None, checkpoint_seconds: float = 10.0
     ) -> None:
         self.stages = list(stages)
         self.checkpoint = checkpoint
@@ -150,60 +146,9 @@ class StageChain(Callback):
         self.seconds, self.steps = state_dict["seconds"], state_dict["steps"]
 
 
-def make_trainer(
-    chain: StageChain,
-    accelerator: str,
-    precision: str,
-    *,
-    devices: int = 1,
-    machine: OneMachine | None = None,
-    callbacks: Sequence[Callback] = (),
-    logger: Logger | bool,
-) -> Trainer:
-    """A Trainer for a chain of stages: it logs every call and leaves checkpoints to the chain.
-
-    Args:
-        chain: The stages.
-        accelerator: Lightning's.
-        precision: Lightning's.
-        devices: How many share each step's blocks, a process each.
-        machine: Which of these processes this is; the first if not given.
-        callbacks: Others than the chain.
-        logger: Lightning's.
-
-    Raises:
-        InputError: If there are no such devices here, or they do not know the precision.
-    """
-    shared = DDPStrategy(timeout=timedelta(days=1))  # the others wait while the first one solves, draws, takes figures
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*AMP with fp16 is not supported on CPU")  # refused below instead
-            trainer = Trainer(
-                accelerator=accelerator,
-                devices=devices,
-                strategy=shared if devices > 1 else "auto",
-                plugins=[machine or OneMachine()],
-                precision=precision,  # type: ignore[arg-type]  # checked by Lightning
-                callbacks=[*callbacks, chain],  # the chain last: its checkpoint then holds what the others noted
-                logger=logger,
-                log_every_n_steps=1,
-                max_epochs=1,  # the chain raises it
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-            )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        said = " ".join(str(error).split())
-        asked = f"accelerator={accelerator}, precision={precision}" + (f", devices={devices}" if devices > 1 else "")
-        raise InputError(f"trainer: {asked}: {said}") from error
-    if trainer.precision != precision:
-        raise InputError(f"trainer.precision: expected 32-true or bf16-mixed on a CPU, got {precision}")
-    return trainer
-
-
 def _train_beside(
     rank: int,
-    stages: Sequence[Stage],
+    stages: Sequence[Stage[Any]],
     blocks: Blocks,
     checkpoint: Path | None,
     accelerator: str,
@@ -220,7 +165,7 @@ def _train_beside(
     chain.run(trainer, BlockData(blocks), resume=resume)
 
 
-def _adam_by_name(stage: Stage, optimizer: Optimizer) -> dict[str, AdamState]:
+def _adam_by_name(stage: Stage[Any], optimizer: Optimizer) -> dict[str, AdamState]:
     return {
         name: {key: value.detach().cpu().clone() for key, value in optimizer.state[parameter].items()}
         for name, parameter in stage.parameters_by_name().items()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
-from omegaconf import MISSING
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -17,56 +14,13 @@ from torch.nn.functional import l1_loss
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
+from udaln.methods.base import Model
+from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.training.share import Share
-from udaln.methods.udaln.networks import FusionNetworks
 from udaln.scene import Blocks
 
 SETTLED = 1e-3  # a fall of the loss that counts
 PROGRESS = ("steps_done", "started", "settled", "best_loss", "best_at")  # what a checkpoint keeps of a stage
-
-
-class Init(Enum):
-    """What a stage's networks start from: as they are, or the solution of stage 1 or stage 2 in closed form.
-
-    ``convex`` solves stage 1 with a Gaussian PSF and as much beyond it as the data support, ``gaussian`` with no more.
-    """
-
-    none = "none"
-    convex = "convex"
-    gaussian = "gaussian"
-    regression = "regression"
-
-
-@dataclass
-class Schedule:
-    """How a stage starts, how long and how fast it trains.
-
-    Attributes:
-        init: What it starts from.
-        lr: Adam's learning rate at the start.
-        steps: N, optimisation steps; 0 leaves it at what it starts from.
-        constant_until: d, the step from which the rate falls linearly towards 0 at step N.
-        blocks: How many LR pixels, with the HR pixels under them, a step sees, drawn at random; all if not given.
-        patience: Stop after so many steps in which the loss has not fallen by 0.1 %; never if not given.
-    """
-
-    lr: float = MISSING
-    steps: int = MISSING
-    constant_until: int = MISSING
-    init: Init = Init.none
-    blocks: int | None = None
-    patience: int | None = None
-
-    @property
-    def acts(self) -> bool:
-        """Whether anything comes of it."""
-        return self.steps > 0 or self.init is not Init.none
-
-    def factor(self, done: int) -> float:
-        """What the learning rate is multiplied with after ``done`` finished steps (Li et al. 2022)."""
-        if not self.steps:
-            return 1.0
-        return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
 
 
 def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
@@ -74,27 +28,31 @@ def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
     return l1_loss(values, wanted) if weight is None else ((values - wanted).abs() * weight).mean()
 
 
-class Stage(LightningModule, ABC):
+M = TypeVar("M", bound=Model)
+
+
+class Stage(LightningModule, ABC, Generic[M]):
     """One training stage: its loss, its optimizer and its schedule.
 
     A step is far cheaper than a turn of Lightning's loop, so one ``training_step`` runs ``steps_per_call`` of them; the
     stage counts its own steps, since Lightning's ``global_step`` does not see them.
 
     Args:
-        networks: The three networks, shared by all stages.
+        model: What is trained, shared by all stages.
         schedule: Learning rate and number of steps.
         steps_per_call: Optimisation steps per ``training_step``.
         seed: Of the blocks drawn.
     """
 
     name: ClassVar[str]
+    gives_image: ClassVar[bool] = True  # whether the model fuses once this stage trains
     share = Share()  # of each step's blocks
     _copied: tuple[Blocks, Blocks] | None = None
 
-    def __init__(self, networks: FusionNetworks, schedule: Schedule, steps_per_call: int, seed: int = 0) -> None:
+    def __init__(self, model: M, schedule: Schedule, steps_per_call: int, seed: int = 0) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.networks = networks
+        self.model = model
         self.schedule = schedule
         self.steps_per_call = steps_per_call
         self.seed = seed
@@ -135,9 +93,9 @@ class Stage(LightningModule, ABC):
         return self.first_step + self.steps_done
 
     def parameters_by_name(self) -> dict[str, nn.Parameter]:
-        """What this stage's optimizer holds, by its name in the bundle of networks."""
+        """What this stage's optimizer holds, by its name in the model."""
         mine = {id(p) for network in self.trained() for p in network.parameters()}
-        return {name: p for name, p in self.networks.learned() if id(p) in mine}
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad and id(p) in mine}
 
     def configure_optimizers(self) -> Any:
         """One Adam and its schedule; the stage steps both itself."""
@@ -151,9 +109,9 @@ class Stage(LightningModule, ABC):
             if self.share.rank == 0:
                 assert self.trainer.datamodule is not None  # type: ignore[attr-defined]  # what the chain fits with
                 scene = self.trainer.datamodule.scene  # type: ignore[attr-defined]
-                self.start(scene.blocks(self.networks.kernel_size, scene.hr_msi.dtype))
+                self.start(scene.blocks(self.model.degradation.kernel_size, scene.hr_msi.dtype))
             if self.share.ranks > 1:
-                for value in self.networks.state_dict().values():
+                for value in self.model.state_dict().values():
                     torch.distributed.broadcast(value, 0)
         self.started = True
 

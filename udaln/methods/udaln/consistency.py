@@ -9,33 +9,33 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from udaln.methods.training.stage import mean_error
-from udaln.methods.udaln.networks import FusionNetworks
+from udaln.methods.udaln.model import UdalnModel
 from udaln.methods.udaln.speunet import SLOPE, PaperSpeUnet
 from udaln.scene import Blocks
 
 STRIP = 1 << 18  # values of X̂ at a time: about what stays in a core's cache
 
 
-def consistency_losses(networks: FusionNetworks, blocks: Blocks) -> tuple[Tensor, Tensor]:
+def consistency_losses(model: UdalnModel, blocks: Blocks) -> tuple[Tensor, Tensor]:
     """|SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y| with X̂ = SpeUnet(Z), mean absolute errors, to be minimised as a sum.
 
     On a CPU at full precision the sums of the paper's SpeUnet are taken strip by strip: X̂ and its gradient are the
     largest arrays of all, and passing them through memory takes longer than to compute them.
     """
-    speu = networks.speu
+    speu = model.speu
     on_cpu = blocks.lr.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-    plain = blocks.lr_weight is None and networks.sped.same_units
+    plain = blocks.lr_weight is None and model.sped.same_units
     if isinstance(speu, PaperSpeUnet) and on_cpu and plain:
         layers = [p for layer in speu.layers for p in layer.parameters()]
-        srf = networks.sped.srf.to(blocks.windows).T.contiguous()
+        srf = model.sped.srf.to(blocks.windows).T.contiguous()
         both: tuple[Tensor, Tensor] = _Strips.apply(  # type: ignore[no-untyped-call]
-            blocks.windows, blocks.lr, networks.spad.weight.to(blocks.windows), srf, *layers
+            blocks.windows, blocks.lr, model.spad.weight.to(blocks.windows), srf, *layers
         )
         return both
     pixels = blocks.windows.transpose(0, 1)
     fused = speu(pixels)
-    hr_msi = mean_error(networks.sped(fused), pixels, blocks.msi_weight)
-    return hr_msi, mean_error(networks.spad(fused.transpose(0, 1)), blocks.lr, blocks.lr_weight)
+    hr_msi = mean_error(model.sped(fused), pixels, blocks.msi_weight)
+    return hr_msi, mean_error(model.spad(fused.transpose(0, 1)), blocks.lr, blocks.lr_weight)
 
 
 class _Strips(torch.autograd.Function):

@@ -1,19 +1,14 @@
-"""SpaDnet and SpeDnet (Li et al. 2022, section II), and the bundle of the three networks that all stages share."""
+"""SpaDnet and SpeDnet (Li et al. 2022, section II), and the degradation that the two sensors of a pair cause."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from udaln.errors import InputError
-from udaln.methods.udaln.speunet import SPEUNETS
 from udaln.scene import Known
 
 SRF_SIGMA = 3.5  # bands
-FUSE_PIXELS = 1 << 16  # pixels that SpeUnet maps at a time, to bound memory
 
 
 class SpaDnet(nn.Module):
@@ -42,7 +37,7 @@ class SpaDnet(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """Windows (N, K, B) to the LR pixels (N, B) they blur to."""
         with torch.autocast(windows.device.type, enabled=False):  # physics stays in full precision
-            by_pixel = windows.float().transpose(0, 1).flatten(1)  # (K, N·B); no copy in the layout of scene.windows
+            by_pixel = windows.float().transpose(0, 1).flatten(1)  # (K, N·B); no copy in the layout of physics.windows
             return (self.weight.float() @ by_pixel).view(len(windows), -1)
 
 
@@ -93,22 +88,18 @@ class SpeDnet(nn.Module):
             return F.linear(spectra.float(), response, self.offset.float())
 
 
-class FusionNetworks(nn.Module):
-    """The three networks of one pair of sensors.
+class Degradation(nn.Module):
+    """How the image wanted becomes the pair: PSF, SRF, and the radiometry of the two sensors.
 
     Args:
         scale: Scale factor r.
-        kernel_size: Side k of the PSF [HR pixels].
+        kernel_size: Side k of the PSF [HR pixels]; a known PSF brings its own.
         support: C×c bool, the bands that each MSI band may cover.
-        unit: The value of the LR-HSI that the networks see as 1.
+        unit: The value of the LR-HSI that networks see as 1.
         msi_unit: The same of the HR-MSI; ``unit`` if none.
-        known: The PSF and the SRF that are not to be learned.
-        network: Which SpeUnet, by its name in `udaln.methods.udaln.speunet.SPEUNETS`.
-        gain: Whether the gain of each MSI band is learned.
+        known: The PSF and the SRF that are not to be estimated.
+        gain: Whether the gain of each MSI band is estimated.
         offset: Whether its offset is.
-
-    Raises:
-        InputError: If there is no such SpeUnet.
     """
 
     unit: Tensor
@@ -122,27 +113,37 @@ class FusionNetworks(nn.Module):
         support: Tensor,
         unit: float = 1.0,
         msi_unit: float | None = None,
-        known: Known,
-        network: str,
+        known: Known | None = None,
         gain: bool = False,
         offset: bool = False,
     ) -> None:
         super().__init__()
-        if network not in SPEUNETS:
-            raise InputError(f"network: expected one of {', '.join(SPEUNETS)}, got {network!r}")
-        hsi_bands, msi_bands = support.shape
-        self.network = network
+        known = known or Known()
         self.scale = scale
-        self.spad = SpaDnet(kernel_size, known.psf)
+        self.spad = SpaDnet(kernel_size if known.psf is None else len(known.psf), known.psf)
         self.sped = SpeDnet(support, known.srf, gain=gain, offset=offset)
-        self.speu = SPEUNETS[network](msi_bands, hsi_bands)
         self.register_buffer("unit", torch.tensor(unit, dtype=torch.float64))
         self.register_buffer("msi_unit", torch.tensor(unit if msi_unit is None else msi_unit, dtype=torch.float64))
 
     @property
     def kernel_size(self) -> int:
         """Side k of the PSF [HR pixels]."""
-        return self.spad.psf.shape[0]
+        return self.psf.shape[0]
+
+    @property
+    def support(self) -> Tensor:
+        """The hyperspectral bands that each MSI band may cover, C×c bool."""
+        return self.sped.support
+
+    @property
+    def psf(self) -> Tensor:
+        """The PSF, k×k float64."""
+        return self.spad.psf
+
+    @property
+    def srf(self) -> Tensor:
+        """The SRF, C×c float64, columns sum to 1; not differentiable."""
+        return self.sped.srf.detach()
 
     @property
     def gain(self) -> Tensor:
@@ -154,28 +155,23 @@ class FusionNetworks(nn.Module):
         """What is then added to it, in the units of the HR-MSI, c float64."""
         return self.sped.offset.detach() * self.msi_unit
 
+    @property
+    def same_units(self) -> bool:
+        """Whether both sensors are taken to give the same values: neither gain nor offset is estimated, nor was."""
+        return self.sped.same_units
+
+    @property
+    def unknown(self) -> bool:
+        """Whether anything of it is to be estimated."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
     def matched(self, hr_msi: Tensor) -> Tensor:
-        """An HR-MSI, …×c, as the LR-HSI's instrument would have given it; in its own precision."""
+        """An HR-MSI, …×c, in the radiometry of the LR-HSI; in its own precision."""
         return ((hr_msi.double() - self.offset) / self.gain).to(hr_msi)
 
     def unmatched(self, hr_msi: Tensor) -> Tensor:
-        """The way back: what ``matched`` gave, as the HR-MSI's own instrument gave it."""
+        """The inverse of ``matched``: back to the radiometry of the HR-MSI."""
         return (hr_msi.double() * self.gain + self.offset).to(hr_msi)
-
-    @torch.no_grad()
-    def fuse(self, hr_msi: Tensor) -> Tensor:
-        """The image wanted, H×W×C, from an HR-MSI, H×W×c, in the units of the LR-HSI; full precision."""
-        pixels = hr_msi.float().reshape(-1, hr_msi.shape[-1])
-        msi_unit, unit = self.msi_unit.to(pixels), self.unit.to(pixels)
-        with torch.autocast(pixels.device.type, enabled=False):
-            spectra = pixels.new_empty(len(pixels), self.sped.support.shape[0])
-            for given, mapped in zip(torch.split(pixels, FUSE_PIXELS), torch.split(spectra, FUSE_PIXELS), strict=True):
-                torch.mul(self.speu(given / msi_unit), unit, out=mapped)
-        return spectra.view(*hr_msi.shape[:2], -1)
-
-    def learned(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """The parameters that training may change, by name."""
-        return ((name, p) for name, p in self.named_parameters() if p.requires_grad)
 
 
 def _gaussian_over(support: Tensor) -> Tensor:

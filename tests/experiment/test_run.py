@@ -9,9 +9,9 @@ import torch
 from hydra import compose, initialize_config_module
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from udaln.experiment import app
+from udaln.experiment import command
 from udaln.experiment.config import typed
-from udaln.experiment.results import load_networks
+from udaln.experiment.model_file import load_model
 
 STAGES = ("degradation", "spectral", "joint")
 SIX = ["psnr", "sam", "ergas", "cc", "uiqi", "rmse"]
@@ -20,7 +20,7 @@ SIX = ["psnr", "sam", "ergas", "cc", "uiqi", "rmse"]
 def run(folder, *overrides, stages=STAGES):
     quick = [f"stages.{stage}.{setting}" for stage in stages for setting in ("steps=40", "constant_until=20")]
     with initialize_config_module("udaln.conf", version_base="1.3"):
-        return app.run(typed(compose("config", [*quick, "monitor.every=20", *overrides])), folder)
+        return command.run(typed(compose("config", [*quick, "monitor.every=20", *overrides])), folder)
 
 
 def events(folder):
@@ -41,7 +41,7 @@ def pair(tmp_path_factory, simulated):
     np.save(folder / "lr.npy", 4000 * rng.random((6, 5, 10)).astype(np.float32) + 100)
     np.save(folder / "hr.npy", 4000 * rng.random((18, 15, 3)).astype(np.float32) + 100)
     files = [f"dataset.lr_hsi={folder}/lr.npy", f"dataset.hr_msi={folder}/hr.npy"]
-    return folder / "run", run(folder / "run", "dataset=pair", *files)
+    return folder / "run", run(folder / "run", "dataset=pair", "stages=sampled", "refine=consistent", *files)
 
 
 def test_every_file_is_there(simulated):
@@ -56,7 +56,7 @@ def test_the_files_agree_with_each_other(simulated):
     assert metrics == {k: v if not isinstance(v, float) or np.isfinite(v) else None for k, v in returned.items()}
     fused = scipy.io.loadmat(folder / "fused.mat")["Out"]
     assert fused.shape == (40, 40, 16) and fused.dtype == np.float32
-    networks, *_ = load_networks(folder / "model.ckpt")
+    networks, *_ = load_model(folder / "model.ckpt")
     degradation = np.load(folder / "degradation.npz")
     np.testing.assert_array_equal(degradation["psf"], networks.spad.psf)
     np.testing.assert_array_equal(degradation["srf"], networks.sped.srf.detach())
@@ -114,7 +114,7 @@ def test_ablations_and_known_degradations(tmp_path):
     assert "joint_steps" not in no_joint and no_joint["spectral_steps"] == 40
     joint_only = run(tmp_path / "joint_only", *size, "stages=joint_only", stages=STAGES[2:])
     assert "spectral_steps" not in joint_only and joint_only["psnr"] > 0
-    known = run(tmp_path / "known", *size, "stages=paper", "stages.psf=known", "stages.srf=known")
+    known = run(tmp_path / "known", *size, "stages=paper", "degradation.psf=known", "degradation.srf=known")
     assert "degradation_steps" not in known  # nothing to learn there
     assert known["psf_error"] == 0 and known["srf_error"] < 1e-6
 

@@ -1,0 +1,86 @@
+"""The command ``udaln``: its arguments, and what they ask for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from udaln.errors import InputError
+from udaln.experiment.cli import check_arguments, one_line_errors
+from udaln.experiment.config import choices, known_keys, typed
+from udaln.experiment.inspect import inspect
+from udaln.experiment.plugins import import_plugins, plugins_of
+from udaln.experiment.run import CHECKPOINT, CONFIG, METRICS, run
+from udaln.experiment.schema import Config
+from udaln.files import reading
+
+RESUME = "resume="
+
+
+def main() -> None:
+    """Entry point of ``udaln``, ``python -m udaln`` and ``scripts/train.py``."""
+    with one_line_errors(known_keys()):
+        words = sys.argv[1:]
+        if words[:1] == ["inspect"]:
+            return inspect(words[1:])
+        resumed = [word for word in words if word.startswith(RESUME)]
+        if not resumed:
+            import_plugins(plugins_of(words))
+            check_arguments(words, choices())
+            _compose_and_run()
+        elif others := [word for word in words if word not in resumed[:1]]:
+            raise InputError(f"resume: goes on with the run's own settings, expected no others, got {' '.join(others)}")
+        else:
+            resume(Path(resumed[0].removeprefix(RESUME)))
+
+
+@hydra.main(version_base="1.3", config_path="pkg://udaln.conf", config_name="config")
+def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        # Here too, else Hydra adds a line of its own. A launcher's jobs inherit HYDRA_FULL_ERROR and pass a mistake on
+        # to the command, which tells it when all are done.
+        with one_line_errors():
+            config = typed(composed)
+            if (folder / CHECKPOINT).exists() and _config_of(folder, "hydra.run.dir") != config:
+                raise InputError(f"hydra.run.dir: expected no run with other settings there, got {folder}")
+            return run(config, folder)
+    finally:
+        with suppress(OSError):  # the folder is not empty
+            os.removedirs(os.path.relpath(folder))
+
+
+def resume(folder: Path) -> dict[str, Any]:
+    """Go on with a run that was stopped; it ends with bitwise the model and figures of one that was not.
+
+    Args:
+        folder: What the stopped run left.
+
+    Returns:
+        The content of ``metrics.json``.
+
+    Raises:
+        InputError: If there is no run in that folder, or it is finished.
+    """
+    config = _config_of(folder, "resume")
+    if (folder / METRICS).exists():
+        raise InputError(f"resume: expected an unfinished run, got {folder}, which is finished")
+    return run(config, folder)
+
+
+def _config_of(folder: Path, key: str) -> Config:
+    """The configuration that a run left in its folder."""
+    with reading(folder / CONFIG, key=key) as file:
+        composed = OmegaConf.load(file)
+        assert isinstance(composed, DictConfig), "expected keys and values"
+        try:
+            return typed(composed)
+        except InputError as error:
+            raise InputError(f"{key}: {file}: {error}") from error

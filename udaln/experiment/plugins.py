@@ -1,0 +1,43 @@
+"""Modules of the user's own, named by ``plugins=[…]``: what they register becomes a choice like those of udaln."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import resources
+
+from hydra.core.config_store import ConfigStore
+
+from udaln.errors import InputError
+from udaln.methods.registry import names
+
+KEY = "plugins"
+
+
+def plugins_of(words: Sequence[str]) -> list[str]:
+    """The modules that a command line names."""
+    values = [word.partition("=")[2] for word in words if word.lstrip("+").partition("=")[0] == KEY]
+    return [name.strip(" '\"") for value in values for name in value.strip(" []").split(",") if name.strip(" '\"")]
+
+
+def import_plugins(modules: Iterable[str]) -> None:
+    """Import modules, and make the methods that they register choices of ``method=``.
+
+    A module is looked for on Python's path and, last, in the working directory.
+
+    Raises:
+        InputError: If one cannot be imported.
+    """
+    for module in modules:
+        sys.path.append("")
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # whatever the module does wrong
+            raise InputError(f"{KEY}: {module}: cannot be imported: {' '.join(str(error).split())}") from error
+        finally:
+            sys.path.remove("")
+    built_in = {path.name.removesuffix(".yaml") for path in (resources.files("udaln.conf") / "method").iterdir()}
+    for name in set(names()) - built_in:
+        ConfigStore.instance().store(group="method", name=name, node={"name": name}, provider="udaln")
+        ConfigStore.instance().store(group="stages", name=name, node={}, package="_global_", provider="udaln")

@@ -1,0 +1,87 @@
+"""The files of ``conf/`` by their names, for use from Python without Hydra's command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from udaln.errors import InputError
+from udaln.estimation.instruments import Instruments
+from udaln.experiment.cli import describe
+from udaln.experiment.config import choices, one_of
+from udaln.experiment.schema import Refine
+from udaln.methods.base import Method
+from udaln.methods.registry import method_class
+
+
+@dataclass
+class _Preset:
+    """What the files of ``conf/method`` and ``conf/stages`` hold."""
+
+    method: Any
+    stages: Any
+    refine: Refine = Refine.consistent
+
+
+def method_preset(
+    name: str | None = None, stages: str | None = None, settings: Mapping[str, Any] | None = None
+) -> tuple[Method, Refine]:
+    """A method as ``method=`` and ``stages=`` choose it, and what follows it.
+
+    Args:
+        name: Of the method; the one that ``stages`` belong to, or else the default, if none.
+        stages: A file of ``conf/stages``; the method's default if none.
+        settings: Other values of the method's keys.
+
+    Raises:
+        InputError: If there is no such method, no such file or no such key.
+    """
+    if stages is not None:
+        one_of("stages", stages, choices()["stages"])
+    composed = OmegaConf.create() if stages is None else _file("stages", stages)
+    chosen = name or OmegaConf.select(composed, "method.name") or "closed_form"
+    method = method_class(chosen, key="method")
+    if stages is None:
+        for group in ("method", "stages"):
+            composed.merge_with(_file(group, chosen))
+    elif name not in (None, OmegaConf.select(composed, "method.name")):
+        raise InputError(f"stages: expected stages of method {name}, got {stages}")
+    schema = OmegaConf.structured(_Preset(method=method.Settings(), stages=method.Stages and method.Stages()))
+    try:
+        merged = OmegaConf.merge(schema, composed, {"method": dict(settings or {})})
+        preset = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise InputError(describe(error)) from error
+    assert isinstance(preset, _Preset)
+    made = method(preset.method, preset.stages)
+    made.check()
+    return made, preset.refine
+
+
+def instruments_preset(name: str) -> Instruments:
+    """A file of ``conf/instruments`` by its name.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    one_of("instruments", name, choices()["instruments"])
+    preset = OmegaConf.create(_file("instruments", name))
+    instruments = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Instruments), preset))
+    assert isinstance(instruments, Instruments)
+    return instruments
+
+
+def _file(group: str, name: str) -> DictConfig:
+    """A file of ``conf/`` with those of the same group that it is based on; empty if there is none."""
+    path = resources.files("udaln.conf") / group / f"{name}.yaml"
+    preset = OmegaConf.create(path.read_text() if path.is_file() else "")
+    assert isinstance(preset, DictConfig)
+    base = [_file(group, str(entry)) for entry in preset.pop("defaults", []) if entry != "_self_"]
+    merged = OmegaConf.merge(*base, preset)
+    assert isinstance(merged, DictConfig)
+    return merged

@@ -1,0 +1,50 @@
+"""What a stage starts from, how long and how fast it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Init(Enum):
+    """What a stage's networks start from: as they are, or the solution of stage 1 or stage 2 in closed form.
+
+    ``convex`` solves stage 1 with a Gaussian PSF and as much beyond it as the data support, ``gaussian`` with no more.
+    """
+
+    none = "none"
+    convex = "convex"
+    gaussian = "gaussian"
+    regression = "regression"
+
+
+@dataclass
+class Schedule:
+    """How a stage starts, how long and how fast it trains.
+
+    Attributes:
+        init: What it starts from.
+        lr: Adam's learning rate at the start.
+        steps: N, optimisation steps; 0 leaves it at what it starts from.
+        constant_until: d, the step from which the rate falls linearly towards 0 at step N.
+        blocks: How many LR pixels, with the HR pixels under them, a step sees, drawn at random; all if not given.
+        patience: Stop after so many steps in which the loss has not fallen by 0.1 %; never if not given.
+    """
+
+    lr: float = 1e-3
+    steps: int = 0
+    constant_until: int = 1
+    init: Init = Init.none
+    blocks: int | None = None
+    patience: int | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything comes of it."""
+        return self.steps > 0 or self.init is not Init.none
+
+    def factor(self, done: int) -> float:
+        """What the learning rate is multiplied with after ``done`` finished steps (Li et al. 2022)."""
+        if not self.steps:
+            return 1.0
+        return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
