@@ -7,7 +7,7 @@ it is read, made and written window by window; a stopped call goes on where it w
 
 import sys
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.datasets.pair import values_of
 from udaln.experiment.datasets.simulated import called
 from udaln.experiment.model_file import ModelFile, load_model
-from udaln.experiment.plugins import import_plugins
+from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.schema import Memory
 from udaln.experiment.stream import fuse_to_files, map_to_file
 from udaln.io.formats import open_image
@@ -53,7 +53,7 @@ class Arguments:
     memory_limit: str = Memory.limit
     memory_sample: int = Memory.sample
     seed: int = 2
-    plugins: list[str] = field(default_factory=list)
+    plugins: str | None = None
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def main() -> None:
         given = arguments(Arguments)
         path = Path(given.model)
         path = path / "model.ckpt" if path.is_dir() else path
-        import_plugins(given.plugins)
+        import_plugins(plugins_of(sys.argv[1:]))
         saved = load_model(path)
         limit = _limit(given)
         hr_msi = stack.enter_context(_open(given, "hr_msi"))

@@ -99,7 +99,7 @@ VALUES = {
     "-m stages=fast,paper": "stages=fast: is now method=closed_form",
     "+network=paper": "network: is now method.network",
     "stages.joint.steps=9": "stages.joint.steps: there is no such key with this choice of stages",
-    "method=ours": "method: expected one of closed_form, udaln, got 'ours'",
+    "method=ours": "method: expected one of closed_form, *udaln, got 'ours'",
     "method.network=paper": "method.network: there is no such key with this choice of method",
     "plugins=[no_such_module]": "plugins: no_such_module: cannot be imported: No module named 'no_such_module'",
     "+stages.name=mine": "stages: expected none for method=closed_form, which has no stages",

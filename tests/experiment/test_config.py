@@ -78,7 +78,7 @@ def test_methods_and_their_stages(configure):
         assert config.method.name == name and (config.stages and config.stages.name) == stages
         method, refine = method_preset(name, stages)
         assert same(method_of(config), method) and config.refine is refine
-    with pytest.raises(InputError, match=r"^method.name: expected one of closed_form, udaln, got 'other'; "):
+    with pytest.raises(InputError, match=r"^method.name: expected one of closed_form, .*udaln, got 'other'; "):
         configure("method.name=other")
 
 
@@ -176,7 +176,7 @@ def test_the_psf_can_be_taken_for_a_gaussian(configure):
         configure("stages=sampled", "degradation.shape=gaussian")
 
 
-@pytest.mark.parametrize("stages", GROUPS["stages"])
+@pytest.mark.parametrize("stages", [name for name in GROUPS["stages"] if name != "closed_form"])
 @pytest.mark.parametrize("network", SPEUNETS)
 @pytest.mark.parametrize("refine", ("none", "consistent"))
 def test_every_network_and_refinement_goes_with_every_schedule(configure, stages, network, refine):

@@ -1,0 +1,136 @@
+"""What holds for every method: shapes, gaps, units, what is saved, what is known."""
+
+from dataclasses import replace
+
+import made_up
+import numpy as np
+import pytest
+import torch
+import toy_regression
+
+import udaln
+from udaln.experiment.model_file import load_model, save_model
+from udaln.experiment.presets import method_preset
+from udaln.io.image import Bands
+from udaln.methods.base import SpectralMap
+from udaln.methods.registry import method_class, names, register
+from udaln.scene import Scene
+
+
+def chosen(name):
+    """A method by its name, those that train in few steps."""
+    method, _ = method_preset(name)
+    for stage in vars(method.stages).values() if method.stages else []:
+        if hasattr(stage, "steps"):
+            stage.steps, stage.constant_until = 30, 20
+    return method
+
+
+def fuse(name, scene, refine="none", **options):
+    quiet = {"accelerator": "cpu", "progress": False, "instruments": "alike"}
+    return udaln.fuse(
+        scene.lr_hsi, scene.hr_msi, support=scene.support, method=chosen(name), refine=refine, **quiet | options
+    )
+
+
+EVERY = pytest.mark.parametrize("name", names())
+REFINED = pytest.mark.parametrize("refine", ["none", "consistent"])
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return made_up.scene(size=40, bands=10, scale=4)
+
+
+def test_every_method_is_tested():
+    assert {"closed_form", "udaln", toy_regression.Toy.name} <= set(names())
+
+
+@EVERY
+@REFINED
+def test_shapes_types_and_the_same_bits_again(name, refine, scene):
+    fusion = fuse(name, scene, refine, uncertainty=True)
+    assert fusion.image.shape == (40, 40, 10) and fusion.image.dtype == np.float32
+    assert (fusion.deviation is not None) == (refine == "consistent")
+    assert fusion.psf.shape == (4, 4) and fusion.srf.shape == (10, 3)
+    np.testing.assert_allclose(fusion.srf.sum(0), 1, rtol=1e-6)
+    assert np.isfinite(fusion.image).all()
+    np.testing.assert_array_equal(fuse(name, scene, refine).image, fusion.image)
+
+
+@EVERY
+@REFINED
+def test_no_data_stays_no_data(name, refine, scene):
+    lr_hsi, hr_msi = scene.lr_hsi.clone(), scene.hr_msi.clone()
+    lr_hsi[2, 3] = hr_msi[20:22, 30:33] = torch.nan
+    image = fuse(name, replace(scene, lr_hsi=lr_hsi, hr_msi=hr_msi, partial=True), refine).image
+    gaps = np.zeros((40, 40), bool)
+    gaps[8:12, 12:16] = gaps[20:22, 30:33] = True
+    np.testing.assert_array_equal(np.isnan(image).all(2), gaps)
+    np.testing.assert_array_equal(np.isnan(image).any(2), gaps)
+
+
+@EVERY
+def test_units_scale_through(name, scene):
+    """By a power of two, which changes no digit, as long as both images are digital numbers."""
+    images = [
+        fuse(name, replace(scene, lr_hsi=factor * scene.lr_hsi, hr_msi=factor * scene.hr_msi)).image
+        for factor in (2.0**10, 2.0**13)
+    ]
+    np.testing.assert_array_equal(images[1], 8 * images[0])
+
+
+@EVERY
+def test_a_model_is_the_same_once_it_is_read(name, scene, tmp_path):
+    model = fuse(name, scene).model
+    save_model(tmp_path / "model.ckpt", chosen(name), model, bands=Bands(wavelengths=np.arange(10.0)))
+    read = load_model(tmp_path / "model.ckpt")
+    assert type(read.model) is type(model)
+    np.testing.assert_array_equal(read.bands.wavelengths, np.arange(10.0))
+    for key, value in model.state_dict().items():
+        assert torch.equal(read.model.state_dict()[key], value)
+    other = Scene(scene.lr_hsi[:5], scene.hr_msi[:20], scene.support)
+    assert torch.equal(read.model.fuse(other).image, model.fuse(other).image)
+
+
+@EVERY
+def test_what_is_known_is_kept(name, scene):
+    fusion = fuse(name, scene, psf=scene.truth.psf, srf=scene.truth.srf)
+    np.testing.assert_array_equal(fusion.psf, scene.truth.psf)
+    np.testing.assert_allclose(fusion.srf, scene.truth.srf, rtol=1e-6)
+
+
+@EVERY
+def test_a_window_is_that_of_the_whole(name, scene):
+    """As far as the method says that its image depends on what lies around."""
+    model = fuse(name, scene).model
+    whole = model.fuse(scene).image
+    margin = model.margin
+    rows = slice(3 - margin, 8 + margin)
+    window = Scene(scene.lr_hsi[rows], scene.hr_msi[4 * rows.start : 4 * rows.stop], scene.support)
+    inner = model.fuse(window).image[4 * margin : 4 * (margin + 5)]
+    torch.testing.assert_close(inner, whole[12:32], rtol=1e-5, atol=1e-6)
+    if isinstance(model, SpectralMap):
+        torch.testing.assert_close(model.map(scene.hr_msi[12:32]), whole[12:32], rtol=1e-5, atol=1e-6)
+
+
+@EVERY
+def test_the_truth_is_not_looked_at(name, scene):
+    """A fit of a scene that has none ends with the same bits."""
+    blind = Scene(scene.lr_hsi, scene.hr_msi, scene.support)
+    np.testing.assert_array_equal(fuse(name, blind).image, fuse(name, scene).image)
+
+
+def test_another_method_of_a_name_is_refused():
+    class Other(toy_regression.Toy):
+        pass
+
+    with pytest.raises(ValueError, match="there is another one of that name"):
+        register(Other)
+    assert method_class("toy") is toy_regression.Toy
+
+    class Nameless(toy_regression.Toy):
+        name, Settings = "nameless", type(chosen("udaln").stages.joint)
+
+    with pytest.raises(ValueError, match="expected Settings that begin with name"):
+        register(Nameless)
