@@ -15,9 +15,10 @@ from udaln.errors import InputError
 from udaln.estimation.instruments import Instruments
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import one_of
+from udaln.experiment.dataset_schema import BadBands
 from udaln.experiment.fusion import Fusion, FusionOptions, fuse_scene, with_figures
 from udaln.experiment.presets import instruments_preset, method_preset
-from udaln.experiment.schema import BadBands, Refine
+from udaln.experiment.schema import Refine
 from udaln.io.bad_bands import usable_scene
 from udaln.io.gaps import holding
 from udaln.methods.base import Method, Training

@@ -7,8 +7,9 @@ from omegaconf import OmegaConf
 from udaln.errors import InputError
 from udaln.estimation.instruments import Grid
 from udaln.experiment.config import ACCELERATORS, choices, known_keys, method_of, typed
+from udaln.experiment.dataset_schema import PairDataset, ReferenceDataset, SyntheticDataset
 from udaln.experiment.presets import instruments_preset, method_preset
-from udaln.experiment.schema import PairDataset, PsfShape, ReferenceDataset, Refine, Source, Support, SyntheticDataset
+from udaln.experiment.schema import PsfShape, Refine, Source, Support
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.speunet import SPEUNETS
 from udaln.methods.udaln.stages import STAGES

@@ -11,9 +11,10 @@ from made_up_fusions import CORNER, EVERYTHING, HR_BLOCKS, LR_BLOCK, NOISE, SMAL
 
 from udaln.consistency.step import consistent
 from udaln.consistency.tiles import Part, edges
-from udaln.experiment import stream
+from udaln.experiment import stream, stream_windows
 from udaln.experiment.schema import Format
-from udaln.experiment.stream import map_to_file, output_format, windows_of
+from udaln.experiment.stream import map_to_file, output_format
+from udaln.experiment.stream_windows import windows_of
 from udaln.io.bad_bands import LeftOut, restored
 from udaln.io.formats import open_image
 from udaln.io.image import Bands
@@ -195,7 +196,7 @@ def test_windows_cover_an_image_once_and_keep_within_the_limit(sides, limit):
             sum(edge in range(span.start, span.stop) for edge in edges(side)[:-1])
             for span, side in zip(part.wanted, sides, strict=True)
         ]
-        assert taken <= 1.2 * limit or max(tiles) <= stream.SMALLEST
+        assert taken <= 1.2 * limit or max(tiles) <= stream_windows.SMALLEST
 
 
 def test_a_larger_limit_makes_no_more_windows():
@@ -208,11 +209,11 @@ def test_a_larger_limit_makes_no_more_windows():
 
 
 def test_the_memory_needed_grows_with_all_there_is():
-    least = stream.working_set(1, 1, 2, 10, 3, deviation=False)
-    assert least > stream.BASE
+    least = stream_windows.working_set(1, 1, 2, 10, 3, deviation=False)
+    assert least > stream_windows.BASE
     for more in ((2, 1, 2, 10, 3), (1, 2, 2, 10, 3), (1, 1, 3, 10, 3), (1, 1, 2, 11, 3), (1, 1, 2, 10, 4)):
-        assert stream.working_set(*more, deviation=False) > least
-    assert stream.working_set(1, 1, 2, 10, 3, deviation=True) > least
+        assert stream_windows.working_set(*more, deviation=False) > least
+    assert stream_windows.working_set(1, 1, 2, 10, 3, deviation=True) > least
 
 
 # what is known of the result

@@ -8,7 +8,7 @@ from made_up_fusions import EVERYTHING, Stopped, fuse, interrupted, made
 from udaln.consistency import fuser
 from udaln.consistency.tiles import Part
 from udaln.experiment import stream
-from udaln.experiment.stream import windows_of
+from udaln.experiment.stream_windows import windows_of
 from udaln.io.partial_image import Canvas
 
 WHERE = ("read", "work", "before", "within", "written", "after", "the other")

@@ -11,8 +11,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from udaln.errors import InputError
 from udaln.experiment.cli import describe
+from udaln.experiment.dataset_schema import DATASETS, Simulated, SyntheticDataset
 from udaln.experiment.plugins import import_plugins
-from udaln.experiment.schema import DATASETS, Config, PsfShape, SensorConfig, Simulated, SyntheticDataset
+from udaln.experiment.schema import Config, PsfShape, SensorConfig
 from udaln.methods.base import Method
 from udaln.methods.registry import method_class, names
 

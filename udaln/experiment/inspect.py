@@ -15,7 +15,7 @@ from rich.table import Table
 
 from udaln.errors import InputError
 from udaln.experiment.schema import Memory
-from udaln.experiment.stream import working_set
+from udaln.experiment.stream_windows import working_set
 from udaln.io.bad_bands import dead_bands, named, noise_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Image, Pixels

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from udaln.errors import InputError
+from udaln.experiment.dataset_schema import BadBands, PairDataset
 from udaln.experiment.datasets.sensors import covered, matrix, read_psf, responses, wavelengths_of
 from udaln.experiment.datasets.simulated import called
-from udaln.experiment.schema import BadBands, Config, Memory, PairDataset, Source
+from udaln.experiment.schema import Config, Memory, Source
 from udaln.io.bad_bands import usable_scene
 from udaln.io.cubes import read_matrix
 from udaln.io.formats import open_image

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from udaln.errors import InputError
+from udaln.experiment.dataset_schema import ReferenceDataset, SyntheticDataset
 from udaln.experiment.datasets.sensors import Wavelengths, covered, responses, wavelengths_of
-from udaln.experiment.schema import Config, ReferenceDataset, SyntheticDataset
+from udaln.experiment.schema import Config
 from udaln.io.cubes import read_cube
 from udaln.physics.simulation import gaussian_psf, simulate
 from udaln.physics.synthetic import synthetic_reference

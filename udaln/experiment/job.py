@@ -1,0 +1,88 @@
+"""What a run does: its scene, and how that is fused, as the configuration says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from udaln.estimation.instruments import on_grid
+from udaln.experiment.config import method_of
+from udaln.experiment.dataset_schema import BadBands, PairDataset
+from udaln.experiment.datasets.pair import pair_scene, sampled
+from udaln.experiment.datasets.simulated import simulated_scene
+from udaln.experiment.fusion import FusionOptions, align
+from udaln.experiment.schema import Config, PsfShape, Refine, Source
+from udaln.experiment.stream import output_format
+from udaln.io.bad_bands import LeftOut
+from udaln.io.pair import Pair
+from udaln.io.write import check_output
+from udaln.methods.training.trainer import root_device
+from udaln.physics.degradation import Degradation
+from udaln.scene import Scene
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run does.
+
+    Attributes:
+        config: Its configuration.
+        folder: Where everything goes.
+        pair: The images on disk; none of a simulated pair.
+        streamed: Whether the pair is fused window by window.
+        scene: What the method is fitted to.
+        degradation: Of that scene, as far as it is known.
+        options: How the scene is fused.
+        device: Where it is fused.
+        check: Whether the reduced-resolution check is done.
+        image_file: The fused image.
+    """
+
+    config: Config
+    folder: Path
+    pair: Pair | None
+    streamed: bool
+    scene: Scene
+    degradation: Degradation
+    options: FusionOptions
+    device: torch.device
+    check: bool
+    image_file: Path
+
+    @property
+    def filled_bands(self) -> LeftOut | None:
+        """The bands left out of the scene that are filled in in the fused image."""
+        dataset = self.config.dataset
+        filled = isinstance(dataset, PairDataset) and dataset.bad_bands is BadBands.fill
+        return self.scene.left_out if filled else None
+
+
+def prepare(config: Config, folder: Path, pair: Pair | None) -> Job:
+    """The scene and how it is fused; refuses what cannot be done before anything is written."""
+    method = method_of(config)
+    real, streamed = pair is not None, pair is not None and sampled(pair, config.memory)
+    instruments = config.instruments.settled(real and method.tells_instruments_apart)
+    if pair is None:
+        scene = simulated_scene(config)
+    else:
+        scene, pair = pair_scene(config, pair, shift=bool(instruments.shift))
+        instruments = on_grid(instruments, georeferenced=pair.grid is not None, streamed=streamed)
+    image_file = folder / f"fused.{output_format(config.output, pair)}"
+    check_output(image_file, key="output", georeferenced=pair is not None and pair.grid is not None)
+    trust = config.trust.settled(real=real, streamed=streamed)
+    options = FusionOptions(
+        method,
+        refine=config.refine is Refine.consistent,
+        instruments=instruments,
+        known_psf=config.degradation.psf is Source.known,
+        known_srf=config.degradation.srf is Source.known,
+        gaussian=config.degradation.shape is PsfShape.gaussian,
+        kernel_size=config.scale.kernel_size,
+        uncertainty=bool(trust.uncertainty),
+    )
+    scene, degradation = align(scene, options)
+    trainer = config.trainer
+    device = root_device(trainer.accelerator, trainer.precision, trainer.devices if config.stages else 1)
+    return Job(config, folder, pair, streamed, scene, degradation, options, device, bool(trust.check), image_file)

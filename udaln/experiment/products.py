@@ -1,0 +1,71 @@
+"""What a run leaves beside its log, its configuration and its metrics: images, model, degradation, pictures."""
+
+from __future__ import annotations
+
+from math import ceil
+from time import monotonic
+from typing import Any
+
+from udaln import pictures
+from udaln.experiment import results
+from udaln.experiment.fusion import Fusion
+from udaln.experiment.job import Job
+from udaln.experiment.model_file import save_model
+from udaln.experiment.stream import fuse_to_files, fused_bands
+from udaln.io.partial_image import Canvas
+from udaln.io.write import write_image
+
+QUICKLOOK = 1200  # pixels of its longer side, at most
+
+
+def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None:
+    """What a run leaves beside the images and the metrics, which come last, since they mark it as finished."""
+    config, folder, scene = job.config, job.folder, job.scene
+    degradation = fusion.model.degradation
+    results.write_degradation(folder / "degradation.npz", degradation, scene.moved, fusion.noise)
+    bands = fused_bands(job.pair, scene, filled=True)
+    save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.left_out, bands)
+    results.write_stages(folder / "stages.csv", rows)
+    page = pictures.overview(
+        degradation,
+        scene,
+        fusion.estimate.image,
+        f"{config.dataset.name} ×{scene.scale}",
+        fusion.complete,
+        sigma=fusion.estimate.deviation,
+        points=[(row, column) for row, column in config.monitor.points or []],
+    )
+    results.write_picture(folder / "overview.png", page)
+
+
+def write_images(job: Job, fusion: Fusion) -> dict[str, float]:
+    """The fused image and its deviation, where there is one; the time that streaming took."""
+    filled = job.filled_bands
+    files = [job.image_file, job.image_file.with_stem("uncertainty")][: 1 + job.options.uncertainty]
+    bands = fused_bands(job.pair, job.scene, filled=filled is not None)
+    if job.streamed:
+        assert job.pair is not None
+        began, limit, quicklook = monotonic(), job.config.memory.bytes, _Quicklook(job)
+        fuse_to_files(fusion.fuser, job.pair, job.scene, files, bands, job.device, filled, limit=limit, look=quicklook)
+        return {"stream_seconds": round(monotonic() - began, 3)}
+    pair = job.pair
+    grid = None if pair is None or pair.grid is None else pair.grid.window(*job.scene.resampled)
+    fusion = Fusion(fusion.scene, fusion.fuser, fusion.estimate, fusion.complete, bad_bands=filled)
+    for file, image in zip(files, (fusion.image, fusion.deviation), strict=False):
+        if image is not None:
+            write_image(file, image, bands, grid)
+    return {}
+
+
+class _Quicklook:
+    """Writes ``quicklook.png``: the whole of a streamed image, subsampled."""
+
+    def __init__(self, job: Job) -> None:
+        self.file = job.folder / "quicklook.png"
+        self.bands = pictures.shown_bands(job.scene)[0]
+        if job.filled_bands is not None:
+            self.bands = job.filled_bands.kept.nonzero().flatten()[self.bands].tolist()
+
+    def __call__(self, image: Canvas) -> None:
+        step = ceil(max(image.shape[:2]) / QUICKLOOK)
+        results.write_pixels(self.file, pictures.quicklook(image.thinned(step, self.bands)))

@@ -1,0 +1,46 @@
+"""What watches a run: figures and pictures in TensorBoard, and a row of figures for each stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from udaln.methods.base import Model, StageRecord
+from udaln.monitor.figure_log import FigureLog
+from udaln.monitor.gallery import Gallery
+from udaln.monitor.progress import StageProgress
+from udaln.scene import Scene
+
+
+class RunMonitor:
+    """Watches the stages of a run.
+
+    Args:
+        scene: The scene.
+        logger: TensorBoard's.
+    """
+
+    def __init__(self, scene: Scene, logger: TensorBoardLogger) -> None:
+        self.logger = logger
+        self.figure_log, self.gallery = FigureLog(scene), Gallery(scene)
+        self.rows: list[dict[str, Any]] = []
+        self.steps = 0
+
+    @property
+    def callbacks(self) -> list[Any]:
+        """For stages on Lightning."""
+        return [self.figure_log, self.gallery, StageProgress()]
+
+    def on_stage(self, record: StageRecord, model: Model, gives_image: bool) -> None:
+        """Note a finished stage; take its figures and pictures unless Lightning's callbacks have done so."""
+        self.steps += record.steps
+        if record.name not in self.figure_log.stage_ends:
+            self.figure_log.take(record.name, model, self.logger, self.steps, gives_image=gives_image)
+            image = model.fuse(self.gallery.scene).image if gives_image else None
+            self.gallery.show(self.logger, model.degradation, image, self.steps)
+        self.add_row(record, self.figure_log.stage_ends[record.name])
+
+    def add_row(self, record: StageRecord, figures: dict[str, float]) -> None:
+        """Note what ``stages.csv`` holds of a stage."""
+        self.rows.append({"stage": record.name, "steps": record.steps, "seconds": round(record.seconds, 3)} | figures)
