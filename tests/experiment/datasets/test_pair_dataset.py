@@ -11,7 +11,7 @@ from made_up_pairs import write_raster
 from udaln.errors import InputError
 from udaln.experiment.datasets.pair import open_pair, pair_scene, sampled
 from udaln.io.sample import plots, sample
-from udaln.io.srf import normalise, srf_from_edges, support
+from udaln.physics.srf import normalise, srf_from_edges, support
 
 envi = pytest.importorskip("spectral.io.envi", reason="the extra io is not installed")
 

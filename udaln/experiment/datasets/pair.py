@@ -23,7 +23,7 @@ from udaln.io.image import Image
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair, usable
 from udaln.io.sample import find_shift, plots, sample
-from udaln.io.srf import read_srf
+from udaln.io.srf_files import read_srf
 from udaln.scene import Known, Scene, Truth
 
 NAMES = {"lr_hsi": "LR-HSI", "hr_msi": "HR-MSI"}
