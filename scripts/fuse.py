@@ -25,7 +25,7 @@ from udaln.experiment.stream import fuse_to_files, map_to_file
 from udaln.io.formats import open_image
 from udaln.io.image import Image
 from udaln.io.overlap import overlap
-from udaln.io.pair import Pair, gapless
+from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.io.sample import find_shift
 from udaln.io.write import check_output
 from udaln.scene import Scene
@@ -76,7 +76,7 @@ def main() -> None:
         else:
             lr_hsi = stack.enter_context(_open(given, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
-            pair = Pair.of(overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi")))
+            pair = overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi"))
             with called({"LR-HSI": f"lr_hsi: {given.lr_hsi}", "HR-MSI": f"hr_msi: {given.hr_msi}"}):
                 _fuse(model, pair, files, given, limit, made_of)
         print(given.out)
@@ -91,9 +91,9 @@ def _fuse(model: Model, pair: Pair, files: list[Path], given: Arguments, limit: 
     found = find_shift(pair, support, given.seed, left_out)
     held = centre_shift(networks.spad.psf.numpy(), pair.scale, (0, 0))  # by the PSF
     down, right = (round(there - here) for there, here in zip(found, held, strict=True))
-    pair = pair.moved(down, right)
+    pair = pair.shifted(down, right)
     values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
-    lr_hsi, lr_valid, hr_msi, hr_valid = gapless(*values, left_out)
+    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*values, left_out)
     scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, left_out=left_out)
     refinement = fit_refinement(networks, scene)
     cpu = torch.device("cpu")

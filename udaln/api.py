@@ -16,8 +16,9 @@ from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import check_method, instruments_preset, method_preset
 from udaln.experiment.fusion import differing, fuse_scene
 from udaln.experiment.schema import BadBands, Method, Refine, Source
-from udaln.io.bad_bands import restored, usable_scene
-from udaln.io.gaps import holding
+from udaln.io.assembly import assemble_scene
+from udaln.io.bad_bands import fill_bad_bands
+from udaln.io.gaps import valid_values
 from udaln.methods.udaln.networks import FusionNetworks
 from udaln.metrics.figures import figures, without_reference
 from udaln.scene import Known
@@ -123,12 +124,12 @@ def fuse(
         covered = torch.from_numpy(np.asarray(covering) != 0)
     if bad_bands not in BadBands.__members__:
         raise InputError(f"bad_bands: expected one of {', '.join(BadBands.__members__)}, got {bad_bands!r}")
-    scene = usable_scene(
+    scene = assemble_scene(
         y_pixels,
         z_pixels,
         covered,
-        lr_holds=holding(y_pixels, "LR-HSI", valid=_mask(lr_valid)),
-        hr_holds=holding(z_pixels, "HR-MSI", valid=_mask(hr_valid)),
+        lr_valid=valid_values(y_pixels, "LR-HSI", valid=_mask(lr_valid)),
+        hr_valid=valid_values(z_pixels, "HR-MSI", valid=_mask(hr_valid)),
         keep=BadBands[bad_bands] is BadBands.keep,
         known=known,
     )
@@ -153,14 +154,14 @@ def fuse(
         found |= reduced_resolution(networks, scene, method, unlike, seed=seed)
     put_back = scene.left_out if BadBands[bad_bands] is BadBands.fill else None
     return Fusion(
-        image=restored(fused.image, put_back).numpy(),
+        image=fill_bad_bands(fused.image, put_back).numpy(),
         psf=networks.spad.psf.numpy(),
         shift=centre_shift(networks.spad.psf.numpy(), scene.scale, scene.moved),
         srf=networks.sped.srf.detach().numpy(),
         gain=networks.gain.numpy(),
         offset=networks.offset.numpy(),
         noise=None if fused.noise is None else (fused.noise.lr_hsi.numpy(), fused.noise.hr_msi.numpy()),
-        deviation=None if fused.deviation is None else restored(fused.deviation, put_back).numpy(),
+        deviation=None if fused.deviation is None else fill_bad_bands(fused.deviation, put_back).numpy(),
         figures=found,
         networks=networks,
     )

@@ -8,7 +8,7 @@ from made_up_fusions import EVERYTHING, Stopped, fuse, interrupted, made
 from udaln.consistency.tiles import Part
 from udaln.experiment import stream
 from udaln.experiment.stream import windows_of
-from udaln.io.partial_image import Canvas
+from udaln.io.partial_image import PartialImage
 
 WHERE = ("read", "work", "before", "within", "written", "after", "the other")
 LARGE = (62, 45)  # six windows
@@ -38,7 +38,7 @@ class Process:
     def canvas(self, path, shape, index):
         process = self
 
-        class Breaking(Canvas):
+        class Breaking(PartialImage):
             def write(self, box, window):
                 number = process.number(box)
                 mine = (process.where == "the other") == bool(index)
@@ -135,7 +135,7 @@ def expected(tmp_path_factory):
 def test_a_fusion_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch, expected, name, at, left):
     """Two canvases; ``left``: windows still to be worked on."""
     given = made(**EVERYTHING)
-    interrupted(monkeypatch, Canvas if name == "write" else stream, name, at)
+    interrupted(monkeypatch, PartialImage if name == "write" else stream, name, at)
     with pytest.raises(Stopped):
         fuse(given, tmp_path / "stopped", uncertainty=True)
     assert not (tmp_path / "stopped" / "uncertainty.npy").exists()
@@ -154,11 +154,11 @@ def test_what_other_settings_left_is_not_gone_on_with(tmp_path, monkeypatch, cha
     before = {"made_of": [1], "limit": 1, "put_back": "all"}
     after = before | {"made_of": [2], "limit": 1 << 40, "put_back": None} if changed else before
     after = {key: after[key] if key == changed else value for key, value in before.items()}
-    interrupted(monkeypatch, Canvas, "write", 4)
+    interrupted(monkeypatch, PartialImage, "write", 4)
     with pytest.raises(Stopped):
         fuse(given, tmp_path, refine=False, **before)
     monkeypatch.undo()
-    written = interrupted(monkeypatch, Canvas, "write", None)
+    written = interrupted(monkeypatch, PartialImage, "write", None)
     (found,) = fuse(given, tmp_path, refine=False, **after)
     assert len(written) == {None: 1, "limit": 1}.get(changed, 4)
     (expected,) = fuse(given, tmp_path / "new", refine=False, **after)

@@ -154,7 +154,7 @@ def test_it_lies_where_it_did(tmp_path, cube, name, place, monkeypatch):
         got = np.moveaxis(file.read(), 0, -1)
     if place == "upward" and "netCDF" in (name.split(":")[0], "netCDF" if name == "x.nc" else ""):
         got = got[::-1]  # GDAL turns netCDF the right way up
-        grid = Grid(grid.crs, (10, 0, grid.transform[2], 0, -10, grid.at(len(cube), 0)[1]))
+        grid = Grid(grid.crs, (10, 0, grid.transform[2], 0, -10, grid.xy(len(cube), 0)[1]))
     np.testing.assert_array_equal(got, cube)
     exact = name == "x.tif"
     np.testing.assert_allclose(transform, grid.transform, rtol=0 if exact else 1e-13, atol=0 if exact else 1e-14)

@@ -30,9 +30,9 @@ from udaln.experiment.inspect import inspect
 from udaln.experiment.schema import BadBands, Config, PairDataset, Refine
 from udaln.experiment.stream import fuse_to_files, fused_bands, output_format
 from udaln.files import reading
-from udaln.io.bad_bands import restored
+from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.pair import Pair
-from udaln.io.partial_image import Canvas
+from udaln.io.partial_image import PartialImage
 from udaln.io.write import check_output, write_image
 from udaln.methods.training.chain import StageChain, make_trainer
 from udaln.methods.training.data import SceneData
@@ -209,9 +209,9 @@ def _run(config: Config, folder: Path, pair: Pair | None) -> dict[str, Any]:
             if put_back is not None:
                 shown = put_back.kept.nonzero().flatten()[shown].tolist()
 
-            def look(canvas: Canvas) -> None:
+            def look(canvas: PartialImage) -> None:
                 step = ceil(max(canvas.shape[:2]) / QUICKLOOK)
-                results.write_pixels(folder / "quicklook.png", pictures.quicklook(canvas.thinned(step, shown)))
+                results.write_pixels(folder / "quicklook.png", pictures.quicklook(canvas.subsampled(step, shown)))
 
             given = networks, fused.refinement, pair, scene, files, bands, device, put_back
             fuse_to_files(*given, limit=limit, look=look)
@@ -220,7 +220,7 @@ def _run(config: Config, folder: Path, pair: Pair | None) -> dict[str, Any]:
             grid = None if pair is None or pair.grid is None else pair.grid.window(*scene.resampled)
             for file, image in zip(files, (fused.image, fused.deviation), strict=False):
                 if image is not None:
-                    write_image(file, restored(image, put_back).numpy(), bands, grid)
+                    write_image(file, fill_bad_bands(image, put_back).numpy(), bands, grid)
         results.write_metrics(folder / METRICS, metrics | _settings(config, scene) | results.versions())
         checkpoint.unlink(missing_ok=True)
         log.info("done: %s", folder)

@@ -16,11 +16,11 @@ from torch import Tensor
 from udaln.consistency.step import Refinement, consistent, part_of
 from udaln.consistency.tiles import Box, Part, edges
 from udaln.experiment.schema import Format
-from udaln.io.bad_bands import LeftOut, restored
+from udaln.io.bad_bands import LeftOut, fill_bad_bands
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
 from udaln.io.pair import Pair
-from udaln.io.partial_image import Canvas
+from udaln.io.partial_image import PartialImage
 from udaln.io.write import ADOPTABLE, adopt_envi, write_image
 from udaln.methods.udaln.networks import FusionNetworks
 from udaln.monitor.progress import share_done
@@ -76,7 +76,7 @@ def stream(
     windows: Sequence[Part],
     read: Callable[[Part], T],
     work: Callable[[T, Part], Sequence[Tensor] | None],
-    canvases: Sequence[Canvas],
+    canvases: Sequence[PartialImage],
     scale: int = 1,
 ) -> None:
     """Do all windows that are not done: while one is worked on, the next is read and the one before written.
@@ -108,7 +108,9 @@ def stream(
         done(1.0)
 
 
-def _write(canvases: Sequence[Canvas], part: Part, scale: int, number: int, images: Sequence[Tensor] | None) -> None:
+def _write(
+    canvases: Sequence[PartialImage], part: Part, scale: int, number: int, images: Sequence[Tensor] | None
+) -> None:
     """A window, to each of the canvases that do not have it yet."""
     rows, columns = (slice(span.start * scale, span.stop * scale) for span in part.wanted)
     for index, canvas in enumerate(canvases):
@@ -133,7 +135,7 @@ def fuse_to_files(
     *,
     limit: int,
     made_of: object = None,
-    look: Callable[[Canvas], None] | None = None,
+    look: Callable[[PartialImage], None] | None = None,
 ) -> None:
     """Fuse a pair window by window; stopped, and called again with the same, it goes on where it was.
 
@@ -169,7 +171,7 @@ def fuse_to_files(
             images = [image.cpu() for image in refined if image is not None]
         for image in images:
             image[~covered] = torch.nan
-        return [restored(image, put_back) for image in images]
+        return [fill_bad_bands(image, put_back) for image in images]
 
     def part(box: Box) -> Part:
         return Part(pair.sides, box, box) if there is None else part_of(psf, like, pair.sides, box)
@@ -215,7 +217,7 @@ def map_to_file(
         return BASE + rows * columns * (12 * count + 16 * msi_count)
 
     def work(pixels: Tensor, part: Part) -> list[Tensor]:
-        return [restored(networks.fuse(pixels[..., used]), left_out)]
+        return [fill_bad_bands(networks.fuse(pixels[..., used]), left_out)]
 
     windows = windows_of(sides, lambda box: Part(sides, box, box), limit, needed)
     shape = (*sides, count if left_out is None else len(left_out.kept))
@@ -224,13 +226,13 @@ def map_to_file(
     _finish([canvas], [file], bands, hr_msi.grid)
 
 
-def _canvas(file: Path, shape: tuple[int, int, int], windows: Sequence[Part], made_of: object) -> Canvas:
+def _canvas(file: Path, shape: tuple[int, int, int], windows: Sequence[Part], made_of: object) -> PartialImage:
     """What becomes a file, beside it."""
     wanted = [[span.start for span in part.wanted] for part in windows]
-    return Canvas(file.with_name(f"{file.name}.part"), shape, [wanted, made_of])
+    return PartialImage(file.with_name(f"{file.name}.part"), shape, [wanted, made_of])
 
 
-def _finish(canvases: Sequence[Canvas], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
+def _finish(canvases: Sequence[PartialImage], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
     """The files that are wanted; an ENVI file is the canvas with a header. All canvases stay until all are written."""
     for canvas, file in zip(canvases, files, strict=True):
         if file.suffix.lower() in ADOPTABLE:

@@ -99,8 +99,8 @@ def _dimension(file: Any, name: str, size: int) -> Any:
 
 
 def _centres(y: Any, x: Any, grid: Grid) -> None:
-    y[:] = [grid.at(row + 0.5, 0.0)[1] for row in range(len(y))]
-    x[:] = [grid.at(0.0, column + 0.5)[0] for column in range(len(x))]
+    y[:] = [grid.xy(row + 0.5, 0.0)[1] for row in range(len(y))]
+    x[:] = [grid.xy(0.0, column + 0.5)[0] for column in range(len(x))]
     unit = (re.findall(r'UNIT\["([^"]+)"', grid.crs) or [""])[-1].lower()
     for axis, dimension, angle, direction in (("y", y, "latitude", "north"), ("x", x, "longitude", "east")):
         dimension.attrs["axis"] = axis.upper()
