@@ -52,7 +52,7 @@ def cube():
 @pytest.fixture(params=["array", "mapped"])
 def pixels(request, cube, tmp_path_factory, monkeypatch):
     """In many parts, as a large image."""
-    monkeypatch.setattr(parts, "PART", 4 * 23 * 5 * 10)
+    monkeypatch.setattr(parts, "PART_BYTES", 4 * 23 * 5 * 10)
     monkeypatch.setattr(hdf5, "CHUNK", 16)
     if request.param == "array":
         return cube
@@ -100,7 +100,7 @@ def test_there_is_a_reader_for_every_kind():
 def test_pixels_come_back_bit_for_bit(tmp_path, cube, pixels, name):
     path = tmp_path / "new" / name
     shares = []
-    write_image(path, pixels, BANDS, GRIDS["utm"], done=shares.append)
+    write_image(path, pixels, BANDS, GRIDS["utm"], progress=shares.append)
     for read in READERS[name]:
         got = read(path)
         assert got.dtype == np.float32

@@ -239,7 +239,7 @@ def _finish(canvases: Sequence[PartialImage], files: Sequence[Path], bands: Band
             adopt_envi(canvas.path, file, canvas.shape, bands, grid)
         else:
             with share_done(f"write {file.name}") as done:
-                write_image(file, canvas.pixels(), bands, grid, done=done)
+                write_image(file, canvas.pixels(), bands, grid, progress=done)
     for canvas in canvases:
         canvas.remove()
 
