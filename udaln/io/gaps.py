@@ -61,7 +61,7 @@ def fill_gaps(image: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tenso
 
     Args:
         image: H×W×B; a pixel with NaN or infinity in any band is not valid.
-        valid: H×W bool, further pixels that are not valid; None if there are none.
+        valid: H×W bool, false for further pixels that are not valid; None if there are no further ones.
 
     Returns:
         The filled image, and its valid pixels, H×W bool, None if all are valid. Where no pixel is valid, nothing is

@@ -22,11 +22,11 @@ def arrays(source: Source) -> Iterator[dict[str, Array]]:
     array = np.lib.format.open_memmap(source.path, mode="r")  # refuses pickled objects and truncated files
     # a boolean matrix, such as a mask, is read as 0 and 1
     numeric = array.dtype.kind in "iuf" or (array.dtype.kind == "b" and array.ndim == 2)
-    found = Array(array.shape, str(array.dtype), numeric, lambda: array.dtype, lambda r, c: array[r, c])
+    described = Array(array.shape, str(array.dtype), numeric, lambda: array.dtype, lambda r, c: array[r, c])
     expected, got = array.offset + array.nbytes, source.path.stat().st_size
     if array.dtype.kind != "O" and got > max(expected, array.offset + 1):
-        raise source.error(f"expected {expected} bytes, as its header says ({found}), got {got}")
-    yield {UNNAMED: found}
+        raise source.error(f"expected {expected} bytes, as its header says ({described}), got {got}")
+    yield {UNNAMED: described}
 
 
 @contextmanager
@@ -36,5 +36,5 @@ def open_npy(source: Source) -> Iterator[Image]:
     Raises:
         InputError: If the file holds no such array.
     """
-    with arrays(source) as found:
-        yield image_from_array(source, "NumPy", choose_array(source, found, 3)[1])
+    with arrays(source) as by_name:
+        yield image_from_array(source, "NumPy", choose_array(source, by_name, 3)[1])
