@@ -18,9 +18,10 @@ from udaln.errors import InputError
 from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.results import write_metrics
 from udaln.io.cubes import read_cube, read_matrix
-from udaln.io.srf import normalise, read_srf
+from udaln.io.srf_files import read_srf
 from udaln.metrics import fusion_metrics, quality_without_reference, zero_spectra
 from udaln.physics.simulation import gaussian_psf
+from udaln.physics.srf import normalise
 from udaln.physics.windows import degrade
 from udaln.scene import scale_factor
 

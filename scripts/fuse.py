@@ -27,7 +27,7 @@ from udaln.experiment.stream import fuse_to_files, map_to_file
 from udaln.io.formats import open_image
 from udaln.io.image import Image
 from udaln.io.overlap import overlap
-from udaln.io.pair import Pair, gapless
+from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.io.sample import find_shift
 from udaln.io.write import check_output
 from udaln.methods.base import SpectralMap
@@ -73,24 +73,24 @@ def main() -> None:
         files = [Path(file) for file in (given.out, given.uncertainty) if file is not None]
         for key, file in zip(("out", "uncertainty"), files, strict=False):
             check_output(file, key=key, georeferenced=hr_msi.grid is not None, grid=hr_msi.grid)
-        made_of = [sys.argv[1:], *(_version(file) for file in (path, Path(given.hr_msi), given.lr_hsi) if file)]
+        fingerprint = [sys.argv[1:], *(_version(file) for file in (path, Path(given.hr_msi), given.lr_hsi) if file)]
         if given.lr_hsi is None:
             if given.uncertainty is not None:
                 raise InputError("uncertainty: expected lr_hsi=… too: a map alone does not tell how far off it is")
             model = saved.model
             if not isinstance(model, SpectralMap):
                 raise InputError(f"lr_hsi: expected a file: the model of {path} needs an LR-HSI, too")
-            map_to_file(model, hr_msi, files[0], saved.bands, saved.left_out, limit=limit, made_of=made_of)
+            map_to_file(model, hr_msi, files[0], saved.bands, saved.left_out, limit=limit, fingerprint=fingerprint)
         else:
             lr_hsi = stack.enter_context(_open(given, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
-            pair = Pair.of(overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi")))
+            pair = overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi"))
             with called({"LR-HSI": f"lr_hsi: {given.lr_hsi}", "HR-MSI": f"hr_msi: {given.hr_msi}"}):
-                _fuse(saved, pair, files, given, limit, made_of)
+                _fuse(saved, pair, files, given, limit, fingerprint)
         print(given.out)
 
 
-def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, limit: int, made_of: object) -> None:
+def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, limit: int, fingerprint: object) -> None:
     """Make the map consistent with both images."""
     model, left_out = saved.model, saved.left_out
     degradation = model.degradation
@@ -100,13 +100,13 @@ def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, lim
     found = find_shift(pair, support, given.seed, left_out)
     held = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # by the PSF
     down, right = (round(there - here) for there, here in zip(found, held, strict=True))
-    pair = pair.moved(down, right)
+    pair = pair.shifted(down, right)
     values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
-    lr_hsi, lr_valid, hr_msi, hr_valid = gapless(*values, left_out)
+    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*values, left_out)
     scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, left_out=left_out)
     fuser = Fuser(model, fit_refinement(model, scene))
     cpu = torch.device("cpu")
-    fuse_to_files(fuser, pair, scene, files, saved.bands, cpu, left_out, limit=limit, made_of=made_of)
+    fuse_to_files(fuser, pair, scene, files, saved.bands, cpu, left_out, limit=limit, fingerprint=fingerprint)
 
 
 def _open(given: Arguments, key: str) -> AbstractContextManager[Image]:

@@ -22,10 +22,10 @@ from udaln.errors import InputError
 from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.config import choices
 from udaln.io.image import Bands
-from udaln.io.srf import SRF, normalise, srf_from_edges
 from udaln.monitor.progress import share_done
 from udaln.physics.landscape import Landscape, Pixels, noise, observed
 from udaln.physics.simulation import gaussian_psf
+from udaln.physics.srf import SRF, normalise, srf_from_edges
 
 EPSG, WEST, NORTH = 32654, 410000.0, 4020000.0  # UTM zone 54N, where Chikusei is [m]
 CACHE = 32  # what GDAL may keep in memory [MB]

@@ -71,3 +71,11 @@ def networks(pair: Scene, kernel_size=None, known=None, seed=0, network="paper",
         **differing,
     )
     return UdalnModel(degradation, network)
+
+
+def smooth_mixtures(side=20, bands=60, seed=0):
+    """Mixtures of five smooth spectra that differ in brightness, side×side×bands."""
+    rng = np.random.default_rng(seed)
+    at = np.linspace(0, 1, bands)
+    spectra = 0.3 + 0.25 * np.sin(rng.uniform(2, 8, (5, 1)) * at + rng.uniform(0, 6, (5, 1)))
+    return torch.from_numpy(rng.dirichlet(np.full(5, 0.5), (side, side)) @ (spectra * rng.uniform(0.3, 1.5, (5, 1))))

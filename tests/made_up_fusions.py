@@ -12,7 +12,7 @@ import torch
 from udaln.consistency.fuser import Fuser
 from udaln.consistency.step import fit_refinement
 from udaln.experiment.stream import fuse_to_files
-from udaln.io.bad_bands import usable_scene
+from udaln.io.assembly import assemble_scene
 from udaln.io.image import Bands
 from udaln.io.pair import Pair
 from udaln.methods.training.schedule import Init, Schedule
@@ -42,11 +42,11 @@ def made(scale=2, wide=False, snr=(None, None), shift=(0, 0), gaps=(), scattered
         lr_hsi[..., 3], lr_hsi[..., 6], hr_msi[..., 1] = 0.3, np.nan, np.nan
     pair = Pair(made_up_pairs.image(lr_hsi), made_up_pairs.image(hr_msi), scale)
     values = made_up_pairs.tensors(pair)
-    scene = usable_scene(
+    scene = assemble_scene(
         *values,
         truth.support,
-        lr_holds=torch.isfinite(values[0]),
-        hr_holds=torch.isfinite(values[1]),
+        lr_valid=torch.isfinite(values[0]),
+        hr_valid=torch.isfinite(values[1]),
         known=Known(None, truth.truth.srf),
     )
     scene = replace(scene, shift=shift)

@@ -19,8 +19,8 @@ from udaln.experiment.dataset_schema import BadBands
 from udaln.experiment.fusion import Fusion, FusionOptions, fuse_scene, with_figures
 from udaln.experiment.presets import instruments_preset, method_preset
 from udaln.experiment.schema import Refine
-from udaln.io.bad_bands import usable_scene
-from udaln.io.gaps import holding
+from udaln.io.assembly import assemble_scene
+from udaln.io.gaps import valid_values
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor import StageProgress
@@ -98,12 +98,12 @@ def fuse(
     else:
         covered = torch.from_numpy(np.asarray(covering) != 0)
     one_of("bad_bands", bad_bands, list(BadBands.__members__))
-    scene = usable_scene(
+    scene = assemble_scene(
         y_pixels,
         z_pixels,
         covered,
-        lr_holds=holding(y_pixels, "LR-HSI", valid=_mask(lr_valid)),
-        hr_holds=holding(z_pixels, "HR-MSI", valid=_mask(hr_valid)),
+        lr_valid=valid_values(y_pixels, "LR-HSI", valid=_mask(lr_valid)),
+        hr_valid=valid_values(z_pixels, "HR-MSI", valid=_mask(hr_valid)),
         keep=BadBands[bad_bands] is BadBands.keep,
         known=known,
     )

@@ -12,7 +12,8 @@ from places import SCRIPTS, SHARED
 from udaln.errors import InputError
 from udaln.experiment.model_file import load_model
 from udaln.experiment.published import SPADNET, SPEDNET, SPEUNET, read_published
-from udaln.io.srf import read_srf, support
+from udaln.io.srf_files import read_srf
+from udaln.physics.srf import support
 
 SCRIPT = SCRIPTS / "import_published.py"
 PUBLISHED = SHARED / "published_checkpoint"

@@ -15,10 +15,10 @@ from udaln.experiment import stream, stream_windows
 from udaln.experiment.schema import Format
 from udaln.experiment.stream import map_to_file, output_format
 from udaln.experiment.stream_windows import windows_of
-from udaln.io.bad_bands import LeftOut, restored
+from udaln.io.bad_bands import LeftOut, fill_bad_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Bands
-from udaln.io.partial_image import Canvas
+from udaln.io.partial_image import PartialImage
 
 
 def whole(given, *, uncertainty=False, put_back="all"):
@@ -26,7 +26,7 @@ def whole(given, *, uncertainty=False, put_back="all"):
     images = [image.clone() for image in found if image is not None]
     for image in images:
         image[~given.scene.covered] = torch.nan
-    return [restored(image, given.left_out) if put_back == "all" else image for image in images]
+    return [fill_bad_bands(image, given.left_out) if put_back == "all" else image for image in images]
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_the_map_alone_is_written_where_nothing_is_refined(tmp_path):
     (found,) = fuse(given, tmp_path, refine=False)
     expected = given.model.map(given.scene.hr_msi)
     expected[~given.scene.covered] = torch.nan
-    torch.testing.assert_close(found, restored(expected, given.left_out), rtol=0, atol=1e-6, equal_nan=True)
+    torch.testing.assert_close(found, fill_bad_bands(expected, given.left_out), rtol=0, atol=1e-6, equal_nan=True)
 
 
 def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path):
@@ -133,7 +133,7 @@ def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path
 
 def mapped(networks, hr_msi, folder, left_out=None, **more):
     file = folder / "map.npy"
-    more = {"limit": 1, "made_of": None} | more
+    more = {"limit": 1, "fingerprint": None} | more
     map_to_file(networks, made_up_pairs.image(hr_msi), file, Bands(), left_out, **more)
     return np.load(file)
 
@@ -144,13 +144,13 @@ def test_a_map_of_an_hr_msi_alone(tmp_path, windows, monkeypatch):
     hr_msi = rng.uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
     hr_msi[18:30, 20:40], hr_msi[5, 5, 2] = np.nan, np.nan
     hr_msi[..., 1] = np.nan  # the model does without
-    expected = restored(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.left_out).numpy()
-    interrupted(monkeypatch, Canvas, "write", 8)
+    expected = fill_bad_bands(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.left_out).numpy()
+    interrupted(monkeypatch, PartialImage, "write", 8)
     with pytest.raises(Stopped):
         mapped(given.model, hr_msi, tmp_path, given.left_out)
     assert len(windows) == 12
     monkeypatch.undo()
-    written = interrupted(monkeypatch, Canvas, "write", None)
+    written = interrupted(monkeypatch, PartialImage, "write", None)
     found = mapped(given.model, hr_msi, tmp_path, given.left_out)
     assert len(written) == 5
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
@@ -161,7 +161,7 @@ def test_a_map_of_an_hr_msi_alone(tmp_path, windows, monkeypatch):
 def test_a_map_begun_with_other_windows_begins_anew(tmp_path, monkeypatch):
     given = made()
     hr_msi = np.random.default_rng(0).uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
-    interrupted(monkeypatch, Canvas, "write", 8)
+    interrupted(monkeypatch, PartialImage, "write", 8)
     with pytest.raises(Stopped):
         mapped(given.model, hr_msi, tmp_path)
     monkeypatch.undo()

@@ -9,7 +9,7 @@ from udaln.consistency import fuser
 from udaln.consistency.tiles import Part
 from udaln.experiment import stream
 from udaln.experiment.stream_windows import windows_of
-from udaln.io.partial_image import Canvas
+from udaln.io.partial_image import PartialImage
 
 WHERE = ("read", "work", "before", "within", "written", "after", "the other")
 LARGE = (62, 45)  # six windows
@@ -39,7 +39,7 @@ class Process:
     def canvas(self, path, shape, index):
         process = self
 
-        class Breaking(Canvas):
+        class Breaking(PartialImage):
             def write(self, box, window):
                 number = process.number(box)
                 mine = (process.where == "the other") == bool(index)
@@ -136,7 +136,7 @@ def expected(tmp_path_factory):
 def test_a_fusion_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch, expected, name, at, left):
     """Two canvases; ``left``: windows still to be worked on."""
     given = made(**EVERYTHING)
-    interrupted(monkeypatch, Canvas if name == "write" else fuser if name == "consistent" else stream, name, at)
+    interrupted(monkeypatch, PartialImage if name == "write" else fuser if name == "consistent" else stream, name, at)
     with pytest.raises(Stopped):
         fuse(given, tmp_path / "stopped", uncertainty=True)
     assert not (tmp_path / "stopped" / "uncertainty.npy").exists()
@@ -149,17 +149,17 @@ def test_a_fusion_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch
     assert {path.name for path in (tmp_path / "stopped").iterdir()} == {"fused.npy", "uncertainty.npy"}
 
 
-@pytest.mark.parametrize("changed", ["made_of", "limit", "put_back", None])
+@pytest.mark.parametrize("changed", ["fingerprint", "limit", "put_back", None])
 def test_what_other_settings_left_is_not_gone_on_with(tmp_path, monkeypatch, changed):
     given = made(**EVERYTHING)
-    before = {"made_of": [1], "limit": 1, "put_back": "all"}
-    after = before | {"made_of": [2], "limit": 1 << 40, "put_back": None} if changed else before
+    before = {"fingerprint": [1], "limit": 1, "put_back": "all"}
+    after = before | {"fingerprint": [2], "limit": 1 << 40, "put_back": None} if changed else before
     after = {key: after[key] if key == changed else value for key, value in before.items()}
-    interrupted(monkeypatch, Canvas, "write", 4)
+    interrupted(monkeypatch, PartialImage, "write", 4)
     with pytest.raises(Stopped):
         fuse(given, tmp_path, refine=False, **before)
     monkeypatch.undo()
-    written = interrupted(monkeypatch, Canvas, "write", None)
+    written = interrupted(monkeypatch, PartialImage, "write", None)
     (found,) = fuse(given, tmp_path, refine=False, **after)
     assert len(written) == {None: 1, "limit": 1}.get(changed, 4)
     (expected,) = fuse(given, tmp_path / "new", refine=False, **after)

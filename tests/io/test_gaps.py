@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from udaln.errors import InputError
-from udaln.io.gaps import holding, without_gaps
+from udaln.io.gaps import fill_gaps, valid_values
 
 
 def image(rows=7, columns=9, bands=3):
@@ -13,16 +13,16 @@ def image(rows=7, columns=9, bands=3):
 
 def test_an_image_without_gaps_stays_itself():
     whole = image()
-    assert without_gaps(whole)[0] is whole and without_gaps(whole)[1] is None
+    assert fill_gaps(whole)[0] is whole and fill_gaps(whole)[1] is None
     everywhere = torch.ones(7, 9, dtype=torch.bool)
-    assert without_gaps(whole, everywhere)[0] is whole and without_gaps(whole, everywhere)[1] is None
+    assert fill_gaps(whole, everywhere)[0] is whole and fill_gaps(whole, everywhere)[1] is None
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_a_pixel_without_a_finite_value_in_every_band_holds_no_data(value):
     spoilt = image()
     spoilt[2, 3, 1] = spoilt[6, 8] = value
-    filled, valid = without_gaps(spoilt)
+    filled, valid = fill_gaps(spoilt)
     expected = torch.ones(7, 9, dtype=torch.bool)
     expected[2, 3] = expected[6, 8] = False
     assert torch.equal(valid, expected)
@@ -35,7 +35,7 @@ def test_the_nearest_pixel_stands_for_one_without_data(dtype):
     whole = image(12, 10).to(dtype)
     valid = torch.rand(12, 10, generator=torch.Generator().manual_seed(1)) > 0.6
     spoilt = torch.where(valid[..., None], whole, torch.nan)
-    filled, found = without_gaps(spoilt)
+    filled, found = fill_gaps(spoilt)
     assert filled.dtype == dtype and torch.equal(found, valid)
     places = np.argwhere(np.ones((12, 10)))
     apart = cdist(places, places[valid.flatten()])
@@ -50,7 +50,7 @@ def test_a_mask_and_gaps_go_together():
     spoilt[0, 0, 0] = torch.nan
     mask = torch.ones(7, 9, dtype=torch.bool)
     mask[6, 8] = False
-    filled, valid = without_gaps(spoilt, mask)
+    filled, valid = fill_gaps(spoilt, mask)
     assert not valid[0, 0] and not valid[6, 8] and valid.sum() == 61
     assert torch.equal(filled[6, 8], filled[5, 8]) or torch.equal(filled[6, 8], filled[6, 7])
     assert mask[0, 0]  # which is the caller's
@@ -58,7 +58,7 @@ def test_a_mask_and_gaps_go_together():
 
 def test_where_nothing_holds_data_nothing_can_be_filled():
     nothing = torch.full((3, 3, 2), torch.nan)
-    filled, valid = without_gaps(nothing)
+    filled, valid = fill_gaps(nothing)
     assert filled is nothing and not valid.any()
 
 
@@ -69,20 +69,20 @@ def test_measurements_are_finite_allowed_and_below_saturation():
     valid[4] = False
     expected = torch.ones(7, 9, 3, dtype=torch.bool)
     expected[0, 0, 0] = False
-    assert torch.equal(holding(whole, "LR-HSI"), expected)
+    assert torch.equal(valid_values(whole, "LR-HSI"), expected)
     expected[4] = False
-    assert torch.equal(holding(whole, "LR-HSI", valid=valid), expected)
+    assert torch.equal(valid_values(whole, "LR-HSI", valid=valid), expected)
     expected[1, 1, 1] = False
-    assert torch.equal(holding(whole, "LR-HSI", valid=valid, nodata=-9999), expected)
+    assert torch.equal(valid_values(whole, "LR-HSI", valid=valid, nodata=-9999), expected)
     expected[2, 2, 2] = expected[3, 3, 0] = False
-    assert torch.equal(holding(whole, "LR-HSI", valid=valid, nodata=-9999, saturation=4000), expected)
+    assert torch.equal(valid_values(whole, "LR-HSI", valid=valid, nodata=-9999, saturation=4000), expected)
     assert valid[:4].all()
 
 
 def test_what_the_networks_could_not_hold_is_no_measurement():
     whole = image().double()
     whole[1, 2, 0] = 1e39  # beyond float32
-    assert not holding(whole, "LR-HSI")[1, 2, 0] and holding(whole, "LR-HSI").sum() == 7 * 9 * 3 - 1
+    assert not valid_values(whole, "LR-HSI")[1, 2, 0] and valid_values(whole, "LR-HSI").sum() == 7 * 9 * 3 - 1
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_what_the_networks_could_not_hold_is_no_measurement():
 )
 def test_what_leaves_nothing_is_named(given, message):
     with pytest.raises(InputError, match=f"^{message}$"):
-        holding(**{"image": torch.ones(3, 4, 2), "name": "HR-MSI"} | given)
+        valid_values(**{"image": torch.ones(3, 4, 2), "name": "HR-MSI"} | given)

@@ -1,4 +1,4 @@
-"""Parts of a pair on disk are those of the whole; a shift is taken out by cropping; what is not to be used is NaN."""
+"""Parts of a pair on disk are those of the whole; a shift is taken out by cropping."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from udaln.consistency.tiles import Part
-from udaln.io.bad_bands import usable_scene
+from udaln.io.assembly import assemble_scene
 from udaln.io.overlap import overlap
-from udaln.io.pair import Pair, gapless, usable
+from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.scene import Known
 
 
@@ -27,7 +27,7 @@ def test_it_is_that_of_an_overlap():
     lr_hsi, hr_msi = replace(places.lr_hsi, grid=made_up_pairs.grid(20.0)), places.hr_msi
     corner = made_up_pairs.X + 40, made_up_pairs.Y - 20
     hr_msi = replace(hr_msi, grid=made_up_pairs.grid(10.0, corner))
-    pair = Pair.of(overlap(lr_hsi, hr_msi))
+    pair = overlap(lr_hsi, hr_msi)
     assert pair.sides == (11, 8) and pair.scale == 2 and pair.grid == hr_msi.grid
     first = [image[0, 0].tolist() for image in made_up_pairs.tensors(pair)]
     assert first == [[1, 2], [0, 0]]
@@ -41,7 +41,7 @@ def test_a_moved_pair_shows_each_lr_pixel_on_its_ground(shift, scale):
     lr_grid, hr_grid = made_up_pairs.grid(10.0 * scale), made_up_pairs.grid(10.0)
     given = made_up_pairs.numbered((30, 26), scale)
     given = replace(given, lr_hsi=replace(given.lr_hsi, grid=lr_grid), hr_msi=replace(given.hr_msi, grid=hr_grid))
-    pair = given.moved(*shift)
+    pair = given.shifted(*shift)
     lr_hsi, hr_msi = made_up_pairs.tensors(pair)
     blocks = hr_msi.unfold(0, scale, scale).unfold(1, scale, scale)  # h×w×2×r×r
     assert blocks.shape[:2] == lr_hsi.shape[:2] == pair.sides
@@ -57,13 +57,13 @@ def test_a_moved_pair_shows_each_lr_pixel_on_its_ground(shift, scale):
     # and what is on the map is where it was
     for image, grid in ((pair.lr_hsi, lr_grid), (pair.hr_msi, hr_grid)):
         first = image.read(slice(0, 1), slice(0, 1))[0, 0].tolist()
-        assert image.grid.at(0.0, 0.0) == pytest.approx(grid.at(*first))
+        assert image.grid.xy(0.0, 0.0) == pytest.approx(grid.xy(*first))
     assert pair.grid == pair.hr_msi.grid
 
 
 def test_a_pair_that_is_not_moved_is_read_as_it_is():
     pair = made_up_pairs.numbered()
-    moved = pair.moved(0, 0)
+    moved = pair.shifted(0, 0)
     assert moved.lr_hsi is pair.lr_hsi and moved.hr_msi is pair.hr_msi
 
 
@@ -76,11 +76,11 @@ def given(dtype=np.float32):
     lr_hsi[4, 5, 7], hr_msi[30, 11, 2] = np.inf, np.nan
     pair = Pair(made_up_pairs.image(lr_hsi), made_up_pairs.image(hr_msi), 2)
     values = made_up_pairs.tensors(pair)
-    scene = usable_scene(
+    scene = assemble_scene(
         *values,
         truth.support,
-        lr_holds=torch.isfinite(values[0]),
-        hr_holds=torch.isfinite(values[1]),
+        lr_valid=torch.isfinite(values[0]),
+        hr_valid=torch.isfinite(values[1]),
         known=Known(truth.truth.psf),
     )
     return pair, replace(scene, shift=(1, -1))
@@ -121,33 +121,10 @@ def test_a_part_without_data_is_none(image):
         assert found is None or torch.isfinite(found.hr_msi).all()
 
 
-def test_gapless_takes_the_nearest_pixel_of_those_that_hold_data_in_all_bands():
+def test_gaps_take_the_nearest_pixel_of_those_that_hold_data_in_all_bands():
     lr_hsi, hr_msi = torch.rand(4, 5, 3), torch.rand(8, 10, 2)
     lr_hsi[1, 1, 2], hr_msi[0, 0, 0] = torch.nan, -torch.inf
-    y, lr_valid, z, hr_valid = gapless(lr_hsi, hr_msi, None)
+    y, lr_valid, z, hr_valid = select_bands_and_fill_gaps(lr_hsi, hr_msi, None)
     assert (~lr_valid).nonzero().tolist() == [[1, 1]] and (~hr_valid).nonzero().tolist() == [[0, 0]]
     assert torch.equal(y[lr_valid], lr_hsi[lr_valid]) and torch.equal(z[hr_valid], hr_msi[hr_valid])
     assert any(torch.equal(z[0, 0], hr_msi[at]) for at in ((0, 1), (1, 0)))
-
-
-def test_usable_makes_nan_of_what_is_not_to_be_used():
-    values = np.arange(24, dtype=np.float32).reshape(3, 4, 2)
-    image = made_up_pairs.image(values)
-    mask = np.zeros((3, 4, 1), np.float32)
-    mask[1, 2], mask[2, 0] = 3, -0.5
-    assert usable(image) is image
-    masked = usable(image, mask=made_up_pairs.image(mask))
-    assert np.argwhere(np.isnan(masked.whole()).all(2)).tolist() == [[1, 2], [2, 0]]
-    found = usable(image, mask=made_up_pairs.image(mask), nodata=5, saturation=22)
-    expected = values.copy()
-    expected[1, 2], expected[2, 0], expected[0, 2, 1], expected[2, 3] = np.nan, np.nan, np.nan, np.nan
-    np.testing.assert_array_equal(found.whole(), expected)
-    np.testing.assert_array_equal(found.read(slice(1, 3), slice(2, 4)), expected[1:3, 2:4])
-    assert found.dtype == found.whole().dtype == np.float32
-
-
-@pytest.mark.parametrize(("nodata", "empty"), [(None, [[0, 0], [1, 1]]), (0.0, [[1, 1]]), (255.0, [[0, 0], [1, 1]])])
-def test_what_a_mask_has_no_data_of_is_not_used_unless_zero_is_called_so(nodata, empty):
-    mask = made_up_pairs.image(np.array([[np.nan, 0], [0, 1]])[..., None], nodata=nodata)
-    found = usable(made_up_pairs.image(np.ones((2, 2, 1), np.float32)), mask=mask)
-    assert np.argwhere(np.isnan(found.whole()[..., 0])).tolist() == empty

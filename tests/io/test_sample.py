@@ -11,7 +11,7 @@ import torch
 from udaln.errors import InputError
 from udaln.io import sample as sampling
 from udaln.io.bad_bands import LeftOut
-from udaln.io.pair import Pair, gapless
+from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.io.sample import PLOT, find_shift, plots, sample
 from udaln.physics.windows import windows
 from udaln.scene import Scene
@@ -91,7 +91,7 @@ def test_plots_avoid_what_holds_no_data(gaps, seed):
     there = [held(given, box) for box in flat(blind)]
     assert all(a >= b for a, b in zip(found, there, strict=True)) and np.mean(found) > np.mean(there) + 0.05
     for box, share, middle in zip(flat(plots(given, 3000, seed)), there, flat(blind), strict=True):
-        assert share < sampling.ENOUGH or box == middle
+        assert share < sampling.SUFFICIENT or box == middle
 
 
 def test_a_band_without_data_does_not_count_as_a_gap():
@@ -127,7 +127,7 @@ def test_no_lr_pixel_that_is_used_sees_another_plot(scale, wide, missing):
     given = made_up_pairs.numbered((64, 64), scale)
     boxes = plots(given, 1700, seed=0)
     assert len(boxes) == len(boxes[0]) == 3
-    lr_hsi, lr_valid, hr_msi, hr_valid = gapless(*sample(given, boxes), None)
+    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*sample(given, boxes), None)
     scene = Scene(lr_hsi, hr_msi, torch.ones(2, 2).bool(), lr_valid=lr_valid, hr_valid=hr_valid)
     size = 2 * scale + 1 if wide else scale
     seen = scene.seen(torch.ones(size, size), missing)
@@ -157,12 +157,12 @@ def test_the_shift_that_is_found_is_taken_out(shift):
     given = pair(lr_hsi, hr_msi, 2)
     found = find_shift(given, support, seed=0)
     assert found == pytest.approx(shift, abs=0.4)
-    moved = given.moved(*map(round, found))
+    moved = given.shifted(*map(round, found))
     assert np.abs(find_shift(moved, support, seed=0)).max() <= 0.7
 
 
 def test_the_shift_is_found_in_a_part_that_both_images_show(monkeypatch):
-    monkeypatch.setattr(sampling, "CONTIGUOUS", 30)
+    monkeypatch.setattr(sampling, "REGISTRATION_SIDE", 30)
     lr_hsi, hr_msi, support = shifted((3.0, -2.0), (80, 75))
     hr_msi[40:130, 40:] = np.nan  # the middle and more
     given = pair(lr_hsi, hr_msi, 2)

@@ -52,7 +52,7 @@ def cube():
 @pytest.fixture(params=["array", "mapped"])
 def pixels(request, cube, tmp_path_factory, monkeypatch):
     """In many parts, as a large image."""
-    monkeypatch.setattr(parts, "PART", 4 * 23 * 5 * 10)
+    monkeypatch.setattr(parts, "PART_BYTES", 4 * 23 * 5 * 10)
     monkeypatch.setattr(hdf5, "CHUNK", 16)
     if request.param == "array":
         return cube
@@ -100,7 +100,7 @@ def test_there_is_a_reader_for_every_kind():
 def test_pixels_come_back_bit_for_bit(tmp_path, cube, pixels, name):
     path = tmp_path / "new" / name
     shares = []
-    write_image(path, pixels, BANDS, GRIDS["utm"], done=shares.append)
+    write_image(path, pixels, BANDS, GRIDS["utm"], progress=shares.append)
     for read in READERS[name]:
         got = read(path)
         assert got.dtype == np.float32
@@ -154,7 +154,7 @@ def test_it_lies_where_it_did(tmp_path, cube, name, place, monkeypatch):
         got = np.moveaxis(file.read(), 0, -1)
     if place == "upward" and "netCDF" in (name.split(":")[0], "netCDF" if name == "x.nc" else ""):
         got = got[::-1]  # GDAL turns netCDF the right way up
-        grid = Grid(grid.crs, (10, 0, grid.transform[2], 0, -10, grid.at(len(cube), 0)[1]))
+        grid = Grid(grid.crs, (10, 0, grid.transform[2], 0, -10, grid.xy(len(cube), 0)[1]))
     np.testing.assert_array_equal(got, cube)
     exact = name == "x.tif"
     np.testing.assert_allclose(transform, grid.transform, rtol=0 if exact else 1e-13, atol=0 if exact else 1e-14)

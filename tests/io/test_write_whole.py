@@ -31,7 +31,7 @@ def cube(monkeypatch):
     """In many parts, as a large image."""
     array = np.random.default_rng(0).standard_normal((37, 23, 5)).astype("<f4")
     array[3:6, 2:9] = np.nan
-    monkeypatch.setattr(parts, "PART", 10 * array[0].nbytes)
+    monkeypatch.setattr(parts, "PART_BYTES", 10 * array[0].nbytes)
     return array
 
 
@@ -64,7 +64,7 @@ def test_what_fails_midway_leaves_things_as_they_were(tmp_path, cube, name, ther
     for path, content in before.items():
         path.write_bytes(content)
     with pytest.raises(KeyboardInterrupt):
-        write_image(tmp_path / name, cube, BANDS, UTM, done=done)
+        write_image(tmp_path / name, cube, BANDS, UTM, progress=done)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -84,7 +84,9 @@ def test_a_disk_that_is_full_is_told_in_one_line(tmp_path, name, when, fill_disk
     if not when:
         fill_disk()
     with pytest.raises(InputError) as caught:
-        write_image(tmp_path / name, cube, BANDS, UTM, key="result", done=lambda share: share == when and fill_disk())
+        write_image(
+            tmp_path / name, cube, BANDS, UTM, key="result", progress=lambda share: share == when and fill_disk()
+        )
     assert str(caught.value).startswith(f"result: {tmp_path / name}: cannot be written: ")
     assert "\n" not in str(caught.value)
     assert not any(tmp_path.iterdir())
@@ -101,7 +103,7 @@ def test_a_disk_that_is_full_at_the_very_end(tmp_path, when, fill_disk):
         path.unlink(missing_ok=True)
         try:
             fill_disk(size if not when else resource.RLIM_INFINITY)
-            write_image(path, cube, Bands(), UTM, done=lambda share, to=size: share == when and fill_disk(to))
+            write_image(path, cube, Bands(), UTM, progress=lambda share, to=size: share == when and fill_disk(to))
         except InputError as error:
             assert "cannot be written" in str(error)
             assert not any(tmp_path.iterdir())

@@ -18,11 +18,11 @@ from udaln.consistency.step import consistent, fit_refinement
 from udaln.experiment import stream
 from udaln.experiment.model_file import save_model
 from udaln.experiment.presets import method_preset
-from udaln.io.bad_bands import restored
+from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Bands
-from udaln.io.pair import Pair, gapless
-from udaln.io.partial_image import Canvas
+from udaln.io.pair import Pair, select_bands_and_fill_gaps
+from udaln.io.partial_image import PartialImage
 from udaln.scene import Scene
 
 SCRIPT = SCRIPTS / "fuse.py"
@@ -172,7 +172,7 @@ def test_with_the_lr_hsi_it_is_made_consistent_with_both(script, acquired, bad):
     assert script(**words, uncertainty=spread) == f"{words['out']}\n"
     # the shift is taken out by cropping: LR row i lies on the HR rows 2i + 2 and 2i + 3
     pair = Pair(made_up_pairs.image(lr_hsi[:-1]), made_up_pairs.image(hr_msi[2:]), 2)
-    y, lr_valid, z, hr_valid = gapless(*made_up_pairs.tensors(pair), given.left_out)
+    y, lr_valid, z, hr_valid = select_bands_and_fill_gaps(*made_up_pairs.tensors(pair), given.left_out)
     networks = given.model
     scene = Scene(y, z, networks.sped.support, lr_valid=lr_valid, hr_valid=hr_valid)
     found = consistent(networks, fit_refinement(networks, scene), scene, with_deviation=True)
@@ -180,9 +180,9 @@ def test_with_the_lr_hsi_it_is_made_consistent_with_both(script, acquired, bad):
         expected[~scene.covered] = torch.nan
         with open_image(file, key="x") as image:
             assert image.shape == (46, 44, 8)
-            assert image.grid.at(0.0, 0.0) == (made_up_pairs.X, made_up_pairs.Y - 20)
+            assert image.grid.xy(0.0, 0.0) == (made_up_pairs.X, made_up_pairs.Y - 20)
             np.testing.assert_allclose(image.bands.wavelengths, NM, atol=1e-3)
-            whole = restored(expected, given.left_out).numpy()
+            whole = fill_bad_bands(expected, given.left_out).numpy()
             np.testing.assert_allclose(image.whole(), whole, rtol=0, atol=5e-6)
 
 
@@ -191,12 +191,12 @@ def test_a_stopped_call_goes_on_where_it_was(script, acquired, monkeypatch):
     words |= {"memory_limit": "1MB", "out": words["model"] / "out.npy"}  # in the run's own folder
     del words["lr_hsi"]
     script(**words | {"out": words["model"].parent / "whole.npy"})
-    interrupted(monkeypatch, Canvas, "write", 2)
+    interrupted(monkeypatch, PartialImage, "write", 2)
     with pytest.raises(Stopped):
         script(**words)
     assert not words["out"].exists()
     monkeypatch.undo()
-    written = interrupted(monkeypatch, Canvas, "write", None)
+    written = interrupted(monkeypatch, PartialImage, "write", None)
     script(**words)
     assert len(written) == 5  # of six: 48×44 HR pixels
     assert words["out"].read_bytes() == (words["model"].parent / "whole.npy").read_bytes()
@@ -218,7 +218,7 @@ def test_a_call_with_something_else_begins_anew(script, acquired, monkeypatch, c
         save_model(words["model"] / "model.ckpt", method_preset("udaln")[0], made_up.networks(given.scene), None, BANDS)
     else:
         words |= {"seed": 3}
-    written = interrupted(monkeypatch, Canvas, "write", None)
+    written = interrupted(monkeypatch, PartialImage, "write", None)
     script(**words)
     assert len(written) == 6
 

@@ -9,9 +9,10 @@ import torch
 from places import SCRIPTS
 
 from udaln.io.formats import open_image
-from udaln.io.srf import read_srf, support
+from udaln.io.srf_files import read_srf
 from udaln.physics import landscape
 from udaln.physics.simulation import gaussian_psf, simulate
+from udaln.physics.srf import support
 from udaln.physics.synthetic import synthetic_reference
 
 SCRIPT = SCRIPTS / "make_scene.py"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from udaln.experiment.fusion import FusionOptions, fuse_scene
-from udaln.io.gaps import without_gaps
+from udaln.io.gaps import fill_gaps
 from udaln.methods.base import Training
 from udaln.metrics import fusion_metrics
 from udaln.physics.degradation import Degradation
@@ -76,15 +76,15 @@ def _reduced(degradation: Degradation, scene: Scene, scale: int) -> Scene | None
     reference = cropped(scene.lr_hsi)
     lr_msi = cropped(scene.degrade(scene.hr_msi, psf).view(*scene.lr_hsi.shape[:2], -1))
     usable = cropped(scene.seen(psf).view(scene.lr_hsi.shape[:2]))
-    gapless, hr_valid = without_gaps(lr_msi, usable)
+    filled, hr_valid = fill_gaps(lr_msi, usable)
     blur = gaussian_psf(scale, scale, scale)
     whole = degrade(usable[..., None].double(), blur, scale)[..., 0] > 1 - 1e-9
     if whole.sum() < LEFT:
         return None
-    lr_hsi, lr_valid = without_gaps(degrade(reference, blur, scale), whole)
+    lr_hsi, lr_valid = fill_gaps(degrade(reference, blur, scale), whole)
     return Scene(
         lr_hsi,
-        gapless,
+        filled,
         scene.support,
         wavelengths=scene.wavelengths,
         known=Known(),

@@ -20,7 +20,7 @@ from udaln.estimation.instruments import Instruments, aligned
 from udaln.estimation.noise import Noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.sensors import estimate_sensors
-from udaln.io.bad_bands import LeftOut, restored
+from udaln.io.bad_bands import LeftOut, fill_bad_bands
 from udaln.methods.base import Estimate, Method, Model, StageRecord, Training
 from udaln.methods.training.trainer import root_device
 from udaln.metrics.figures import figures, without_reference
@@ -59,13 +59,13 @@ class Fusion:
     @cached_property
     def image(self) -> NDArray[np.float32]:
         """The fused image X̂, H×W×C, in the units of the LR-HSI; NaN where either image holds no data."""
-        return np.asarray(restored(self.estimate.image, self.bad_bands).numpy())
+        return np.asarray(fill_bad_bands(self.estimate.image, self.bad_bands).numpy())
 
     @cached_property
     def deviation(self) -> NDArray[np.float32] | None:
         """Standard deviation of the image's error, H×W×C; none unless it was asked for."""
         deviation = self.estimate.deviation
-        return None if deviation is None else np.asarray(restored(deviation, self.bad_bands).numpy())
+        return None if deviation is None else np.asarray(fill_bad_bands(deviation, self.bad_bands).numpy())
 
     @property
     def psf(self) -> NDArray[np.float64]:

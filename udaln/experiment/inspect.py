@@ -16,7 +16,7 @@ from rich.table import Table
 from udaln.errors import InputError
 from udaln.experiment.schema import Memory
 from udaln.experiment.stream_windows import working_set
-from udaln.io.bad_bands import dead_bands, named, noise_bands
+from udaln.io.bad_bands import dead_bands, describe_bands, noise_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Image, Pixels
 from udaln.io.overlap import overlap
@@ -55,8 +55,8 @@ def said_of(image: Image) -> dict[str, str]:
     if image.grid is None or not image.grid.crs:
         said["grid"] = "not georeferenced"
     else:
-        (left, top), (right, bottom) = image.grid.at(0.0, 0.0), image.grid.at(float(rows), float(columns))
-        said["grid"] = f"{image.grid.name}, pixels of {image.grid.size}"
+        (left, top), (right, bottom) = image.grid.xy(0.0, 0.0), image.grid.xy(float(rows), float(columns))
+        said["grid"] = f"{image.grid.crs_name}, pixels of {image.grid.pixel_size}"
         said["extent"] = f"x {left:.8g} to {right:.8g}, y {bottom:.8g} to {top:.8g}"
     about = image.bands
     if about.wavelengths is None:
@@ -125,7 +125,7 @@ def _suspicious(image: Image, values: torch.Tensor, holds: torch.Tensor) -> str:
     flagged = torch.zeros_like(dead) if image.bands.good is None else torch.from_numpy(~image.bands.good)
     noise = noise_bands(values, holds & ~dead, dead) if image.shape[2] > 16 else torch.zeros_like(dead)
     found = (("by the file", flagged), ("constant or almost without data", dead), ("nothing but noise", noise))
-    return "; ".join(f"{named(bad, at)}: {why}" for why, bad in found if bad.any()) or "no band"
+    return "; ".join(f"{describe_bands(bad, at)}: {why}" for why, bad in found if bad.any()) or "no band"
 
 
 def _table(title: str, said: dict[str, str]) -> Table:

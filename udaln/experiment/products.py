@@ -12,7 +12,7 @@ from udaln.experiment.fusion import Fusion
 from udaln.experiment.job import Job
 from udaln.experiment.model_file import save_model
 from udaln.experiment.stream import fuse_to_files, fused_bands
-from udaln.io.partial_image import Canvas
+from udaln.io.partial_image import PartialImage
 from udaln.io.write import write_image
 
 QUICKLOOK = 1200  # pixels of its longer side, at most
@@ -66,6 +66,6 @@ class _Quicklook:
         if job.filled_bands is not None:
             self.bands = job.filled_bands.kept.nonzero().flatten()[self.bands].tolist()
 
-    def __call__(self, image: Canvas) -> None:
+    def __call__(self, image: PartialImage) -> None:
         step = ceil(max(image.shape[:2]) / QUICKLOOK)
-        results.write_pixels(self.file, pictures.quicklook(image.thinned(step, self.bands)))
+        results.write_pixels(self.file, pictures.quicklook(image.subsampled(step, self.bands)))

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.experiment.model_file import read_torch
-from udaln.io.srf import read_srf, support
+from udaln.io.srf_files import read_srf
 from udaln.methods.udaln.model import UdalnModel
 from udaln.physics.degradation import Degradation
+from udaln.physics.srf import support
 
 SPADNET, SPEDNET, SPEUNET = "PSF.pth", "convolution_hr2msi.pth", "spectral_upsample.pth"
 
@@ -29,7 +30,7 @@ def read_published(folder: Path, srf: Path | None = None) -> UdalnModel:
 
     Args:
         folder: Where the three files are.
-        srf: The SRF table, of any kind that `udaln.io.srf.read_srf` knows; the only ``.xls`` in the folder if not
+        srf: The SRF table, of any kind that `udaln.io.srf_files.read_srf` knows; the only ``.xls`` in the folder if not
             given.
 
     Returns:

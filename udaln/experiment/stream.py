@@ -16,11 +16,11 @@ from udaln.consistency.fuser import Fuser
 from udaln.consistency.tiles import Part
 from udaln.experiment.schema import Format
 from udaln.experiment.stream_windows import BASE, windows_of, working_set
-from udaln.io.bad_bands import LeftOut, restored
+from udaln.io.bad_bands import LeftOut, fill_bad_bands
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
 from udaln.io.pair import Pair
-from udaln.io.partial_image import Canvas
+from udaln.io.partial_image import PartialImage
 from udaln.io.write import ADOPTABLE, adopt_envi, write_image
 from udaln.methods.base import SpectralMap
 from udaln.monitor.progress import share_done
@@ -33,7 +33,7 @@ def stream(
     windows: Sequence[Part],
     read: Callable[[Part], T],
     work: Callable[[T, Part], Sequence[Tensor] | None],
-    canvases: Sequence[Canvas],
+    canvases: Sequence[PartialImage],
     scale: int = 1,
 ) -> None:
     """Do all windows that are not done: while one is worked on, the next is read and the one before written.
@@ -65,7 +65,9 @@ def stream(
         done(1.0)
 
 
-def _write(canvases: Sequence[Canvas], part: Part, scale: int, number: int, images: Sequence[Tensor] | None) -> None:
+def _write(
+    canvases: Sequence[PartialImage], part: Part, scale: int, number: int, images: Sequence[Tensor] | None
+) -> None:
     """A window, to each of the canvases that do not have it yet."""
     rows, columns = (slice(span.start * scale, span.stop * scale) for span in part.wanted)
     for index, canvas in enumerate(canvases):
@@ -88,8 +90,8 @@ def fuse_to_files(
     put_back: LeftOut | None,
     *,
     limit: int,
-    made_of: object = None,
-    look: Callable[[Canvas], None] | None = None,
+    fingerprint: object = None,
+    look: Callable[[PartialImage], None] | None = None,
 ) -> None:
     """Fuse a pair window by window; stopped, and called again with the same, it goes on where it was.
 
@@ -102,7 +104,7 @@ def fuse_to_files(
         device: Where to calculate.
         put_back: Bands that the scene is made without, to be filled in.
         limit: About how many bytes the process may take.
-        made_of: What else decides the result, in plain types.
+        fingerprint: What else decides the result, in plain types.
         look: Shown the image once it is whole.
     """
     count, msi_count = fuser.model.degradation.support.shape
@@ -120,11 +122,11 @@ def fuse_to_files(
         images = [image.cpu() for image in estimate if image is not None]
         for image in images:
             image[~covered] = torch.nan
-        return [restored(image, put_back) for image in images]
+        return [fill_bad_bands(image, put_back) for image in images]
 
     windows = windows_of(pair.sides, lambda box: fuser.part(like, pair.sides, box), limit, needed)
     shape = (*pair.hr_msi.shape[:2], count if put_back is None else len(put_back.kept))
-    canvases = [_canvas(file, shape, windows, made_of) for file in files]
+    canvases = [_canvas(file, shape, windows, fingerprint) for file in files]
     on_device = fuser.to(device)
     stream(windows, lambda part: pair.scene(part, like), work, canvases, pair.scale)
     fuser.model.cpu()
@@ -141,7 +143,7 @@ def map_to_file(
     left_out: LeftOut | None,
     *,
     limit: int,
-    made_of: object,
+    fingerprint: object,
 ) -> None:
     """Map an HR-MSI alone to spectra, window by window; as `fuse_to_files`.
 
@@ -152,7 +154,7 @@ def map_to_file(
         bands: Of the image.
         left_out: Bands that the model was fitted without; they are filled in.
         limit: About how many bytes the process may take.
-        made_of: What else decides the result, in plain types.
+        fingerprint: What else decides the result, in plain types.
     """
     used = slice(None) if left_out is None else ~left_out.msi_dead
     count, msi_count = model.degradation.support.shape
@@ -162,29 +164,29 @@ def map_to_file(
         return BASE + rows * columns * (12 * count + 16 * msi_count)
 
     def work(pixels: Tensor, part: Part) -> list[Tensor]:
-        return [restored(model.map(pixels[..., used]), left_out)]
+        return [fill_bad_bands(model.map(pixels[..., used]), left_out)]
 
     windows = windows_of(sides, lambda box: Part(sides, box, box), limit, needed)
     shape = (*sides, count if left_out is None else len(left_out.kept))
-    canvas = _canvas(file, shape, windows, made_of)
+    canvas = _canvas(file, shape, windows, fingerprint)
     stream(windows, lambda part: torch.from_numpy(hr_msi.read(*part.read)), work, [canvas])
     _finish([canvas], [file], bands, hr_msi.grid)
 
 
-def _canvas(file: Path, shape: tuple[int, int, int], windows: Sequence[Part], made_of: object) -> Canvas:
+def _canvas(file: Path, shape: tuple[int, int, int], windows: Sequence[Part], fingerprint: object) -> PartialImage:
     """What becomes a file, beside it."""
     wanted = [[span.start for span in part.wanted] for part in windows]
-    return Canvas(file.with_name(f"{file.name}.part"), shape, [wanted, made_of])
+    return PartialImage(file.with_name(f"{file.name}.part"), shape, [wanted, fingerprint])
 
 
-def _finish(canvases: Sequence[Canvas], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
+def _finish(canvases: Sequence[PartialImage], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
     """The files that are wanted; an ENVI file is the canvas with a header. All canvases stay until all are written."""
     for canvas, file in zip(canvases, files, strict=True):
         if file.suffix.lower() in ADOPTABLE:
             adopt_envi(canvas.path, file, canvas.shape, bands, grid)
         else:
             with share_done(f"write {file.name}") as done:
-                write_image(file, canvas.pixels(), bands, grid, done=done)
+                write_image(file, canvas.pixels(), bands, grid, progress=done)
     for canvas in canvases:
         canvas.remove()
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from udaln.errors import InputError
 from udaln.files import reading
 from udaln.io.formats import matlab, numpy_file, open_image, source_of
-from udaln.io.formats.arrays import chosen, matrix
+from udaln.io.formats.arrays import choose_array, matrix_from_array
 
 
 def read_cube(
@@ -24,23 +24,23 @@ def read_cube(
 ) -> NDArray[np.floating[Any]]:
     """Read an image cube, or a window of one, from any file that `open_image` opens.
 
-    Only the window is read, except from version 5 ``.mat`` files. Values are what the file says that they measure:
-    its scale and offset are applied, and what it calls no data, or unusable, is NaN.
+    Only the window is read, except from version 5 ``.mat`` files. Scale and offset are applied; values without data, by
+    the file's no-data value or its quality masks, are NaN.
 
     Args:
-        path: the file.
-        variable: which of several images in it; None takes the only one that it may be.
-        key: the config key or argument that names the file; messages begin with it.
-        variable_key: the same for ``variable``; None stands for ``variable`` beside ``key``.
-        rows: the rows to read, with step 1; None reads all.
-        cols: the columns to read, likewise.
-        window_key: the same as ``key`` for ``rows`` and ``cols``; None stands for ``key``.
+        path: The file.
+        variable: Which of several images in it; None takes the only one that fits.
+        key: The config key or argument that names the file. Messages begin with it.
+        variable_key: The config key or argument of ``variable``; None stands for ``variable`` beside ``key``.
+        rows: The rows to read, with step 1; None reads all.
+        cols: The columns to read, likewise.
+        window_key: The config key or argument of ``rows`` and ``cols``; None stands for ``key``.
 
     Returns:
         The cube, H×W×C, contiguous, in the precision that holds its values: float32 or float64.
 
     Raises:
-        InputError: the file, the variable in it or the window cannot be had; the message says why.
+        InputError: If the file, the variable in it or the window cannot be read.
     """
     with open_image(path, variable, key=key, variable_key=variable_key) as image:
         height, width, _ = image.shape
@@ -56,30 +56,31 @@ def read_matrix(
     """Read a matrix, such as a PSF (k×k) or an SRF (C×c), from a ``.mat`` or ``.npy`` file.
 
     Args:
-        path: the file.
-        variable: which variable of a ``.mat`` file; None takes the only numeric matrix that is not a scalar.
-        key: the config key or argument that names the file; messages begin with it.
-        variable_key: the same for ``variable``; None stands for ``variable`` beside ``key``.
+        path: The file.
+        variable: Which variable of a ``.mat`` file; None takes the only numeric matrix that is not a scalar.
+        key: The config key or argument that names the file. Messages begin with it.
+        variable_key: The config key or argument of ``variable``; None stands for ``variable`` beside ``key``.
 
     Returns:
-        The matrix in double precision: it enters computations, not storage.
+        The matrix in double precision.
 
     Raises:
-        InputError: the file or the variable in it cannot be had; the message says why.
+        InputError: If the file or the variable in it cannot be read.
     """
     source = source_of(path, variable, key, variable_key)
-    arrays = {".mat": matlab.arrays, ".npy": numpy_file.arrays}.get(source.path.suffix.lower())
+    open_arrays = {".mat": matlab.arrays, ".npy": numpy_file.arrays}.get(source.path.suffix.lower())
     with reading(path, key=key):
-        if arrays is None:
-            raise source.wrong("expected a matrix in a .mat or .npy file")
-        with arrays(source) as found:
-            return matrix(chosen(source, found, 2)[1])
+        if open_arrays is None:
+            raise source.error("expected a matrix in a .mat or .npy file")
+        with open_arrays(source) as arrays:
+            return matrix_from_array(choose_array(source, arrays, 2)[1])
 
 
-def _window(wanted: slice | None, size: int, what: str) -> slice:
-    wanted = wanted or slice(None)
-    start = 0 if wanted.start is None else wanted.start
-    stop = size if wanted.stop is None else wanted.stop
-    if wanted.step not in (None, 1) or not 0 <= start < stop <= size:
-        raise InputError(f"{what}: expected a window inside 0:{size}, got {start}:{stop}")
+def _window(window: slice | None, size: int, prefix: str) -> slice:
+    """A window with both ends, checked against the size; messages begin with ``prefix``."""
+    window = window or slice(None)
+    start = 0 if window.start is None else window.start
+    stop = size if window.stop is None else window.stop
+    if window.step not in (None, 1) or not 0 <= start < stop <= size:
+        raise InputError(f"{prefix}: expected a window inside 0:{size}, got {start}:{stop}")
     return slice(start, stop)

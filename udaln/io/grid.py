@@ -1,4 +1,4 @@
-"""Where the pixels of an image lie on the ground."""
+"""Georeferencing: which place on the ground a pixel shows."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from udaln.errors import InputError
 
-Places = NDArray[np.float64]
-T = TypeVar("T", float, Places)
+Coordinates = NDArray[np.float64]
+T = TypeVar("T", float, Coordinates)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The georeferencing of an image: a coordinate reference system and an affine map.
+    """The georeferencing of an image: a coordinate reference system (CRS) and an affine transform.
 
     Attributes:
         crs: As WKT; empty if it is not known.
-        transform: (a, b, c, d, e, f): the upper left corner of the pixel in row i and column j lies at
+        transform: (a, b, c, d, e, f): the upper left corner of the pixel in row i and column j is at
             x = a·j + b·i + c and y = d·j + e·i + f, in units of the CRS.
     """
 
     crs: str
     transform: tuple[float, float, float, float, float, float]
 
-    def at(self, row: T, column: T) -> tuple[T, T]:
-        """The place (x, y) of a point of the image, counted in pixels from its upper left corner.
+    def xy(self, row: T, column: T) -> tuple[T, T]:
+        """Map coordinates of a point of the image [pixels from its upper left corner].
 
         Example:
-            >>> Grid("", (10, 0, 500000, 0, -10, 4600000)).at(row=2, column=1)
+            >>> Grid("", (10, 0, 500000, 0, -10, 4600000)).xy(row=2, column=1)
             (500010, 4599980)
         """
         a, b, c, d, e, f = self.transform
         return a * column + b * row + c, d * column + e * row + f
 
     def pixel(self, x: T, y: T) -> tuple[T, T]:
-        """The point of the image, (row, column) in pixels from its upper left corner, at a place.
+        """Row and column of a point given in map coordinates [pixels from the image's upper left corner].
 
         Example:
             >>> Grid("", (10, 0, 500000, 0, -10, 4600000)).pixel(500010, 4599980)
@@ -52,59 +52,68 @@ class Grid:
         return (a * y - d * x) / determinant, (e * x - b * y) / determinant
 
     def window(self, row: float, column: float, step: float = 1) -> Grid:
-        """That of the image that begins at a point of this one and has pixels ``step`` times as large."""
+        """Grid of an image that starts at a point of this one and has pixels ``step`` times as large."""
         a, b, _, d, e, _ = self.transform
-        x, y = self.at(row, column)
+        x, y = self.xy(row, column)
         return replace(self, transform=(a * step, b * step, x, d * step, e * step, y))
 
     @property
-    def name(self) -> str:
-        """Of the CRS: what stands first in its WKT."""
-        named = re.search(r'"([^"]*)"', self.crs)
-        return named[1] if named else self.crs
+    def crs_name(self) -> str:
+        """Name of the CRS, the first string in its WKT."""
+        first = re.search(r'"([^"]*)"', self.crs)
+        return first[1] if first else self.crs
 
     @property
-    def size(self) -> str:
-        """Of a pixel, across the columns and the rows, in words: ``10×10``, in units of the CRS."""
+    def pixel_size(self) -> str:
+        """Pixel size along a row and along a column, as text: ``10×10``, in units of the CRS."""
         a, b, _, d, e, _ = self.transform
         return f"{math.hypot(a, d):.6g}×{math.hypot(b, e):.6g}"
 
 
 def same_crs(first: Grid, second: Grid) -> bool:
-    """Whether two grids have one coordinate reference system, however it is written; that of neither may be unknown.
+    """Whether two grids have the same CRS, however it is written. Both must have one.
 
     Raises:
-        InputError: If one is not understood, or if rasterio, which tells it, is not installed.
+        InputError: If a CRS is not understood, or rasterio, which compares them, is not installed.
     """
-    return first.crs == second.crs or bool(_crs(first) == _crs(second))
+    return first.crs == second.crs or bool(parse_crs(first) == parse_crs(second))
 
 
-def onto(source: Grid, target: Grid) -> Callable[[Places, Places], tuple[Places, Places]]:
-    """From points of one image, rows and columns in pixels, to the points of another image at the same places.
+def pixel_transform(
+    source: Grid, target: Grid
+) -> Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]:
+    """Function from rows and columns of one image to those of another at the same places on the ground.
+
+    Rows and columns are in pixels from the upper left corner of each image.
 
     Raises:
-        InputError: As `same_crs`; the function itself, where a place has no coordinates in the other's system.
+        InputError: As `same_crs`; from the function itself, where a point has no coordinates in the target's CRS.
     """
     if same_crs(source, target):
-        return lambda rows, columns: target.pixel(*source.at(rows, columns))
-    from_crs, to_crs = _crs(source), _crs(target)
+        return lambda rows, columns: target.pixel(*source.xy(rows, columns))
+    source_crs, target_crs = parse_crs(source), parse_crs(target)
 
-    def carried(rows: Places, columns: Places) -> tuple[Places, Places]:
+    def reproject(rows: Coordinates, columns: Coordinates) -> tuple[Coordinates, Coordinates]:
         from rasterio.warp import transform
 
-        x, y = source.at(rows, columns)
+        x, y = source.xy(rows, columns)
         try:
-            x, y = (np.reshape(part, x.shape) for part in transform(from_crs, to_crs, x.ravel(), y.ravel()))
-        except Exception as error:  # PROJ's have no common public class
+            x, y = (np.reshape(part, x.shape) for part in transform(source_crs, target_crs, x.ravel(), y.ravel()))
+        except Exception as error:  # PROJ's errors have no common public class
             raise InputError(
                 f"georeferencing: cannot be carried from one CRS to the other: {' '.join(str(error).split())}"
             ) from error
         return target.pixel(x, y)
 
-    return carried
+    return reproject
 
 
-def _crs(grid: Grid) -> object:
+def parse_crs(grid: Grid) -> Any:
+    """The CRS of a grid as rasterio has it.
+
+    Raises:
+        InputError: If the grid has none, it is not understood, or rasterio is not installed.
+    """
     try:
         import rasterio
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""An image on disk that is read window by window, with what its file says of it."""
+"""An image on disk that is read window by window, with the metadata of its file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from udaln.errors import InputError
 from udaln.io.grid import Grid
 
 Pixels = NDArray[np.floating]
@@ -15,12 +16,12 @@ Pixels = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Bands:
-    """What a file says of the bands of its image; what it does not say is none.
+    """Metadata of the bands of an image; None where the file has none.
 
     Attributes:
-        names: One a band.
+        names: One name per band.
         wavelengths: Centres [nm].
-        fwhm: Widths at half maximum [nm].
+        fwhm: Full widths at half maximum [nm].
         good: Which bands the file calls usable, bool.
     """
 
@@ -32,20 +33,20 @@ class Bands:
 
 @dataclass(frozen=True)
 class Image:
-    """An image on disk, opened; it can be read as long as the block that opened it lasts.
+    """An open image on disk. It can be read inside the ``with`` block that opened it.
 
     Attributes:
-        path: As the user named it, for messages.
-        kind: What the file is, in words: ``ENVI``, ``PRISMA L2D``, …
+        path: The path as the user wrote it, for messages.
+        kind: Name of the file format or product: ``ENVI``, ``PRISMA L2D``, …
         shape: Rows, columns, bands.
-        dtype: Of what ``read`` returns: float32, or float64 where float32 does not hold the values.
-        read: Of a window of rows and columns, the values h×w×B in ``unit``: scale and offset applied, NaN where the
-            file says that there are no data (its no-data value, its quality masks).
-        bands: What the file says of them.
-        grid: Where it lies on the ground, if the file says so.
-        unit: What the values are, in words: ``reflectance``; none if the file does not say.
-        nodata: The stored value that stands for no data, if the file names one; ``read`` has made it NaN.
-        masked: What else ``read`` has made NaN, in words: ``cloud, cirrus (quality layer)``; empty if nothing.
+        dtype: Of what ``read`` returns: float32, or float64 where float32 cannot hold the values.
+        read: Reads a window of rows and columns, h×w×B, in ``unit``. Scale and offset are applied; values without data
+            (the no-data value, the quality masks) are NaN.
+        bands: Metadata of the bands.
+        grid: Georeferencing; None if the file has none.
+        unit: Unit of the values, such as ``reflectance``; None if the file does not name it.
+        nodata: The stored value that means no data, if the file names one; ``read`` returns NaN for it.
+        masked: What else ``read`` returns NaN for, as text: ``cloud, cirrus (quality layer)``; empty if nothing.
     """
 
     path: str
@@ -60,5 +61,19 @@ class Image:
     masked: str = ""
 
     def whole(self) -> Pixels:
-        """All of it, H×W×B."""
+        """Read the whole image, H×W×B."""
         return self.read(slice(0, self.shape[0]), slice(0, self.shape[1]))
+
+
+def grid_of(image: Image) -> Grid:
+    """Georeferencing of an image.
+
+    Raises:
+        InputError: If the image has none, or its pixels have no area.
+    """
+    if image.grid is None:
+        raise InputError(f"{image.path}: expected georeferencing, got none")
+    a, b, _, d, e, _ = image.grid.transform
+    if a * e == b * d:
+        raise InputError(f"{image.path}: expected pixels with an area, got the transform {image.grid.transform}")
+    return image.grid

@@ -1,31 +1,30 @@
-"""A real pair on disk, read part by part."""
+"""A pair of images on disk, read window by window."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from udaln.consistency.tiles import Box, Part
 from udaln.io.bad_bands import LeftOut
-from udaln.io.gaps import without_gaps
+from udaln.io.gaps import fill_gaps
 from udaln.io.grid import Grid
 from udaln.io.image import Image
-from udaln.io.overlap import Overlap, cropped
+from udaln.io.views import cropped
 from udaln.scene import Scene, Truth
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images on disk, open, that fit.
+    """An LR-HSI and an HR-MSI of the same ground, open on disk.
 
     Attributes:
-        lr_hsi: h×w×C; NaN stands for values that are no measurements.
+        lr_hsi: h×w×C; NaN stands for missing values.
         hr_msi: rh×rw×c, likewise.
-        scale: Scale factor r.
-        notes: How they were brought to fit, in words.
+        scale: Scale factor r, HR pixels per LR pixel along each side.
+        notes: How the two were matched, as lines of text ``topic: …``.
     """
 
     lr_hsi: Image
@@ -33,92 +32,72 @@ class Pair:
     scale: int
     notes: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, overlap: Overlap) -> Pair:
-        """The pair that two images overlap in."""
-        return cls(overlap.lr_hsi, overlap.hr_msi, overlap.scale, tuple(overlap.notes))
-
     @property
     def sides(self) -> tuple[int, int]:
-        """Rows and columns [LR pixels]."""
+        """Rows and columns of the LR-HSI."""
         return self.lr_hsi.shape[:2]
 
     @property
     def grid(self) -> Grid | None:
-        """Where the fused image lies on the ground: on the HR-MSI's pixels."""
+        """Georeferencing of the fused image: that of the HR-MSI."""
         return self.hr_msi.grid
 
     def read(self, box: Box) -> tuple[Tensor, Tensor]:
-        """A rectangle of LR pixels, h×w×C, and the HR pixels on the same ground, rh×rw×c."""
+        """Read a rectangle of LR pixels, h×w×C, and the HR pixels on the same ground, rh×rw×c."""
         hr_box = tuple(slice(span.start * self.scale, span.stop * self.scale) for span in box)
         lr_hsi, hr_msi = self.lr_hsi.read(*box), self.hr_msi.read(hr_box[0], hr_box[1])
         return torch.from_numpy(lr_hsi), torch.from_numpy(hr_msi)
 
-    def scene(self, part: Part, like: Scene) -> Scene | None:
-        """A part of the pair, with all that another scene of it says of the sensors and of its bands.
+    def scene(self, part: Part, template: Scene) -> Scene | None:
+        """Read a part of the pair as a scene.
+
+        Args:
+            part: The part.
+            template: A scene of this pair. Its sensors and its choice of bands are taken over.
 
         Returns:
             None if the part holds no data.
         """
-        lr_hsi, lr_valid, hr_msi, hr_valid = gapless(*self.read(part.read), like.left_out)
+        lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*self.read(part.read), template.left_out)
         if not all(valid is None or valid.any() for valid in (lr_valid, hr_valid)):
             return None
         return replace(
-            like, lr_hsi=lr_hsi, hr_msi=hr_msi, lr_valid=lr_valid, hr_valid=hr_valid, truth=Truth(), partial=True
+            template, lr_hsi=lr_hsi, hr_msi=hr_msi, lr_valid=lr_valid, hr_valid=hr_valid, truth=Truth(), partial=True
         )
 
-    def moved(self, down: int, right: int) -> Pair:
-        """The same with the LR-HSI lying so many HR pixels below and to the right of where it lay; cropped to fit."""
-        lr_cut, hr_cut = [], []
-        for by, side in zip((down, right), self.sides, strict=True):
-            first = max(0, -(by // self.scale))  # the LR pixels before it would lie beyond the HR-MSI
-            last = min(side, (side * self.scale - by) // self.scale)
-            lr_cut.append(slice(first, last))
-            hr_cut.append(slice(first * self.scale + by, last * self.scale + by))
+    def shifted(self, down: int, right: int) -> Pair:
+        """The pair with the LR-HSI shifted by whole HR pixels against the HR-MSI, both cropped to fit.
+
+        Args:
+            down: Shift along the rows [HR pixels].
+            right: Shift along the columns [HR pixels].
+        """
+        lr_window, hr_window = [], []
+        for shift, side in zip((down, right), self.sides, strict=True):
+            first = max(0, -(shift // self.scale))  # earlier LR pixels would lie beyond the HR-MSI
+            last = min(side, (side * self.scale - shift) // self.scale)
+            lr_window.append(slice(first, last))
+            hr_window.append(slice(first * self.scale + shift, last * self.scale + shift))
         return replace(
             self,
-            lr_hsi=cropped(self.lr_hsi, lr_cut[0], lr_cut[1]),
-            hr_msi=cropped(self.hr_msi, hr_cut[0], hr_cut[1]),
+            lr_hsi=cropped(self.lr_hsi, lr_window[0], lr_window[1]),
+            hr_msi=cropped(self.hr_msi, hr_window[0], hr_window[1]),
         )
 
 
-def gapless(
+def select_bands_and_fill_gaps(
     lr_hsi: Tensor, hr_msi: Tensor, left_out: LeftOut | None
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
-    """Both images in the bands that are used and with every pixel finite.
+    """Select the bands in use of both images, and fill their gaps so that every value is finite.
+
+    Args:
+        lr_hsi: h×w×C.
+        hr_msi: rh×rw×c.
+        left_out: The bands not in use; None if all are.
 
     Returns:
-        The LR-HSI and which of its pixels hold data, all if none; then the same of the HR-MSI.
+        The LR-HSI and its valid pixels, h×w bool, None if all are valid; then the same of the HR-MSI.
     """
     if left_out is not None:
         lr_hsi, hr_msi = lr_hsi[..., left_out.kept], hr_msi[..., ~left_out.msi_dead]
-    return *without_gaps(lr_hsi), *without_gaps(hr_msi)
-
-
-def usable(
-    image: Image, *, mask: Image | None = None, nodata: float | None = None, saturation: float | None = None
-) -> Image:
-    """A view of an image with NaN for what is not to be used.
-
-    Args:
-        image: H×W×B.
-        mask: H×W×1, not zero where a pixel is not to be used.
-        nodata: The value that stands for none.
-        saturation: The value from which on one is no measurement either.
-    """
-    if mask is None and nodata is None and saturation is None:
-        return image
-
-    def read(rows: slice, cols: slice) -> np.ndarray:
-        values = image.read(rows, cols)
-        unusable = np.zeros(values.shape, dtype=bool)
-        if mask is not None:
-            told = mask.read(rows, cols)
-            unusable |= np.where(np.isnan(told), mask.nodata != 0, told != 0)  # zeros may be called no data
-        if nodata is not None:
-            unusable |= values == nodata
-        if saturation is not None:
-            unusable |= values >= saturation
-        return np.where(unusable, np.nan, values).astype(image.dtype, copy=False)
-
-    return replace(image, read=read)
+    return *fill_gaps(lr_hsi), *fill_gaps(hr_msi)

@@ -1,4 +1,4 @@
-"""An image on disk while it is made, window by window: a stopped run goes on where it was."""
+"""An image file that is written window by window, and that a later process completes if the first one is stopped."""
 
 from __future__ import annotations
 
@@ -17,74 +17,80 @@ from udaln.files import atomically
 DTYPE = np.dtype("<f4")
 
 
-class Canvas:
-    """Rows×columns×bands of float32, one pixel's bands after another's, and how many windows of it are done.
+class PartialImage:
+    """A raw file of H×W×B float32, band-interleaved by pixel, and a count of the windows written to it.
 
-    Windows are written in an order of the user's; `finished` counts those that were, also by an earlier process, as
-    long as that one made the same image.
+    The caller writes windows in a fixed order. ``finished`` counts those that are written, also by an earlier process,
+    provided that its shape and fingerprint were the same.
 
     Args:
-        path: Where the pixels are kept; how far it is stands beside it.
+        path: The raw file; the progress file is beside it.
         shape: Rows, columns, bands.
-        made_of: What the image is made of, in plain types: other pixels begin anew.
+        fingerprint: What the content depends on, in plain types. If it differs from that of the file on disk, the
+            image starts anew.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], made_of: Any) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int, int], fingerprint: Any) -> None:
         self.path, self.shape = path, shape
         self._progress = path.with_suffix(".progress")
-        self._said = json.loads(json.dumps({"shape": shape, "made_of": made_of}))
-        self.finished = self._found()
+        self._fingerprint = json.loads(json.dumps({"shape": shape, "content": fingerprint}))
+        self.finished = self._read_progress()
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
-            file.truncate(self._bytes)  # a sparse file: it takes disk as it fills
+            file.truncate(self._bytes)  # a sparse file: it takes disk space as it is filled
 
     @property
     def _bytes(self) -> int:
         return int(np.prod(self.shape)) * DTYPE.itemsize
 
-    def _found(self) -> int:
-        """The windows that an earlier process finished."""
+    def _read_progress(self) -> int:
+        """Number of windows that an earlier process finished."""
         try:
             progress = json.loads(self._progress.read_text(encoding="utf-8"))
-            if progress.pop("said") == self._said and self.path.stat().st_size == self._bytes:
+            if progress.pop("fingerprint") == self._fingerprint and self.path.stat().st_size == self._bytes:
                 return int(progress["finished"])
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # there is none, or it is damaged
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # it is missing or damaged
             pass
-        self._progress.unlink(missing_ok=True)  # first: it must not speak for the new file
+        self._progress.unlink(missing_ok=True)  # first: it must not be taken for that of the new file
         self.path.unlink(missing_ok=True)
         return 0
 
     def write(self, box: Box, window: NDArray[np.float32]) -> None:
-        """Write the next window, h×w×B; once this returns, it outlasts the process."""
+        """Write the next window, h×w×B. It is safely on disk once this returns."""
         rows, columns = box
-        _, across, bands = self.shape
-        pixel = bands * DTYPE.itemsize
+        _, width, bands = self.shape
+        pixel_bytes = bands * DTYPE.itemsize
         lines = np.ascontiguousarray(window, DTYPE)
         with self.path.open("r+b", buffering=0) as file:
             for row, line in enumerate(lines, rows.start):
-                file.seek((row * across + columns.start) * pixel)
+                file.seek((row * width + columns.start) * pixel_bytes)
                 file.write(line.data)
             os.fsync(file.fileno())
         self.finished += 1
-        with atomically(self._progress) as partial:
-            partial.write_text(json.dumps({"said": self._said, "finished": self.finished}), encoding="utf-8")
+        with atomically(self._progress) as temporary:
+            temporary.write_text(
+                json.dumps({"fingerprint": self._fingerprint, "finished": self.finished}), encoding="utf-8"
+            )
 
     def pixels(self) -> np.memmap[Any, np.dtype[np.float32]]:
-        """What is there, H×W×B, read from disk as it is looked at."""
+        """The image, H×W×B, mapped from disk."""
         return np.memmap(self.path, DTYPE, "r", shape=self.shape)
 
-    def thinned(self, step: int, bands: Sequence[int]) -> NDArray[np.float32]:
-        """Every ``step``-th pixel of some bands; a line is in memory at a time, and none of the file is mapped."""
-        rows, across, count = self.shape
+    def subsampled(self, step: int, bands: Sequence[int]) -> NDArray[np.float32]:
+        """Every ``step``-th row and column of some bands.
+
+        One line at a time is read into memory. The file is not mapped, since its pages would count as memory in use.
+        """
+        rows, width, count = self.shape
         lines = []
         with self.path.open("rb") as file:
             for row in range(0, rows, step):
-                file.seek(row * across * count * DTYPE.itemsize)
-                line = np.fromfile(file, DTYPE, across * count).reshape(across, count)
+                file.seek(row * width * count * DTYPE.itemsize)
+                line = np.fromfile(file, DTYPE, width * count).reshape(width, count)
                 lines.append(line[::step][:, list(bands)])
         return np.stack(lines)
 
     def remove(self) -> None:
-        """Leave nothing."""
+        """Remove the file and its progress."""
         self.path.unlink(missing_ok=True)
         self._progress.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The fused image becomes the file that was asked for: its suffix says of what kind, and memory stays bounded."""
+"""An image is written to a file in the format that its suffix names, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from udaln.io.image import Bands, Pixels
 from udaln.io.writers import envi
 from udaln.io.writers.cog import write_cog
 from udaln.io.writers.hdf5 import write_hdf5
-from udaln.io.writers.label import Label, crs_of
 from udaln.io.writers.matlab import write_matlab
+from udaln.io.writers.metadata import Metadata, crs_of
 from udaln.io.writers.npy import write_npy
-from udaln.io.writers.parts import Done
+from udaln.io.writers.parts import Progress
 
-Writer = Callable[[Path, Pixels, Label, Done], None]
+Writer = Callable[[Path, Pixels, Metadata, Progress], None]
 
 GEOTIFF = (".tif", ".tiff")
 ADOPTABLE = tuple(suffix for suffix, interleave in envi.INTERLEAVE.items() if interleave == "bip")
@@ -27,8 +27,8 @@ WRITERS: dict[str, Writer] = {
     **dict.fromkeys(GEOTIFF, write_cog),
     **dict.fromkeys(envi.INTERLEAVE, envi.write_envi),
     **dict.fromkeys((".h5", ".nc"), write_hdf5),
-    ".mat": lambda path, pixels, _, done: write_matlab(path, pixels, done),
-    ".npy": lambda path, pixels, _, done: write_npy(path, pixels, done),
+    ".mat": lambda path, pixels, _, progress: write_matlab(path, pixels, progress),
+    ".npy": lambda path, pixels, _, progress: write_npy(path, pixels, progress),
 }
 
 
@@ -40,40 +40,41 @@ def write_image(
     *,
     key: str = "out",
     description: str = "",
-    done: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Write an image to a file of the kind that the suffix names; it appears whole or not at all.
+    """Write an image to a file in the format that the suffix names; the file appears complete or not at all.
 
-    | suffix | what |
+    | suffix | format |
     |---|---|
     | ``.tif``, ``.tiff`` | Cloud Optimized GeoTIFF with overviews, DEFLATE; needs rasterio |
     | ``.img``, ``.dat``, ``.bip``, ``.bil``, ``.bsq`` | ENVI (the first two BIP), and a header ``.hdr`` beside it |
-    | ``.h5``, ``.nc`` | HDF5 and netCDF-4, ``fused``: bands, rows, columns |
-    | ``.mat`` | ``Out``; version 5 below 2 GiB, else 7.3; of pixels alone, as is ``.npy`` |
+    | ``.h5``, ``.nc`` | HDF5 and netCDF-4, dataset ``fused``: bands, rows, columns |
+    | ``.mat`` | MATLAB, variable ``Out``; version 5 below 2 GiB, otherwise 7.3; without metadata |
+    | ``.npy`` | NumPy; without metadata |
 
-    Values are single precision, bit for bit. The same image gives the same bytes. A file that is replaced loses what
-    GDAL kept beside it (statistics, overviews).
+    Values are written in single precision, unchanged. Equal images give equal files. If a file is replaced, the files
+    that GDAL kept beside it (statistics, overviews) are removed.
 
     Args:
-        path: Where to; missing folders are made.
-        pixels: H×W×C, NaN where there are no data. Of an ``np.memmap`` (the whole of one, no part) little is in memory
-            at a time; all in all a file takes 256 MB at most, however large it is.
-        bands: What is known of the C bands.
-        grid: Where the image lies, if that is known.
-        key: The config key or argument that names the file; messages begin with it.
-        description: A line of text for those kinds of files that have a place for it.
-        done: Is told the share of the work that has been done, 1 at the end.
+        path: The file; missing folders are made.
+        pixels: H×W×C, NaN where there are no data. An ``np.memmap`` (of a whole file, not a slice of it) is read part
+            by part: writing then takes at most 256 MB of memory, however large the image is.
+        bands: Metadata of the C bands.
+        grid: Georeferencing, if it is known.
+        key: The config key or argument that names the file. Messages begin with it.
+        description: One line of text, for formats that have a field for it.
+        progress: Is called with the fraction of the work done, 1 at the end.
 
     Raises:
-        InputError: As `check_output`, or if the disk is full, ….
-        ValueError: If ``bands`` are not those of the image.
+        InputError: As `check_output`, or if writing fails, as when the disk is full.
+        ValueError: If the entries in ``bands`` are not as many as the bands.
     """
-    path, label = Path(path), Label(bands, grid, description)
-    label.check(pixels.shape[2])
+    path, metadata = Path(path), Metadata(bands, grid, description)
+    metadata.check(pixels.shape[2])
     check_output(path, key=key, georeferenced=grid is not None, grid=grid)
-    with _writing(path, key):
-        WRITERS[path.suffix.lower()](path, pixels, label, done or (lambda share: None))
-        _forget(path)
+    with _input_errors(path, key):
+        WRITERS[path.suffix.lower()](path, pixels, metadata, progress or (lambda fraction: None))
+        _remove_sidecars(path)
 
 
 def adopt_envi(
@@ -86,45 +87,45 @@ def adopt_envi(
     key: str = "out",
     description: str = "",
 ) -> None:
-    """Make an ENVI image of a raw file without a copy: the file is renamed, and gets a header.
+    """Turn a raw file into an ENVI image without copying it: the file is renamed, and gets a header.
 
     Args:
-        raw: H×W×C float32, little-endian, rows, columns, bands, and nothing else; on the file system of ``path``.
-        path: Where to; one of the suffixes `ADOPTABLE`.
+        raw: H×W×C float32, little-endian, band-interleaved by pixel, without a header; on the file system of ``path``.
+        path: The ENVI file, with one of the suffixes `ADOPTABLE`.
         shape: (H, W, C).
-        bands: As `write_image`.
-        grid: Likewise.
-        key: Likewise.
-        description: Likewise.
+        bands: As for `write_image`.
+        grid: As for `write_image`.
+        key: As for `write_image`.
+        description: As for `write_image`.
 
     Raises:
-        InputError: As `write_image`; the raw file then is where it was.
-        ValueError: If ``bands`` or the size of the raw file are not those of such an image, or the suffix is another.
+        InputError: As `write_image`; the raw file then keeps its name.
+        ValueError: If ``bands`` or the size of the raw file do not match the shape, or the suffix is another.
     """
-    raw, path, label = Path(raw), Path(path), Label(bands, grid, description)
-    label.check(shape[2])
+    raw, path, metadata = Path(raw), Path(path), Metadata(bands, grid, description)
+    metadata.check(shape[2])
     if path.suffix.lower() not in ADOPTABLE:
         raise ValueError(f"path: expected a suffix out of {', '.join(ADOPTABLE)}, got {path}")
     if raw.stat().st_size != 4 * shape[0] * shape[1] * shape[2]:
         raise ValueError(f"raw: expected {'×'.join(map(str, shape))} float32, got {raw.stat().st_size} bytes")
     check_output(path, key=key, georeferenced=grid is not None, grid=grid)
-    with _writing(path, key):
-        envi.adopt(raw, path, shape, label)
-        _forget(path)
+    with _input_errors(path, key):
+        envi.adopt(raw, path, shape, metadata)
+        _remove_sidecars(path)
 
 
 def check_output(path: str | Path, *, key: str, georeferenced: bool, grid: Grid | None = None) -> None:
-    """Make sure, before any work is done, that an image can be written; nothing is made or changed.
+    """Check, before any work is done, that an image can be written. Nothing on disk is changed.
 
     Args:
-        path: Where to.
-        key: The config key or argument that names it; messages begin with it.
-        georeferenced: Whether it will be known where the image lies.
-        grid: Where it lies, if that is known already.
+        path: The file.
+        key: The config key or argument that names it. Messages begin with it.
+        georeferenced: Whether the image will have a grid.
+        grid: The grid, if it is known already.
 
     Raises:
-        InputError: If the suffix is unknown, the folder cannot be made or written, rasterio is needed and not
-            installed, the header of an ENVI file would replace that of another one, or the file cannot hold the grid.
+        InputError: If the suffix is unknown, the folder cannot be created or written to, rasterio is needed and not
+            installed, an ENVI header would replace that of another file, or the format cannot express the grid.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -143,17 +144,17 @@ def check_output(path: str | Path, *, key: str, georeferenced: bool, grid: Grid 
             f"{key}: {path}: expected another name, since {header.name} is there and is that of another file"
         )
     if suffix in GEOTIFF or (suffix in envi.INTERLEAVE and georeferenced):
-        what = "a GeoTIFF" if suffix in GEOTIFF else "georeferencing"
+        feature = "a GeoTIFF" if suffix in GEOTIFF else "georeferencing"
         if importlib.util.find_spec("rasterio") is None:
-            raise InputError(f"{key}: {path}: {what} needs rasterio: pip install 'udaln[io]'")
+            raise InputError(f"{key}: {path}: {feature} needs rasterio: pip install 'udaln[io]'")
         if grid is not None:
-            with _writing(path, key):
-                crs_of(grid) if suffix in GEOTIFF else envi.placed(grid)
+            with _input_errors(path, key):
+                crs_of(grid) if suffix in GEOTIFF else envi.georeferencing_fields(grid)
 
 
 @contextmanager
-def _writing(path: Path, key: str) -> Iterator[None]:
-    """Turn what goes wrong on the way to the disk into an `InputError` that names the file."""
+def _input_errors(path: Path, key: str) -> Iterator[None]:
+    """Turn errors of writing into an `InputError` that names the file."""
     try:
         yield
     except InputError as error:
@@ -164,7 +165,7 @@ def _writing(path: Path, key: str) -> Iterator[None]:
         raise InputError(f"{key}: {path}: cannot be written: {reason}") from error
 
 
-def _forget(path: Path) -> None:
-    """Remove what GDAL kept of the file that was there before."""
-    for beside in (".aux.xml", ".ovr", ".msk"):
-        path.with_name(path.name + beside).unlink(missing_ok=True)
+def _remove_sidecars(path: Path) -> None:
+    """Remove the files that GDAL kept beside the replaced file."""
+    for suffix in (".aux.xml", ".ovr", ".msk"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -25,14 +25,23 @@ def interpolate(image: Tensor, scale: int, shift: tuple[float, float] = (0.0, 0.
         taps = [place.floor() + i for i in (-1, 0, 1, 2)]
         finer = image.new_zeros(*image.shape[:axis], side * scale, *image.shape[axis + 1 :])
         for tap in taps:
-            weight = _weight((place - tap).abs()).to(image).view(-1, *[1] * (2 - axis))
+            weight = keys_weight((place - tap).abs()).to(image).view(-1, *[1] * (2 - axis))
             finer.addcmul_(image.index_select(axis, tap.clamp(0, side - 1).long()), weight)
         image = finer
     return image
 
 
-def _weight(distance: Tensor) -> Tensor:
-    """Keys' kernel (eq. 15); other cubic kernels, such as PyTorch's with a = −3/4, do not reproduce ramps."""
+def keys_weight(distance: Tensor) -> Tensor:
+    """Weights of the cubic convolution kernel of Keys (1981, eq. 15, a = −1/2).
+
+    Other cubic kernels, such as PyTorch's with a = −3/4, do not reproduce linear ramps.
+
+    Args:
+        distance: Absolute distances from the point to the pixels' centres [pixels], from 0 to 2.
+
+    Returns:
+        One weight for each distance, in its dtype.
+    """
     near = 1 - distance**2 * (2.5 - 1.5 * distance)
     far = 2 - distance * (4 - distance * (2.5 - 0.5 * distance))
     return torch.where(distance < 1, near, far)

@@ -11,7 +11,7 @@ from made_up_pairs import write_raster
 from udaln.errors import InputError
 from udaln.experiment.datasets.pair import open_pair, pair_scene, sampled
 from udaln.io.sample import plots, sample
-from udaln.io.srf import normalise, srf_from_edges, support
+from udaln.physics.srf import normalise, srf_from_edges, support
 
 envi = pytest.importorskip("spectral.io.envi", reason="the extra io is not installed")
 
@@ -237,7 +237,7 @@ def test_of_a_large_pair_plots_are_trained_on_and_the_shift_is_taken_out(configu
     with open_pair(config) as pair:
         assert sampled(pair, config.memory)
         scene, moved = pair_scene(config, pair, shift=True)
-        expected = pair.moved(*shift)
+        expected = pair.shifted(*shift)
         assert moved.sides == expected.sides and moved.grid == expected.grid
         assert any(note.startswith("shift: +4 rows and -3 columns") for note in moved.notes) == any(shift)
         np.testing.assert_array_equal(moved.hr_msi.whole(), expected.hr_msi.whole())

@@ -14,7 +14,7 @@ from udaln.errors import InputError
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.datasets.pair import open_pair, pair_scene
 from udaln.experiment.datasets.simulated import simulated_scene
-from udaln.io.srf import normalise, srf_from_edges, support
+from udaln.physics.srf import normalise, srf_from_edges, support
 
 SRF = np.repeat(np.eye(3), 4, axis=0) * np.tile([[1.0], [3.0], [2.0], [1.0]], (3, 1))  # 12 bands, 3 MSI bands
 

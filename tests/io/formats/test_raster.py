@@ -88,7 +88,7 @@ def test_a_turned_or_mirrored_grid_is_kept(tmp_path, whole, transform):
     grid = whole(tmp_path / "x.tif")[0].grid
     assert grid.transform == transform
     assert rasterio.CRS.from_wkt(grid.crs).to_epsg() == 25833
-    assert grid.name == "ETRS89 / UTM zone 33N"
+    assert grid.crs_name == "ETRS89 / UTM zone 33N"
 
 
 def test_without_georeferencing_there_is_no_grid(tmp_path, whole):

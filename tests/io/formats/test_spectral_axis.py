@@ -5,7 +5,7 @@ import pytest
 
 from udaln.errors import InputError
 from udaln.io.formats.source import Source
-from udaln.io.formats.spectral_axis import nanometres, numbers
+from udaln.io.formats.spectral_axis import nm_per_unit, numbers_per_band
 
 
 @pytest.mark.parametrize(
@@ -23,15 +23,15 @@ from udaln.io.formats.spectral_axis import nanometres, numbers
     ],
 )
 def test_lengths_are_known_by_their_unit_or_their_size(values, unit):
-    np.testing.assert_allclose(nanometres(unit, values) * np.array(values), [550, 2200])
+    np.testing.assert_allclose(nm_per_unit(unit, values) * np.array(values), [550, 2200])
 
 
 @pytest.mark.parametrize("unit", ["Wavenumber", "GHz", "Index"])
 def test_what_is_no_length_is_no_wavelength(unit):
-    assert nanometres(unit, [1, 2]) is None
+    assert nm_per_unit(unit, [1, 2]) is None
 
 
 @pytest.mark.parametrize("texts", [["1", "2"], ["1", "2", "x"]])
 def test_each_band_has_one_number(tmp_path, texts):
     with pytest.raises(InputError, match=r"^lr_hsi: .*: fwhm: expected "):
-        numbers(Source(tmp_path / "x.hdr", "x.hdr", "lr_hsi"), "fwhm", texts, 3)
+        numbers_per_band(Source(tmp_path / "x.hdr", "x.hdr", "lr_hsi"), "fwhm", texts, 3)

@@ -17,14 +17,15 @@ from udaln.experiment.dataset_schema import BadBands, PairDataset
 from udaln.experiment.datasets.sensors import covered, matrix, read_psf, responses, wavelengths_of
 from udaln.experiment.datasets.simulated import called
 from udaln.experiment.schema import Config, Memory, Source
-from udaln.io.bad_bands import usable_scene
+from udaln.io.assembly import assemble_scene
 from udaln.io.cubes import read_matrix
 from udaln.io.formats import open_image
 from udaln.io.image import Image
 from udaln.io.overlap import overlap
-from udaln.io.pair import Pair, usable
+from udaln.io.pair import Pair
 from udaln.io.sample import find_shift, plots, sample
-from udaln.io.srf import read_srf
+from udaln.io.srf_files import read_srf
+from udaln.io.views import masked
 from udaln.scene import Known, Scene, Truth
 
 NAMES = {"lr_hsi": "LR-HSI", "hr_msi": "HR-MSI"}
@@ -53,13 +54,13 @@ def open_pair(config: Config, *, without: tuple[str, ...] = ()) -> Iterator[Pair
             mask = None if file is None else stack.enter_context(_open_mask(file, name, image))
             nodata = None if "nodata" in without else dataset.nodata
             saturation = None if "saturation" in without else limits[name]
-            images.append(usable(image, mask=mask, nodata=nodata, saturation=saturation))
+            images.append(masked(image, mask=mask, nodata=nodata, saturation=saturation))
         found = overlap(images[0], images[1], resample=dataset.resample, scale=config.scale.factor)
         if (config.scale.kernel_size or found.scale) < found.scale:
             raise InputError(
                 f"scale.kernel_size: expected at least the scale factor {found.scale}, got {config.scale.kernel_size}"
             )
-        yield Pair.of(found)
+        yield found
 
 
 def pair_scene(config: Config, pair: Pair, *, shift: bool = False) -> tuple[Scene, Pair]:
@@ -99,7 +100,7 @@ def pair_scene(config: Config, pair: Pair, *, shift: bool = False) -> tuple[Scen
             down, right = (round(part) for part in find_shift(pair, support, config.seed))
             if down or right:
                 said = f"shift: {down:+d} rows and {right:+d} columns [HR pixels] by what the images show, taken out"
-                pair = replace(pair.moved(down, right), notes=(*pair.notes, said))
+                pair = replace(pair.shifted(down, right), notes=(*pair.notes, said))
         lr_hsi, hr_msi = values_of(pair, config.memory, config.seed)
         for name, image in (("lr_hsi", lr_hsi), ("hr_msi", hr_msi)):
             if not torch.isfinite(image.float()).any():  # the networks calculate in float32
@@ -108,12 +109,12 @@ def pair_scene(config: Config, pair: Pair, *, shift: bool = False) -> tuple[Scen
         keep = dataset.bad_bands is BadBands.keep
         if pair.lr_hsi.bands.good is not None and not keep:
             lr_holds &= torch.from_numpy(pair.lr_hsi.bands.good)
-        scene = usable_scene(
+        scene = assemble_scene(
             lr_hsi,
             hr_msi,
             support,
-            lr_holds=lr_holds,
-            hr_holds=hr_holds,
+            lr_valid=lr_holds,
+            hr_valid=hr_holds,
             keep=keep,
             wavelengths=None if wavelengths is None else torch.from_numpy(wavelengths),
             known=Known(read_psf(dataset.psf, pair.scale, "dataset.psf"), matrix(srf)),

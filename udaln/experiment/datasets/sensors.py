@@ -15,7 +15,8 @@ from udaln.errors import InputError
 from udaln.experiment.schema import Config, Support
 from udaln.io.cubes import read_matrix
 from udaln.io.image import Bands
-from udaln.io.srf import SRF, normalise, read_srf, read_wavelengths, srf_from_edges, support
+from udaln.io.srf_files import read_srf, read_wavelengths
+from udaln.physics.srf import SRF, normalise, srf_from_edges, support
 
 Wavelengths = NDArray[np.float64] | None
 

@@ -1,4 +1,4 @@
-"""Files that hold arrays, by name: MATLAB, NumPy and HDF5 files."""
+"""Files of named arrays: MATLAB, NumPy and HDF5 files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from udaln.io.formats.source import Source
 from udaln.io.formats.stored import Stored, Window
 from udaln.io.image import Image
 
-UNNAMED = ""  # the name of an array that its file has no name for
+UNNAMED = ""  # key of the array in a file without names
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,11 @@ class Array:
 
     Attributes:
         shape: Of all axes.
-        type: What it holds, as its file calls that.
-        numeric: Whether those are real numbers.
-        dtype: Of what ``read`` returns; asked for only of the array that is meant, since some must be read for it.
-        read: Of a window of its first two axes, the values.
+        type: Type of its elements, as the file names it.
+        numeric: Whether they are real numbers.
+        dtype: Returns the type that ``read`` returns. It is called only for the array that was chosen, since some
+            files must be read for it.
+        read: Reads a window of the first two axes.
     """
 
     shape: tuple[int, ...]
@@ -36,60 +37,63 @@ class Array:
     read: Window
 
     def __str__(self) -> str:
-        """The size and the type, in words."""
+        """Size and type, as text."""
         return f"{'×'.join(map(str, self.shape)) or 'no shape'} {self.type}"
 
 
-def chosen(source: Source, arrays: Mapping[str, Array], ndim: int) -> tuple[str, Array]:
-    """The array that the user means, with its name: the one named, or the only one that may be meant.
+def choose_array(source: Source, arrays: Mapping[str, Array], ndim: int) -> tuple[str, Array]:
+    """Choose an array: the one that the user named, or the only one with ``ndim`` axes.
+
+    Returns:
+        Its name and the array.
 
     Raises:
-        InputError: If there is none, or it has not ``ndim`` axes, or holds nothing or no real numbers.
+        InputError: If there is none, or it does not have ``ndim`` axes, or it is empty or holds no real numbers.
     """
-    name = _choose(source, arrays, ndim)
-    found = arrays[name]
+    name = _choose_name(source, arrays, ndim)
+    array = arrays[name]
     what = name or "the array"
-    if not found.numeric:
-        raise source.wrong(f"{what} holds no real numbers but is {found}")
-    if len(found.shape) != ndim:
-        raise source.wrong(f"{what} has {len(found.shape)} axes ({found}), expected {ndim}")
-    if 0 in found.shape:
-        raise source.wrong(f"{what} is empty ({found})")
-    if found.dtype().kind not in "iufb":  # a version 5 file tells complex numbers only as they are read
-        raise source.wrong(f"{what} holds no real numbers but is {found.dtype()}")
-    return name, found
+    if not array.numeric:
+        raise source.error(f"{what} holds no real numbers but is {array}")
+    if len(array.shape) != ndim:
+        raise source.error(f"{what} has {len(array.shape)} axes ({array}), expected {ndim}")
+    if 0 in array.shape:
+        raise source.error(f"{what} is empty ({array})")
+    if array.dtype().kind not in "iufb":  # complex numbers of a version 5 file are known only once they are read
+        raise source.error(f"{what} holds no real numbers but is {array.dtype()}")
+    return name, array
 
 
-def image(source: Source, kind: str, array: Array) -> Image:
-    """An image of which the file says nothing but the numbers."""
+def image_from_array(source: Source, kind: str, array: Array) -> Image:
+    """The image in an array without metadata."""
     rows, columns, bands = array.shape
     stored = Stored((rows, columns, bands), array.dtype(), array.read)
-    return Image(source.named, kind, stored.shape, stored.becomes, stored.values)
+    return stored.image(source, kind)
 
 
-def matrix(array: Array) -> NDArray[np.float64]:
-    """All of an array of two axes, in double precision."""
+def matrix_from_array(array: Array) -> NDArray[np.float64]:
+    """The whole of an array of two axes, in double precision."""
     rows, columns = array.shape
     return np.array(array.read(slice(0, rows), slice(0, columns)), dtype=np.float64, order="C")
 
 
-def _choose(source: Source, arrays: Mapping[str, Array], ndim: int) -> str:
+def _choose_name(source: Source, arrays: Mapping[str, Array], ndim: int) -> str:
     if UNNAMED in arrays:
-        source.without_variable()
+        source.refuse_variable()
         return UNNAMED
-    listing = ", ".join(f"{name} ({found})" for name, found in arrays.items()) or "nothing"
+    listing = ", ".join(f"{name} ({array})" for name, array in arrays.items()) or "nothing"
     if source.variable is not None:
         if source.variable not in arrays:
             raise InputError(f"{source.variable_key}: {source.path} holds {listing}, got {source.variable!r}")
         return source.variable
-    fit = [
+    candidates = [
         name
-        for name, found in arrays.items()
-        if found.numeric and len(found.shape) == ndim and any(size != 1 for size in found.shape)  # no scalars
+        for name, array in arrays.items()
+        if array.numeric and len(array.shape) == ndim and any(size != 1 for size in array.shape)  # no scalars
     ]
-    if len(fit) != 1:
-        raise source.wrong(
-            f"expected one numeric variable with {ndim} axes, found {len(fit)}: the file holds "
+    if len(candidates) != 1:
+        raise source.error(
+            f"expected one numeric variable with {ndim} axes, found {len(candidates)}: the file holds "
             f"{listing}; set {source.variable_key} to the one meant"
         )
-    return fit[0]
+    return candidates[0]

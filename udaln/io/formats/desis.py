@@ -2,22 +2,18 @@
 
 Source: DESIS Product Specification, DLR. The quality layers of level 2A, -QL_QUALITY-2.tif, are shadow, clear land,
 snow, haze over land, haze over water, cloud over land, cloud over water, clear water (0 or 1 each), aerosol and water
-vapour. -QL_QUALITY.tif has the detectors' quality, band by band, which is not used.
+vapour. -QL_QUALITY.tif is the quality of the detectors, band by band, and is not used.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from udaln.io.formats.dlr import Layer, Product, open_product
-from udaln.io.formats.source import Source
-from udaln.io.image import Image
+from udaln.io.formats.dlr import Layer, Product
 
 LAYERS = 10
 _SHADOW, _HAZE, _CLOUD = [0], [3, 4], [5, 6]
@@ -40,14 +36,3 @@ DESIS = Product(
     },
     layers=[Layer(["QL_QUALITY-2", "QL_QUALITY"], "shadow, haze, cloud", LAYERS, _flagged)],
 )
-
-
-@contextmanager
-def open_desis(source: Source) -> Iterator[Image]:
-    """Open a product by its -METADATA.xml; the other files lie beside it.
-
-    Raises:
-        InputError: If it is not of level 2A, files are missing, or they do not fit each other.
-    """
-    with open_product(DESIS, source) as image:
-        yield image

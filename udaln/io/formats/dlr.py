@@ -1,4 +1,4 @@
-"""What EnMAP's and DESIS' products, both made by the DLR, have in common: a GeoTIFF, its XML and quality layers."""
+"""Products of the DLR, EnMAP and DESIS: a GeoTIFF, its XML metadata, and quality layers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from udaln.io.formats import raster
 from udaln.io.formats.source import Source
-from udaln.io.formats.stored import Stored
-from udaln.io.formats.xml import number, parsed
+from udaln.io.formats.stored import PerBand, Stored
+from udaln.io.formats.xml import parse_xml, read_number
 from udaln.io.image import Bands, Image
 
-BACKGROUND = -32768.0  # no data in the reflectance of both, if neither file says so
+BACKGROUND = -32768.0  # no-data value of both products, if their files name none
 
 
 @dataclass(frozen=True)
@@ -26,28 +26,30 @@ class Layer:
     """A quality layer.
 
     Attributes:
-        ends: How the name of its file ends, after the product's own. Files of a second name count if their bands fit.
-        words: What it tells of.
-        bands: How many it has; none if one for each of the image's.
-        flags: Where its values, h×w×(its bands), tell that: h×w×1 or h×w×(the image's bands) bool.
+        suffixes: Its file name after that of the product. A file with an alternative name is used only if it has the
+            expected number of bands.
+        description: What the layer marks, as text.
+        bands: Number of its bands; None if as many as the image has.
+        flags: From the layer's values in a window, h×w×(its bands), what is marked: h×w×1 or h×w×(the image's bands)
+            bool.
     """
 
-    ends: Sequence[str]
-    words: str
+    suffixes: Sequence[str]
+    description: str
     bands: int | None = 1
     flags: Callable[[NDArray[Any]], NDArray[np.bool_]] = lambda values: values != 0
 
 
 @dataclass(frozen=True)
 class Product:
-    """How a product is laid out.
+    """The files of a product, and the names in its metadata.
 
     Attributes:
-        kind: In words.
-        file: A pattern of its metadata's name; the group ``level`` is L2A.
-        band: The elements of the XML's ``bandCharacterisation``, one a band.
-        tags: In each, those of ``wavelength`` and ``fwhm`` [nm], ``gain`` and ``offset``.
-        layers: The quality layers that count.
+        kind: Name of the product.
+        file: Pattern of the metadata's file name, with the groups ``stem`` and ``level``.
+        band: Name of the elements of ``bandCharacterisation``, one per band.
+        tags: In each of them, the names of ``wavelength`` and ``fwhm`` [nm], ``gain`` and ``offset``.
+        layers: The quality layers that are applied.
     """
 
     kind: str
@@ -57,53 +59,52 @@ class Product:
     layers: Sequence[Layer]
 
     def metadata_in(self, folder: Path) -> list[Path]:
-        """The metadata of the products in a folder."""
+        """Metadata files of this product in a folder."""
         return sorted(path for path in folder.iterdir() if self.file.match(path.name))
 
 
 @contextmanager
 def open_product(product: Product, source: Source) -> Iterator[Image]:
-    """Open a product by its metadata: reflectance, bands in order of ascending wavelength.
+    """Open a product: reflectance, bands in ascending order of wavelength. Bands without a wavelength are left out.
 
-    Bands without a wavelength are left out.
+    Args:
+        product: Which product it is.
+        source: Its metadata file; the other files are beside it.
 
     Raises:
         InputError: If it is not of level 2A, files are missing, or they do not fit each other.
     """
-    source.without_variable()
+    source.refuse_variable()
     name = product.file.match(source.path.name)
     if name is None or name["level"].upper() != "L2A":
-        raise source.wrong(f"expected {product.kind}, got {name['level'] if name else 'another file'}")
-    found = next(parsed(source).iter("bandCharacterisation"), None)
-    described = [] if found is None else found.findall(product.band)
-    if not described:
-        raise source.wrong(f"expected bandCharacterisation/{product.band} for each band, got none")
-    about = {key: np.array([number(source, band, tag) for band in described]) for key, tag in product.tags.items()}
-    order = np.argsort(about["wavelength"], kind="stable")
-    order = order[about["wavelength"][order] > 0]
+        raise source.error(f"expected {product.kind}, got {name['level'] if name else 'another file'}")
+    metadata = _band_metadata(product, source)
+    wavelength = metadata["wavelength"]
+    order = np.argsort(wavelength, kind="stable")
+    order = order[wavelength[order] > 0]
     with ExitStack() as stack:
-        path = _file(source, name["stem"], "SPECTRAL_IMAGE")
+        path = _find_file(source, name["stem"], "SPECTRAL_IMAGE")
         if path is None:
-            raise source.wrong(f"expected {name['stem']}-SPECTRAL_IMAGE.TIF beside it, got no such file")
-        image = stack.enter_context(raster.opened(source, path))
+            raise source.error(f"expected {name['stem']}-SPECTRAL_IMAGE.TIF beside it, got no such file")
+        image = stack.enter_context(raster.open_with_gdal(source, path))
         stored = image.stored
-        if stored.shape[2] != len(described):
-            raise source.wrong(f"expected {len(described)} bands, as its metadata says, got {stored.shape[2]}", path)
+        if stored.shape[2] != len(wavelength):
+            raise source.error(f"expected {len(wavelength)} bands, as its metadata says, got {stored.shape[2]}", path)
         masked = []
         for layer in product.layers if source.quality else ():
-            quality = _opened(source, stack, name["stem"], layer, stored.shape)
+            quality = _open_layer(source, stack, name["stem"], layer, stored.shape)
             if quality is not None:
                 stored = replace(stored, masks=(*stored.masks, _mask(layer, quality)))
-                masked.append(layer.words)
+                masked.append(layer.description)
         nodata = BACKGROUND if image.nodata is None else image.nodata
-        stored = replace(stored, scale=about["gain"], offset=about["offset"], nodata=nodata)
+        stored = replace(stored, scale=metadata["gain"], offset=metadata["offset"], nodata=nodata)
         yield Image(
-            source.named,
+            source.user_path,
             product.kind,
             (*stored.shape[:2], len(order)),
-            stored.becomes,
+            stored.float_dtype,
             lambda rows, cols: np.ascontiguousarray(stored.values(rows, cols)[..., order]),
-            Bands([f"band {band + 1}" for band in order], about["wavelength"][order], about["fwhm"][order]),
+            Bands([f"band {band + 1}" for band in order], wavelength[order], metadata["fwhm"][order]),
             image.grid,
             "reflectance",
             nodata,
@@ -111,18 +112,30 @@ def open_product(product: Product, source: Source) -> Iterator[Image]:
         )
 
 
-def _opened(source: Source, stack: ExitStack, stem: str, layer: Layer, shape: tuple[int, int, int]) -> Stored | None:
+def _band_metadata(product: Product, source: Source) -> dict[str, PerBand]:
+    """Numbers of each band in the XML, by the keys of ``product.tags``."""
+    parent = next(parse_xml(source).iter("bandCharacterisation"), None)
+    bands = [] if parent is None else parent.findall(product.band)
+    if not bands:
+        raise source.error(f"expected bandCharacterisation/{product.band} for each band, got none")
+    return {key: np.array([read_number(source, band, tag) for band in bands]) for key, tag in product.tags.items()}
+
+
+def _open_layer(
+    source: Source, stack: ExitStack, stem: str, layer: Layer, shape: tuple[int, int, int]
+) -> Stored | None:
+    """A quality layer; None if the product has none."""
     expected = (*shape[:2], layer.bands or shape[2])
-    for alternative, end in enumerate(layer.ends):
-        path = _file(source, stem, end)
+    for alternative, suffix in enumerate(layer.suffixes):
+        path = _find_file(source, stem, suffix)
         if path is None:
             continue
-        quality = stack.enter_context(raster.opened(source, path)).stored
+        quality = stack.enter_context(raster.open_with_gdal(source, path)).stored
         if quality.shape == expected:
             return quality
         if not alternative:
             sizes = ["×".join(map(str, size)) for size in (expected, quality.shape)]
-            raise source.wrong(f"expected {sizes[0]} values, to fit the spectral image, got {sizes[1]}", path)
+            raise source.error(f"expected {sizes[0]} values, to fit the spectral image, got {sizes[1]}", path)
     return None
 
 
@@ -134,7 +147,8 @@ def _mask(layer: Layer, quality: Stored) -> Callable[[slice, slice], NDArray[np.
     return mask
 
 
-def _file(source: Source, stem: str, end: str) -> Path | None:
-    there = {path.name.lower(): path for path in source.path.parent.iterdir()}
-    names = [f"{stem}-{end}{cog}.tif".lower() for cog in ("", "_COG")]  # the DLR's catalogue has copies as COG
-    return next((there[name] for name in names if name in there), None)
+def _find_file(source: Source, stem: str, suffix: str) -> Path | None:
+    """A GeoTIFF of the product, whatever the case of its name."""
+    files = {path.name.lower(): path for path in source.path.parent.iterdir()}
+    names = [f"{stem}-{suffix}{cog}.tif".lower() for cog in ("", "_COG")]  # the DLR's catalogue has copies as COG
+    return next((files[name] for name in names if name in files), None)

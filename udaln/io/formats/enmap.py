@@ -6,12 +6,8 @@ Source: EnMAP HSI Level 1B / Level 1C / Level 2A Product Specification, EN-PCV-I
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from udaln.io.formats.dlr import Layer, Product, open_product
-from udaln.io.formats.source import Source
-from udaln.io.image import Image
+from udaln.io.formats.dlr import Layer, Product
 
 ENMAP = Product(
     kind="EnMAP L2A",
@@ -31,14 +27,3 @@ ENMAP = Product(
         Layer(["QL_PIXELMASK"], "defective pixels", bands=None),
     ],
 )
-
-
-@contextmanager
-def open_enmap(source: Source) -> Iterator[Image]:
-    """Open a product by its -METADATA.XML; the other files lie beside it.
-
-    Raises:
-        InputError: If it is not of level 2A, files are missing, or they do not fit each other.
-    """
-    with open_product(ENMAP, source) as image:
-        yield image

@@ -14,20 +14,20 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from udaln.io.formats.arrays import Array, chosen
+from udaln.io.formats.arrays import Array, choose_array
 from udaln.io.formats.cf import ATTRIBUTES, Variable, band_axis, bands, grid
 from udaln.io.formats.source import Source
 from udaln.io.formats.stored import Stored
 from udaln.io.image import Image
 
-NETCDF3 = (b"CDF\x01", b"CDF\x02")  # how such files begin
+NETCDF3 = (b"CDF\x01", b"CDF\x02")  # first bytes of NetCDF-3 files
 
 
 @contextmanager
 def open_hdf5(source: Source) -> Iterator[Image]:
     """Open a variable of an HDF5 or NetCDF-4 file, named with its groups: ``/group/name``.
 
-    Rows, columns, bands are taken in the order of the axes, unless one of the first two is named as that of bands.
+    The axes are rows, columns, bands, unless one of the first two is named as the band axis.
 
     Raises:
         InputError: If the file holds no such variable, or several and none is named.
@@ -50,7 +50,7 @@ def open_netcdf3(source: Source) -> Iterator[Image]:
         file = scipy.io.netcdf_file(source.path, "r", mmap=True)
     except Exception as error:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is left of the file, and closes now
+            warnings.simplefilter("ignore")  # about the file, which is closed now
             traceback.clear_frames(error.__traceback__)
         raise
     with file:
@@ -58,10 +58,10 @@ def open_netcdf3(source: Source) -> Iterator[Image]:
 
 
 def _image(source: Source, kind: str, variables: Mapping[str, Variable]) -> Image:
-    listed = {name: _array(variable) for name, variable in variables.items()}
+    arrays = {name: _array(variable) for name, variable in variables.items()}
     if source.variable is not None:
         source = replace(source, variable="/" + source.variable.lstrip("/"))
-    name, _ = chosen(source, listed, 3)
+    name, _ = choose_array(source, arrays, 3)
     variable = variables[name]
     axis = band_axis(variable)
     rows, columns = (variable.shape[other] for other in range(3) if other != axis)
@@ -71,7 +71,7 @@ def _image(source: Source, kind: str, variables: Mapping[str, Variable]) -> Imag
         index.insert(axis, slice(None))
         return np.moveaxis(variable.read(tuple(index)), axis, -1)
 
-    scale, offset = variable.number("scale_factor"), variable.number("add_offset")
+    scale, offset = variable.numeric_attribute("scale_factor"), variable.numeric_attribute("add_offset")
     stored = Stored(
         (rows, columns, variable.shape[axis]),
         variable.dtype,
@@ -80,16 +80,13 @@ def _image(source: Source, kind: str, variables: Mapping[str, Variable]) -> Imag
         offset or 0.0,
         variable.nodata,
     )
-    return Image(
-        source.named,
+    return stored.image(
+        source,
         kind,
-        stored.shape,
-        stored.becomes,
-        stored.values,
-        bands(variable, variables),
-        grid(source, variable, variables),
-        variable.unit,
-        variable.nodata,
+        bands=bands(variable, variables),
+        grid=grid(source, variable, variables),
+        unit=variable.unit,
+        nodata=variable.nodata,
     )
 
 
@@ -106,7 +103,7 @@ def _hdf5(file: h5py.File, name: str, item: Any) -> Variable:
 
 
 def _dimension(axis: Any) -> str:
-    """What an axis is called: its label or, as in NetCDF-4, the variable that is its scale."""
+    """Name of an axis: its label or, as in NetCDF-4, that of its dimension scale."""
     return str(axis.label or (axis[0].name.lstrip("/") if len(axis) else ""))
 
 
@@ -116,7 +113,7 @@ def _netcdf3(file: Any, name: str) -> Variable:
     dtype = variable.data.dtype.newbyteorder("=")
 
     def read(index: tuple[slice, ...]) -> NDArray[Any]:
-        part: NDArray[Any] = np.array(file.variables[name].data[index], dtype)  # a copy: the file may close then
+        part: NDArray[Any] = np.array(file.variables[name].data[index], dtype)  # a copy, so that the file can be closed
         return part
 
     return Variable("/" + name, variable.shape, dtype, attributes, variable.dimensions, read)

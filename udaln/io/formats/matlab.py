@@ -13,7 +13,7 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from udaln.io.formats.arrays import Array, chosen, image
+from udaln.io.formats.arrays import Array, choose_array, image_from_array
 from udaln.io.formats.source import Source
 from udaln.io.image import Image
 
@@ -26,21 +26,21 @@ NUMBERS = {"double": "f8", "single": "f4"} | {
 def open_mat(source: Source) -> Iterator[Image]:
     """Open a variable of rows×columns×bands.
 
-    In version 7.3 the axes lie in reverse, as MATLAB writes them. From version 5 the whole variable is read at once.
+    Version 7.3 stores the axes in reverse order. From version 5 the whole variable is read at once.
 
     Raises:
         InputError: If the file holds no such variable, or several and none is named.
     """
-    with arrays(source) as found:
-        yield image(source, "MATLAB", chosen(source, found, 3)[1])
+    with arrays(source) as variables:
+        yield image_from_array(source, "MATLAB", choose_array(source, variables, 3)[1])
 
 
 @contextmanager
 def arrays(source: Source) -> Iterator[dict[str, Array]]:
-    """The variables of a file, by name, for as long as it is open.
+    """The variables of a file by name, while it is open.
 
     Raises:
-        InputError: If a variable of a version 7.3 file is not of the class that it is said to be.
+        InputError: If a variable of a version 7.3 file has another type than its MATLAB_class.
     """
     path = source.path
     if not h5py.is_hdf5(path):
@@ -51,7 +51,7 @@ def arrays(source: Source) -> Iterator[dict[str, Array]]:
 
 
 def _mat5(path: Path, name: str, shape: tuple[int, ...], kind: str) -> Array:
-    @cache  # nothing less than the variable can be read
+    @cache  # a part of a variable cannot be read
     def load() -> NDArray[Any]:
         array: NDArray[Any] = scipy.io.loadmat(path, variable_names=[name], appendmat=False)[name]
         return array
@@ -71,9 +71,9 @@ def _mat73(source: Source, name: str, item: Any) -> Array:
         shape = tuple(int(size) for size in item[()])
         return Array(shape, kind, numeric, lambda: np.dtype("f8"), lambda r, c: np.empty(0))
     if kind in NUMBERS and numeric and item.dtype.newbyteorder("=") != np.dtype(NUMBERS[kind]):
-        raise source.wrong(f"{name}: expected {kind} numbers, as its MATLAB_class says, got {item.dtype}")
+        raise source.error(f"{name}: expected {kind} numbers, as its MATLAB_class says, got {item.dtype}")
     if item.dtype.names:  # how MATLAB stores complex numbers
         kind = f"complex {kind}"
-    # MATLAB runs through the first axis fastest, HDF5 through the last: the axes lie in reverse
+    # In MATLAB the first axis varies fastest, in HDF5 the last: the axes are reversed.
     kind = kind or str(item.dtype)
     return Array(item.shape[::-1], kind, numeric, lambda: item.dtype, lambda r, c: item[..., c, r].T)

@@ -7,26 +7,26 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from udaln.io.formats.arrays import UNNAMED, Array, chosen, image
+from udaln.io.formats.arrays import UNNAMED, Array, choose_array, image_from_array
 from udaln.io.formats.source import Source
 from udaln.io.image import Image
 
 
 @contextmanager
 def arrays(source: Source) -> Iterator[dict[str, Array]]:
-    """The one array of a file.
+    """The single array of a file.
 
     Raises:
         InputError: If the file is longer than its header says.
     """
-    array = np.lib.format.open_memmap(source.path, mode="r")  # refuses pickled objects, and what is cut short
-    # a matrix of truth values, a mask, counts as 0 and 1
+    array = np.lib.format.open_memmap(source.path, mode="r")  # refuses pickled objects and truncated files
+    # a boolean matrix, such as a mask, is read as 0 and 1
     numeric = array.dtype.kind in "iuf" or (array.dtype.kind == "b" and array.ndim == 2)
-    found = Array(array.shape, str(array.dtype), numeric, lambda: array.dtype, lambda r, c: array[r, c])
+    described = Array(array.shape, str(array.dtype), numeric, lambda: array.dtype, lambda r, c: array[r, c])
     expected, got = array.offset + array.nbytes, source.path.stat().st_size
     if array.dtype.kind != "O" and got > max(expected, array.offset + 1):
-        raise source.wrong(f"expected {expected} bytes, as its header says ({found}), got {got}")
-    yield {UNNAMED: found}
+        raise source.error(f"expected {expected} bytes, as its header says ({described}), got {got}")
+    yield {UNNAMED: described}
 
 
 @contextmanager
@@ -36,5 +36,5 @@ def open_npy(source: Source) -> Iterator[Image]:
     Raises:
         InputError: If the file holds no such array.
     """
-    with arrays(source) as found:
-        yield image(source, "NumPy", chosen(source, found, 3)[1])
+    with arrays(source) as by_name:
+        yield image_from_array(source, "NumPy", choose_array(source, by_name, 3)[1])

@@ -1,4 +1,4 @@
-"""Rasters: whatever GDAL reads."""
+"""Rasters of all formats that GDAL reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from udaln.files import reading
 from udaln.io.formats.source import Source
-from udaln.io.formats.spectral_axis import nanometres
+from udaln.io.formats.spectral_axis import nm_per_unit
 from udaln.io.formats.stored import PerBand, Stored
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
@@ -22,14 +22,14 @@ from udaln.io.image import Bands, Image
 
 @dataclass(frozen=True)
 class Raster:
-    """An open raster, and what GDAL says of it.
+    """An open raster and its metadata.
 
     Attributes:
-        stored: Its numbers; scale, offset and no data by band.
+        stored: Its numbers, with scale, offset and no-data value of each band.
         driver: GDAL's name of the format.
-        grid: Where it lies, if it is known.
-        bands: Names and wavelengths, where the file has them.
-        unit: Of all bands.
+        grid: Georeferencing, if the file has it.
+        bands: Metadata of the bands.
+        unit: Unit of all bands, if they have the same.
     """
 
     stored: Stored
@@ -40,14 +40,14 @@ class Raster:
 
     @property
     def nodata(self) -> float | None:
-        """The number that stands for no data in every band."""
-        named = np.unique(np.atleast_1d(np.nan if self.stored.nodata is None else self.stored.nodata))
-        return float(named[0]) if len(named) == 1 and np.isfinite(named[0]) else None
+        """The number that means no data in every band; None if there is none or they differ."""
+        values = np.unique(np.atleast_1d(np.nan if self.stored.nodata is None else self.stored.nodata))
+        return float(values[0]) if len(values) == 1 and np.isfinite(values[0]) else None
 
 
 @contextmanager
 def open_raster(source: Source) -> Iterator[Image]:
-    """Open a raster of any kind: GeoTIFF, PCIDSK, ERDAS Imagine, VRT and others.
+    """Open a raster of any format: GeoTIFF, PCIDSK, ERDAS Imagine, VRT and others.
 
     Scales, offsets and no-data values are those of the bands. Wavelengths are read from the bands' metadata:
     ``wavelength`` and ``fwhm`` in ``wavelength_units``, as GDAL's ENVI driver calls them, or, as GDAL does from
@@ -56,24 +56,19 @@ def open_raster(source: Source) -> Iterator[Image]:
     Raises:
         InputError: If GDAL does not read it, or it holds no real numbers.
     """
-    source.without_variable()
-    with opened(source, source.path) as found:
-        stored = found.stored
-        yield Image(
-            source.named,
-            found.driver,
-            stored.shape,
-            stored.becomes,
-            stored.values,
-            found.bands,
-            found.grid,
-            found.unit,
-            found.nodata,
+    source.refuse_variable()
+    with open_with_gdal(source, source.path) as raster:
+        yield raster.stored.image(
+            source, raster.driver, bands=raster.bands, grid=raster.grid, unit=raster.unit, nodata=raster.nodata
         )
 
 
-def library(source: Source, what: str = "a raster") -> Any:
-    """Rasterio.
+def import_rasterio(source: Source, what: str = "a raster") -> Any:
+    """The module rasterio.
+
+    Args:
+        source: The file, for the message.
+        what: What it is needed for, for the message.
 
     Raises:
         InputError: If it is not installed.
@@ -81,17 +76,17 @@ def library(source: Source, what: str = "a raster") -> Any:
     try:
         import rasterio
     except ImportError as error:
-        raise source.wrong(f"{what} needs rasterio: pip install 'udaln[io]'") from error
+        raise source.error(f"{what} needs rasterio: pip install 'udaln[io]'") from error
     return rasterio
 
 
-def driver(source: Source) -> str | None:
-    """GDAL's name of the format; none if it does not know it or the file is broken.
+def driver_name(source: Source) -> str | None:
+    """GDAL's name of the format; None if it does not know the format or the file is damaged.
 
     Raises:
         InputError: If rasterio is not installed.
     """
-    rasterio = library(source)
+    rasterio = import_rasterio(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         try:
@@ -102,49 +97,49 @@ def driver(source: Source) -> str | None:
 
 
 @contextmanager
-def opened(source: Source, path: Path) -> Iterator[Raster]:
-    """A raster, for as long as it is used.
+def open_with_gdal(source: Source, path: Path) -> Iterator[Raster]:
+    """Open a raster by GDAL.
 
     Args:
-        source: What it is part of; messages begin with its key.
+        source: The product or file that it is part of. Messages begin with its key.
         path: The raster's own file.
 
     Raises:
-        InputError: If GDAL does not read it, or it holds no real numbers; reading it raises the same.
+        InputError: If GDAL cannot read it, or it holds no real numbers; reading values may raise it, too.
     """
-    rasterio = library(source)
+    rasterio = import_rasterio(source)
     with reading(path, key=source.key), warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)  # not all need to be
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)  # georeferencing is optional
         try:
             file = rasterio.open(path)
         except rasterio.errors.RasterioIOError as error:
             reason = " ".join(str(error).split())
             hint = "; expected a .mat or .npy file or a raster, HDF5 or NetCDF" if "not recognized" in reason else ""
-            raise source.wrong(f"cannot be read: {reason}{hint}", path) from error
+            raise source.error(f"cannot be read: {reason}{hint}", path) from error
     with file:
         with reading(path, key=source.key):
-            found = _described(source, path, file)
-        yield found
+            raster = _raster(source, path, file)
+        yield raster
 
 
-def _described(source: Source, path: Path, file: Any) -> Raster:
+def _raster(source: Source, path: Path, file: Any) -> Raster:
     kinds = sorted(set(file.dtypes))
     if not file.count:
-        raise source.wrong(f"expected an image, got {len(file.subdatasets)} of them and no band", path)
+        raise source.error(f"expected an image, got {len(file.subdatasets)} of them and no band", path)
     if any("complex" in kind for kind in kinds):
-        raise source.wrong(f"holds no real numbers but is {' and '.join(kinds)}", path)
+        raise source.error(f"holds no real numbers but is {' and '.join(kinds)}", path)
 
-    _check_length(source, path, file)
+    _check_size(source, path, file)
 
     def read(rows: slice, cols: slice) -> NDArray[Any]:
         window = ((rows.start, rows.stop), (cols.start, cols.stop))
         try:
             if len(kinds) == 1:
                 array: NDArray[Any] = file.read(window=window)
-            else:  # as PCIDSK's channels may be; rasterio takes them one by one only
+            else:  # as in PCIDSK files; rasterio then reads bands only one by one
                 array = np.stack([file.read(band, window=window) for band in file.indexes])
-        except library(source).errors.RasterioError as error:  # its cause is GDAL's own, which tells more
-            raise source.wrong(f"cannot be read: {' '.join(str(error.__cause__ or error).split())}", path) from error
+        except import_rasterio(source).errors.RasterioError as error:  # its cause is GDAL's own error, which says more
+            raise source.error(f"cannot be read: {' '.join(str(error.__cause__ or error).split())}", path) from error
         return np.moveaxis(array, 0, -1)
 
     nodata = np.array([np.nan if value is None else value for value in file.nodatavals], np.float64)
@@ -164,15 +159,15 @@ def _described(source: Source, path: Path, file: Any) -> Raster:
         stored,
         file.driver,
         _grid(source, path, file),
-        Bands(names, *_axis(file)),
+        Bands(names, *_wavelengths(file)),
         units.pop() or None if len(units) == 1 else None,
     )
 
 
-def _check_length(source: Source, path: Path, file: Any) -> None:
-    """Refuse what is cut short in formats where GDAL takes zeros for what is missing.
+def _check_size(source: Source, path: Path, file: Any) -> None:
+    """Refuse truncated files of formats in which GDAL reads zeros for what is missing.
 
-    A PCIDSK file names its size in blocks of 512 bytes in its header; an ESRI .hdr labelled raster is bare numbers.
+    The header of a PCIDSK file has its size in blocks of 512 bytes. An ESRI .hdr labelled raster is numbers only.
     """
     expected, got = 0, path.stat().st_size
     if file.driver == "PCIDSK":
@@ -181,38 +176,39 @@ def _check_length(source: Source, path: Path, file: Any) -> None:
     elif file.driver == "EHdr" and "NBITS" not in file.tags(1, ns="IMAGE_STRUCTURE"):
         expected = file.count * file.height * file.width * np.dtype(file.dtypes[0]).itemsize
     if got < expected:
-        raise source.wrong(f"expected {expected} bytes, as its header says, got {got}", path)
+        raise source.error(f"expected {expected} bytes, as its header says, got {got}", path)
 
 
 def _grid(source: Source, path: Path, file: Any) -> Grid | None:
     try:
         crs = file.crs.to_wkt() if file.crs else ""
-    except library(source).errors.CRSError as error:
-        raise source.wrong(f"unknown CRS: {' '.join(str(error).split())}", path) from error
-    if crs.startswith(("LOCAL_CS", "ENGCRS")):  # coordinates that are nowhere on the Earth
+    except import_rasterio(source).errors.CRSError as error:
+        raise source.error(f"unknown CRS: {' '.join(str(error).split())}", path) from error
+    if crs.startswith(("LOCAL_CS", "ENGCRS")):  # local coordinates, without a position on the Earth
         crs = ""
     if not crs and file.transform.is_identity:
         return None
     return Grid(crs, tuple(file.transform)[:6])
 
 
-def _axis(file: Any) -> tuple[PerBand | None, PerBand | None]:
-    """Wavelengths and FWHM [nm], if every band has them."""
+def _wavelengths(file: Any) -> tuple[PerBand | None, PerBand | None]:
+    """Wavelengths and FWHM [nm]; None unless every band has them."""
     tags = [{key.lower(): value for key, value in file.tags(band).items()} for band in file.indexes]
-    wavelengths, fwhm = _lengths(tags, "wavelength"), _lengths(tags, "fwhm")
+    wavelengths, fwhm = _tag_numbers(tags, "wavelength"), _tag_numbers(tags, "fwhm")
     unit = tags[0].get("wavelength_units")
     if wavelengths is None:
         imagery = [file.tags(band, ns="IMAGERY") for band in file.indexes]
-        wavelengths, fwhm = (_lengths(imagery, name) for name in ("CENTRAL_WAVELENGTH_UM", "FWHM_UM"))
+        wavelengths, fwhm = (_tag_numbers(imagery, name) for name in ("CENTRAL_WAVELENGTH_UM", "FWHM_UM"))
         unit = "um"
-    factor = None if wavelengths is None else nanometres(unit, wavelengths)
+    factor = None if wavelengths is None else nm_per_unit(unit, wavelengths)
     if wavelengths is None or factor is None:
         return None, None
     return wavelengths * factor, None if fwhm is None else fwhm * factor
 
 
-def _lengths(tags: list[dict[str, str]], name: str) -> PerBand | None:
+def _tag_numbers(tags: list[dict[str, str]], name: str) -> PerBand | None:
+    """The numbers in a tag of each band; None unless all bands have one."""
     try:
         return np.array([float(tag[name]) for tag in tags])
-    except (KeyError, ValueError):  # what others write there need not be meant so
+    except (KeyError, ValueError):  # other software may use the tag for something else
         return None

@@ -1,4 +1,4 @@
-"""What a reader is asked for."""
+"""The file that a reader opens, and the user's options for it."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from udaln.errors import InputError
 
 @dataclass(frozen=True)
 class Source:
-    """A file to read, and what the user said of it.
+    """A file to read, and the user's options for it.
 
     Attributes:
-        path: The file; of a product, the one that describes it.
-        named: What the user named: the file, or the folder that it lies in.
-        key: The config key or argument that named it; messages begin with it.
-        variable: Which of several images in it; none if the user did not say.
-        variable_key: As ``key``, of ``variable``.
-        quality: Whether the product's quality masks count.
+        path: The file; of a product, its metadata file.
+        user_path: The path as the user wrote it: the file, or the folder of the product.
+        key: The config key or argument that named it. Messages begin with it.
+        variable: Which of several images in the file; None if the user did not choose.
+        variable_key: The config key or argument of ``variable``.
+        quality: Whether the quality masks of a product are applied.
     """
 
     path: Path
-    named: str
+    user_path: str
     key: str
     variable: str | None = None
     variable_key: str = "variable"
     quality: bool = True
 
-    def wrong(self, what: str, path: Path | None = None) -> InputError:
-        """The error that says what is wrong with it, or with another file of the product."""
-        return InputError(f"{self.key}: {path or self.path}: {what}")
+    def error(self, message: str, path: Path | None = None) -> InputError:
+        """The error to raise about the file, or about another file of the product."""
+        return InputError(f"{self.key}: {path or self.path}: {message}")
 
-    def without_variable(self) -> None:
-        """Say that there is nothing to choose.
+    def refuse_variable(self) -> None:
+        """Check that the user chose no variable, for formats that hold one image.
 
         Raises:
-            InputError: If the user chose.
+            InputError: If the user did.
         """
         if self.variable is not None:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Where bands lie in the spectrum, as files tell it."""
+"""Wavelengths in the units of files."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _NANOMETRES = {
     1e9: ("m", "meter", "meters", "metre", "metres"),
 }
 _UNKNOWN = ("", "unknown")
-_MICROMETRES = 100.0  # wavelengths of an optical camera below it are in µm, above it in nm
+_MICROMETRES = 100.0  # without a unit, wavelengths below it are in µm, others in nm: optical sensors have no others
 
 
-def nanometres(unit: str | None, wavelengths: ArrayLike) -> float | None:
-    """How many nm are in a unit of length.
+def nm_per_unit(unit: str | None, wavelengths: ArrayLike) -> float | None:
+    """Factor from a unit of length to nm.
 
     Args:
-        unit: As files write it.
-        wavelengths: In that unit; if it is not known, it is what optical bands of such numbers have.
+        unit: Name of the unit as in files; None if it is not known.
+        wavelengths: In that unit. Without a unit, their magnitude decides between µm and nm.
 
     Returns:
-        Nothing if the unit is not one of length, as ``Wavenumber`` is not.
+        None if the unit is not one of length, such as ``Wavenumber``.
     """
     unit = (unit or "").strip().lower()
     if unit in _UNKNOWN:
@@ -37,15 +37,21 @@ def nanometres(unit: str | None, wavelengths: ArrayLike) -> float | None:
     return next((factor for factor, names in _NANOMETRES.items() if unit in names), None)
 
 
-def numbers(source: Source, what: str, texts: Sequence[object], bands: int) -> NDArray[np.float64]:
-    """One number for each band.
+def numbers_per_band(source: Source, what: str, texts: Sequence[object], bands: int) -> NDArray[np.float64]:
+    """Parse one number for each band.
+
+    Args:
+        source: The file, for messages.
+        what: Name of the numbers, for messages.
+        texts: The numbers as text.
+        bands: How many there must be.
 
     Raises:
-        InputError: If they are not as many as the bands, or some are no numbers.
+        InputError: If there are not as many as bands, or one is not a number.
     """
     if len(texts) != bands:
-        raise source.wrong(f"{what}: expected one for each of the {bands} bands, got {len(texts)}")
+        raise source.error(f"{what}: expected one for each of the {bands} bands, got {len(texts)}")
     try:
         return np.array([float(str(text)) for text in texts])
     except ValueError as error:
-        raise source.wrong(f"{what}: expected numbers, got {' '.join(str(error).split())}") from error
+        raise source.error(f"{what}: expected numbers, got {' '.join(str(error).split())}") from error

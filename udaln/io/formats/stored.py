@@ -1,4 +1,4 @@
-"""From numbers as files store them to measurements."""
+"""From numbers as files store them to physical values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udaln.io.image import Pixels
+from udaln.io.formats.source import Source
+from udaln.io.grid import Grid
+from udaln.io.image import Bands, Image, Pixels
 
 Window = Callable[[slice, slice], NDArray[Any]]
 Masks = Sequence[Callable[[slice, slice], NDArray[np.bool_]]]
@@ -18,16 +20,16 @@ PerBand = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Stored:
-    """Numbers as a file stores them: a measurement is scale · number + offset.
+    """Stored numbers of an image; a physical value is scale · number + offset.
 
     Attributes:
         shape: Rows, columns, bands.
-        dtype: That holds the numbers.
-        read: Of a window of rows and columns, the numbers, h×w×B.
-        scale: One a band, or one for all.
+        dtype: Of the stored numbers.
+        read: Reads the stored numbers in a window of rows and columns, h×w×B.
+        scale: One per band, or one for all.
         offset: Likewise.
-        nodata: The number that stands for no data, likewise; NaN, or none at all, where there is none.
-        masks: Of a window, where there are no data either, h×w or h×w×B.
+        nodata: The stored number that means no data, likewise; NaN or None where there is none.
+        masks: Each returns, for a window, where there are no data either, h×w or h×w×B bool.
     """
 
     shape: tuple[int, int, int]
@@ -39,22 +41,47 @@ class Stored:
     masks: Masks = ()
 
     @property
-    def becomes(self) -> np.dtype[np.floating[Any]]:
-        """The precision that holds the numbers: float32 or float64."""
+    def float_dtype(self) -> np.dtype[np.floating[Any]]:
+        """The floating-point type that holds the numbers: float32 or float64."""
         return np.promote_types(self.dtype, np.float32)
 
     def values(self, rows: slice, cols: slice) -> Pixels:
-        """The measurements in a window, h×w×B, contiguous; NaN where there are no data."""
+        """Physical values in a window, h×w×B, contiguous; NaN where there are no data."""
         stored = self.read(rows, cols)
-        values = np.array(stored, dtype=self.becomes, order="C")
+        values = np.array(stored, dtype=self.float_dtype, order="C")
         if np.any(np.not_equal(self.scale, 1)):
             values *= self.scale
         if np.any(self.offset):
             values += self.offset
         if self.nodata is not None:
-            with np.errstate(over="ignore"):  # a float64 beyond float32's range in the header of a float32 file
+            with np.errstate(over="ignore"):  # the header of a float32 file may name a float64 beyond its range
                 nodata = np.asarray(self.nodata, stored.dtype if stored.dtype.kind == "f" else np.float64)
             values[stored == nodata] = np.nan
         for mask in self.masks:
             values[mask(rows, cols)] = np.nan
         return values
+
+    def image(
+        self,
+        source: Source,
+        kind: str,
+        *,
+        bands: Bands | None = None,
+        grid: Grid | None = None,
+        unit: str | None = None,
+        nodata: float | None = None,
+        masked: str = "",
+    ) -> Image:
+        """The image of these numbers; the arguments are attributes of `Image`."""
+        return Image(
+            source.user_path,
+            kind,
+            self.shape,
+            self.float_dtype,
+            self.values,
+            bands or Bands(),
+            grid,
+            unit,
+            nodata,
+            masked,
+        )

@@ -1,4 +1,4 @@
-"""The XML files that describe products."""
+"""XML metadata of products."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from xml.etree.ElementTree import Element
 from udaln.io.formats.source import Source
 
 
-def parsed(source: Source) -> Element:
-    """The root of the file.
+def parse_xml(source: Source) -> Element:
+    """Root element of the file.
 
     Raises:
-        InputError: If it is no XML.
+        InputError: If it is not XML.
     """
     try:
         return ElementTree.parse(source.path).getroot()
     except ElementTree.ParseError as error:
-        raise source.wrong(f"expected the XML file of a product, got something else or a part: {error}") from error
+        raise source.error(f"expected the XML file of a product, got something else or a part: {error}") from error
 
 
-def number(source: Source, parent: Element, name: str) -> float:
-    """The number in an element.
+def read_number(source: Source, parent: Element, name: str) -> float:
+    """The number in a child element.
 
     Raises:
-        InputError: If there is no such element in the parent, or no number in it.
+        InputError: If there is no such child, or it holds no number.
     """
     text = parent.findtext(name)
     try:
         return float(text or "")
     except ValueError as error:
-        raise source.wrong(f"{parent.tag}/{name}: expected a number, got {text!r}") from error
+        raise source.error(f"{parent.tag}/{name}: expected a number, got {text!r}") from error

@@ -1,1 +1,1 @@
-"""The kinds of files that a fused image can be written to, one a module."""
+"""Writers of image files, one module per file format."""

@@ -13,23 +13,23 @@ import numpy as np
 
 from udaln.files import atomically
 from udaln.io.image import Pixels
-from udaln.io.writers.label import UNIT, Label, crs_of, micrometres, number
-from udaln.io.writers.layout import mark
-from udaln.io.writers.parts import Done, lines, parts
+from udaln.io.writers.cog_layout import copy_with_cog_layout
+from udaln.io.writers.metadata import UNIT, Metadata, crs_of, micrometres, shortest_text
+from udaln.io.writers.parts import Progress, lines_per_part, parts
 from udaln.io.writers.tiff import parse
 
-BLOCK = 512  # pixels a side of a tile
-CACHE = 2**26  # bytes that GDAL may keep; its own default is a share of the machine's memory
+BLOCK = 512  # side of a tile [pixels]
+CACHE = 2**26  # size of GDAL's cache [bytes]; its default is a fraction of the machine's memory
 BIGTIFF = "IF_SAFER"
 
 
-def write_cog(path: Path, pixels: Pixels, label: Label, done: Done) -> None:
-    """Write a GeoTIFF whose overviews come first and of which one band is read without the others.
+def write_cog(path: Path, pixels: Pixels, metadata: Metadata, progress: Progress) -> None:
+    """Write a band-interleaved GeoTIFF with its overviews first, so that one band can be read without the others.
 
-    GDAL's own driver for such files knows bands one after another from version 3.11 on only, and pixels of hundreds
-    of bands in one tile make every look at one band a look at all of them. So the bands are laid out one after another
-    in a file on the side, with their overviews, of which GDAL then makes the tiles. DEFLATE, which everything reads,
-    at its quickest: there is noise in the lower bits, of which more effort makes no less.
+    GDAL's own COG driver writes band-interleaved files only from version 3.11 on. With pixel interleaving, reading one
+    band means reading all of them, which is slow with hundreds of bands. So a temporary file with the bands one after
+    another and their overviews is written first, and GDAL makes the tiles from it. Compression is DEFLATE, which
+    everything reads, at its fastest level: the lower bits are noise, which no level compresses.
     """
     import rasterio
     from rasterio.shutil import copy
@@ -44,14 +44,14 @@ def write_cog(path: Path, pixels: Pixels, label: Label, done: Done) -> None:
     ):
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         scratch = Path(folder) / "planes.tif"
-        _write_planes(scratch, pixels, label, lambda share: done(0.2 * share))
+        _write_planes(scratch, pixels, metadata, lambda share: progress(0.2 * share))
         if levels:
-            with _told(), rasterio.open(scratch, "r+") as file:
+            with _gdal_errors(), rasterio.open(scratch, "r+") as file:
                 file.build_overviews(levels, rasterio.enums.Resampling.average)
         parse(scratch)
-        done(0.4)
+        progress(0.4)
         tiled = Path(folder) / "tiled.tif"
-        with _told():
+        with _gdal_errors():
             copy(
                 scratch,
                 tiled,
@@ -68,51 +68,51 @@ def write_cog(path: Path, pixels: Pixels, label: Label, done: Done) -> None:
                 bigtiff=BIGTIFF,
             )
         scratch.unlink()
-        done(0.9)
-        mark(tiled, temporary)
-    done(1.0)
+        progress(0.9)
+        copy_with_cog_layout(tiled, temporary)
+    progress(1.0)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turn what GDAL cannot do into an `OSError`; rasterio's own errors for it are not public."""
+def _gdal_errors() -> Iterator[None]:
+    """Turn GDAL's errors into an `OSError`; rasterio's classes for them are not public."""
     try:
         yield
     except Exception as error:
         raise OSError(" ".join(str(error).split())) from error
 
 
-def _write_planes(path: Path, pixels: Pixels, label: Label, done: Done) -> None:
+def _write_planes(path: Path, pixels: Pixels, metadata: Metadata, progress: Progress) -> None:
     import rasterio
 
     height, width, count = pixels.shape
-    place: dict[str, Any] = {}
-    if label.grid is not None:
-        place = {"crs": crs_of(label.grid), "transform": rasterio.Affine(*label.grid.transform)}
+    georeferencing: dict[str, Any] = {}
+    if metadata.grid is not None:
+        georeferencing = {"crs": crs_of(metadata.grid), "transform": rasterio.Affine(*metadata.grid.transform)}
     profile = {"height": height, "width": width, "count": count, "dtype": "float32", "nodata": np.nan}
-    layout = {"interleave": "band", "blockysize": min(height, lines(pixels)), "bigtiff": "YES"}
-    with rasterio.open(path, "w", driver="GTiff", **profile, **layout, **place) as file:
-        _describe(file, label)
-        for rows, cols, block in parts(pixels, lines(pixels), width, done):
+    layout = {"interleave": "band", "blockysize": min(height, lines_per_part(pixels)), "bigtiff": "YES"}
+    with rasterio.open(path, "w", driver="GTiff", **profile, **layout, **georeferencing) as file:
+        _write_tags(file, metadata)
+        for rows, cols, block in parts(pixels, lines_per_part(pixels), width, progress):
             window = ((rows.start, rows.stop), (cols.start, cols.stop))
             file.write(np.ascontiguousarray(block.transpose(2, 0, 1)), window=window)
 
 
-def _describe(file: Any, label: Label) -> None:
-    """Say it to GDAL (the domain IMAGERY, from 3.10 on) and to those that look for the words of ENVI headers."""
-    bands = label.bands
-    if label.description:
-        file.update_tags(TIFFTAG_IMAGEDESCRIPTION=label.description)
-    for index, name in zip(file.indexes, label.names() or [], strict=False):
+def _write_tags(file: Any, metadata: Metadata) -> None:
+    """Write tags for GDAL (domain IMAGERY, from version 3.10 on) and for readers that know the tags of ENVI headers."""
+    bands = metadata.bands
+    if metadata.description:
+        file.update_tags(TIFFTAG_IMAGEDESCRIPTION=metadata.description)
+    for index, name in zip(file.indexes, metadata.band_names() or [], strict=False):
         file.set_band_description(index, name)
     for index in file.indexes:
         plain: dict[str, str] = {}
         imagery: dict[str, str] = {}
         if bands.wavelengths is not None and np.isfinite(wavelength := bands.wavelengths[index - 1]):
-            plain |= {"wavelength": number(wavelength), "wavelength_units": UNIT}
+            plain |= {"wavelength": shortest_text(wavelength), "wavelength_units": UNIT}
             imagery["CENTRAL_WAVELENGTH_UM"] = micrometres(wavelength)
         if bands.fwhm is not None and np.isfinite(fwhm := bands.fwhm[index - 1]):
-            plain["fwhm"] = number(fwhm)
+            plain["fwhm"] = shortest_text(fwhm)
             imagery["FWHM_UM"] = micrometres(fwhm)
         if bands.good is not None:
             plain["bbl"] = str(int(bands.good[index - 1]))

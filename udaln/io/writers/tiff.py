@@ -1,4 +1,4 @@
-"""Where things lie in a TIFF (TIFF 6.0, Adobe, 1992) or BigTIFF."""
+"""Directories of a TIFF (TIFF 6.0, Adobe, 1992) or BigTIFF: which bytes of the file hold what."""
 
 from __future__ import annotations
 
@@ -10,135 +10,149 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+# bytes of a value, by the type of the entry
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_INTEGERS = {3: "u2", 4: "u4", 16: "u8"}  # types of entries
-_OFFSETS, _BYTES = (273, 324), (279, 325)  # of strips and tiles
+_INTEGERS = {3: "u2", 4: "u4", 16: "u8"}  # NumPy's types of unsigned integers, likewise
+_OFFSETS, _BYTE_COUNTS = (273, 324), (279, 325)  # tags of strips and of tiles
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a directory says about one thing.
+    """An entry of a directory; all positions are byte offsets in the file.
 
     Attributes:
-        tag: What about.
-        kind: Type of the values.
-        number: How many.
-        field: Where in the file the values are if they fit there, or else their place.
-        place: Where the values are.
+        tag: What the entry is about.
+        type: Type of its values.
+        count: Number of its values.
+        field: Position of the value field, which holds the values if they fit, else their position.
+        values: Position of the values.
     """
 
     tag: int
-    kind: int
-    number: int
+    type: int
+    count: int
     field: int
-    place: int
+    values: int
 
     @property
-    def inside(self) -> bool:
-        """Whether the values are within the entry."""
-        return self.field == self.place
+    def inline(self) -> bool:
+        """Whether the value field holds the values themselves."""
+        return self.field == self.values
 
 
 @dataclass(frozen=True)
-class Format:
-    """How numbers are packed, as `struct` writes it: their order, offsets, the count of entries; bytes of a header."""
+class ByteFormat:
+    """Encoding of numbers, in the notation of `struct`.
+
+    Attributes:
+        order: Byte order.
+        offset: Of a byte offset.
+        entry_count: Of the number of entries in a directory.
+        header_bytes: Size of the file's header.
+    """
 
     order: str
-    word: str
-    count: str
-    header: int
+    offset: str
+    entry_count: str
+    header_bytes: int
 
     @property
-    def wide(self) -> int:
-        """Bytes of an offset."""
-        return struct.calcsize(self.word)
+    def offset_bytes(self) -> int:
+        """Size of a byte offset."""
+        return struct.calcsize(self.offset)
 
     def integers(self, entry: Entry) -> str:
-        """The values of an entry as NumPy calls them."""
-        return self.order + _INTEGERS[entry.kind]
+        """NumPy's type of the values of an entry."""
+        return self.order + _INTEGERS[entry.type]
 
 
 @dataclass(frozen=True)
 class Directory:
-    """One image of the file; its tiles or strips are all there.
+    """The directory of one image in the file.
 
     Attributes:
-        place: Where the directory begins.
-        end: Where it ends.
-        next: Where the next one begins; 0 for the last.
-        entries: What it says.
-        where: Which entry has the offsets.
-        offsets: Of its tiles or strips.
-        sizes: Likewise [bytes].
+        start: Position of its first byte.
+        end: Position past its last byte.
+        next: Position of the next directory; 0 for the last.
+        entries: All of its entries.
+        offsets_entry: The entry with the offsets of tiles or strips.
+        offsets: Positions of its tiles or strips.
+        sizes: Their sizes [bytes].
     """
 
-    place: int
+    start: int
     end: int
     next: int
     entries: list[Entry]
-    where: Entry
+    offsets_entry: Entry
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
 
 
-def parse(path: Path) -> tuple[Format, list[Directory]]:
-    """Read the directories, and make sure that the file is whole: GDAL says nothing of a disk that is full at the end.
+def parse(path: Path) -> tuple[ByteFormat, list[Directory]]:
+    """Read the directories, and check that the file is complete: GDAL does not report a disk that is full at the end.
 
     Raises:
-        OSError: If it is not.
+        OSError: If it is not complete.
     """
     with path.open("rb") as file:
-        start = exactly(file, 16)
-        order = "<" if start[:2] == b"II" else ">"
-        big = struct.unpack_from(order + "H", start, 2)[0] == 43
-        form = Format(order, order + "Q", order + "Q", 16) if big else Format(order, order + "I", order + "H", 8)
-        (place,) = struct.unpack_from(form.word, start, form.header - form.wide)
+        header = read_exactly(file, 16)
+        order = "<" if header[:2] == b"II" else ">"
+        big = struct.unpack_from(order + "H", header, 2)[0] == 43
+        encoding = (
+            ByteFormat(order, order + "Q", order + "Q", 16) if big else ByteFormat(order, order + "I", order + "H", 8)
+        )
+        (start,) = struct.unpack_from(encoding.offset, header, encoding.header_bytes - encoding.offset_bytes)
         directories: list[Directory] = []
-        while place or not directories:
-            directories.append(_directory(file, place, form))
-            place = directories[-1].next
+        while start or not directories:
+            directories.append(_read_directory(file, start, encoding))
+            start = directories[-1].next
     size = path.stat().st_size
     if any((d.sizes == 0).any() or (d.offsets + d.sizes).max() > size for d in directories):
-        raise _cut_off()
-    return form, directories
+        raise _incomplete()
+    return encoding, directories
 
 
-def exactly(file: BinaryIO, size: int) -> bytes:
-    """Read so many bytes.
+def read_exactly(file: BinaryIO, size: int) -> bytes:
+    """Read a number of bytes.
 
     Raises:
         OSError: If there are fewer.
     """
-    found = file.read(size)
-    if len(found) < size:
-        raise _cut_off()
-    return found
+    content = file.read(size)
+    if len(content) < size:
+        raise _incomplete()
+    return content
 
 
-def _directory(file: BinaryIO, place: int, form: Format) -> Directory:
-    file.seek(place)
-    (number,) = struct.unpack(form.count, exactly(file, struct.calcsize(form.count)))
+def _read_directory(file: BinaryIO, start: int, encoding: ByteFormat) -> Directory:
+    file.seek(start)
+    (number,) = struct.unpack(encoding.entry_count, read_exactly(file, struct.calcsize(encoding.entry_count)))
     entries = []
     for _ in range(number):
-        tag, kind, count = struct.unpack(form.order + "HH" + form.word[-1], exactly(file, 4 + form.wide))
+        head = read_exactly(file, 4 + encoding.offset_bytes)
+        tag, type_, count = struct.unpack(encoding.order + "HH" + encoding.offset[-1], head)
         field = file.tell()
-        (offset,) = struct.unpack(form.word, exactly(file, form.wide))
-        if kind not in _SIZES:
-            raise _cut_off()
-        entries.append(Entry(tag, kind, count, field, field if _SIZES[kind] * count <= form.wide else offset))
-    (after,) = struct.unpack(form.word, exactly(file, form.wide))
+        (offset,) = struct.unpack(encoding.offset, read_exactly(file, encoding.offset_bytes))
+        if type_ not in _SIZES:
+            raise _incomplete()
+        inline = _SIZES[type_] * count <= encoding.offset_bytes
+        entries.append(Entry(tag, type_, count, field, field if inline else offset))
+    (following,) = struct.unpack(encoding.offset, read_exactly(file, encoding.offset_bytes))
     end = file.tell()
     try:
-        (where,), (sizes,) = ([entry for entry in entries if entry.tag in tags] for tags in (_OFFSETS, _BYTES))
+        (offsets,), (sizes,) = ([entry for entry in entries if entry.tag in tags] for tags in (_OFFSETS, _BYTE_COUNTS))
     except ValueError as error:
-        raise _cut_off() from error
-    return Directory(place, end, after, entries, where, _array(file, where, form), _array(file, sizes, form))
+        raise _incomplete() from error
+    arrays = [_read_values(file, entry, encoding) for entry in (offsets, sizes)]
+    return Directory(start, end, following, entries, offsets, *arrays)
 
 
-def _array(file: BinaryIO, entry: Entry, form: Format) -> NDArray[np.int64]:
-    file.seek(entry.place)
-    return np.frombuffer(exactly(file, entry.number * _SIZES[entry.kind]), form.integers(entry)).astype(np.int64)
+def _read_values(file: BinaryIO, entry: Entry, encoding: ByteFormat) -> NDArray[np.int64]:
+    file.seek(entry.values)
+    content = read_exactly(file, entry.count * _SIZES[entry.type])
+    return np.frombuffer(content, encoding.integers(entry)).astype(np.int64)
 
 
-def _cut_off() -> OSError:
+def _incomplete() -> OSError:
     return OSError("parts of it are missing, as when the disk is full")

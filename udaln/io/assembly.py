@@ -1,0 +1,106 @@
+"""A scene assembled from two images that have bad bands and missing values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from udaln.errors import InputError
+from udaln.io.bad_bands import LeftOut, dead_bands, describe_bands, noise_bands
+from udaln.io.gaps import fill_gaps
+from udaln.scene import Known, Scene, Truth
+
+
+def assemble_scene(
+    lr_hsi: Tensor,
+    hr_msi: Tensor,
+    support: Tensor,
+    *,
+    lr_valid: Tensor,
+    hr_valid: Tensor,
+    keep: bool = False,
+    wavelengths: Tensor | None = None,
+    known: Known | None = None,
+    truth: Truth | None = None,
+) -> Scene:
+    """Assemble a scene from the bands with a signal and the pixels with data.
+
+    Args:
+        lr_hsi: LR-HSI, h×w×C.
+        hr_msi: HR-MSI, rh×rw×c.
+        support: C×c bool.
+        lr_valid: h×w×C bool, which values are valid, from `valid_values`.
+        hr_valid: rh×rw×c bool, likewise.
+        keep: Whether to keep every band: no bad ones are looked for.
+        wavelengths: C [nm].
+        known: Of all bands.
+        truth: Of all bands; without an image.
+
+    Returns:
+        The scene. A pixel of it is valid where all bands in use are valid; ``left_out`` names the other bands.
+
+    Raises:
+        InputError: If no valid band or pixel remains in an image, or none of the bands that an MSI band covers; or if
+            what remains is not a pair.
+    """
+    known, truth = known or Known(), truth or Truth()
+    _check_shapes((lr_hsi.shape[2], hr_msi.shape[2]), support, known, truth)
+    none, msi_none = (torch.zeros(image.shape[2], dtype=torch.bool) for image in (lr_hsi, hr_msi))
+    left_out = LeftOut(none, none, msi_none, wavelengths)
+    if not keep:
+        dead = dead_bands(lr_hsi, lr_valid)
+        left_out = LeftOut(dead, noise_bands(lr_hsi, lr_valid, dead), dead_bands(hr_msi, hr_valid), wavelengths)
+    _check_coverage(left_out, support, known)
+    kept, msi_kept = left_out.kept, ~left_out.msi_dead
+    lr_hsi, lr_pixels = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI")
+    hr_msi, hr_pixels = _select_and_fill(hr_msi, hr_valid, msi_kept, "HR-MSI")
+    return Scene(
+        lr_hsi,
+        hr_msi,
+        support[kept][:, msi_kept],
+        wavelengths=None if wavelengths is None else wavelengths[kept],
+        known=Known(known.psf, _select_response(known.srf, kept, msi_kept)),
+        truth=Truth(psf=truth.psf, srf=_select_response(truth.srf, kept, msi_kept)),
+        lr_valid=lr_pixels,
+        hr_valid=hr_pixels,
+        left_out=None if kept.all() and msi_kept.all() else left_out,
+    )
+
+
+def _check_shapes(expected: tuple[int, int], support: Tensor, known: Known, truth: Truth) -> None:
+    for name, matrix in (("support", support), ("SRF", known.srf), ("true SRF", truth.srf)):
+        if matrix is not None and matrix.shape != expected:
+            sizes = ["×".join(map(str, shape)) for shape in (expected, matrix.shape)]
+            raise InputError(f"{name}: expected shape {sizes[0]}, got {sizes[1]}")
+
+
+def _check_coverage(left_out: LeftOut, support: Tensor, known: Known) -> None:
+    """Check that both images keep a band, and each MSI band one that it covers."""
+    kept, msi_kept = left_out.kept, ~left_out.msi_dead
+    for name, bands in (("LR-HSI", kept), ("HR-MSI", msi_kept)):
+        if not bands.any():
+            raise InputError(f"{name}: expected a signal in some band, got none in {len(bands)} bands")
+    lost = msi_kept & support.any(0) & ~support[kept].any(0)
+    if known.srf is not None:
+        lost |= msi_kept & known.srf.any(0) & ~known.srf[kept].any(0)
+    if lost.any():
+        raise InputError(
+            f"bad_bands: expected a signal in some band of the LR-HSI that the HR-MSI's {describe_bands(lost)} covers, "
+            f"got none: {'; '.join(left_out.lines(filled=False))}"
+        )
+
+
+def _select_and_fill(image: Tensor, valid: Tensor, kept: Tensor, name: str) -> tuple[Tensor, Tensor | None]:
+    """The bands kept, with gaps filled, and the pixels that are valid in all of them."""
+    pixels = valid[..., kept].all(2)
+    if not pixels.any():
+        raise InputError(f"{name}: expected some pixels with data in every band, got none")
+    return fill_gaps(image if kept.all() else image[..., kept], pixels)
+
+
+def _select_response(srf: Tensor | None, kept: Tensor, msi_kept: Tensor) -> Tensor | None:
+    """The response in the bands kept, C×c; each column is rescaled to the sum that it had."""
+    if srf is None or (kept.all() and msi_kept.all()):
+        return srf
+    selected = srf[kept][:, msi_kept]
+    return selected * (srf.sum(0)[msi_kept] / selected.sum(0).clamp(min=torch.finfo(selected.dtype).tiny))
