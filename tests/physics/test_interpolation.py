@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
-from udaln.physics.interpolation import interpolate
+from udaln.physics.interpolation import KERNEL_RADIUS, interpolate, keys_weight
 
 
 def rough(rows=7, columns=9, bands=3):
@@ -66,3 +67,26 @@ def test_a_flipped_image_gives_a_flipped_result(axes):
 def test_shape_and_dtype(dtype):
     found = interpolate(rough(2, 3).to(dtype), 5, (0.5, 0.0))
     assert found.shape == (10, 15, 3) and found.dtype == dtype
+
+
+def test_the_weights_are_the_same_for_numpy_and_torch():
+    distance = np.r_[np.linspace(0, KERNEL_RADIUS, 1001), np.nextafter(1, [0, 2])]
+    weights, in_torch = keys_weight(distance), keys_weight(torch.from_numpy(distance))
+    assert isinstance(weights, np.ndarray) and isinstance(in_torch, torch.Tensor)
+    assert weights.dtype == np.float64 and in_torch.dtype == torch.float64
+    np.testing.assert_array_equal(weights, in_torch.numpy())
+    assert keys_weight(torch.from_numpy(distance).float()).dtype == torch.float32
+    written_out = np.where(  # Keys' eq. 15
+        distance < 1,
+        1.5 * distance**3 - 2.5 * distance**2 + 1,
+        -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2,
+    )
+    np.testing.assert_allclose(weights, written_out, rtol=0, atol=1e-14)
+
+
+def test_the_weights_of_a_point_sum_to_one_and_reproduce_a_parabola():
+    position = np.linspace(0, 1, 101)
+    pixels = np.arange(-1, 3)[:, None]
+    weights = keys_weight(np.abs(position - pixels))
+    for power in (0, 1, 2):
+        np.testing.assert_allclose((weights * pixels.astype(float) ** power).sum(0), position**power, atol=1e-14)

@@ -20,7 +20,7 @@ from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.regression import affine_regression
 from udaln.methods.udaln.networks import FusionNetworks
-from udaln.physics.interpolation import TAPS, interpolate
+from udaln.physics.interpolation import KERNEL_RADIUS, interpolate
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
 
@@ -216,7 +216,7 @@ def part_of(psf: Tensor, scene: Scene, sides: tuple[int, int], wanted: Box) -> P
 
 def _taps_reach(psf: Tensor, scene: Scene) -> int:
     """How far from an HR pixel those lie that it is interpolated from [LR pixels]."""
-    return TAPS + ceil(max(map(abs, _place(psf, scene))) / scene.scale)
+    return KERNEL_RADIUS + ceil(max(map(abs, _place(psf, scene))) / scene.scale)
 
 
 def _psf_reach(psf: Tensor, scene: Scene) -> int:
