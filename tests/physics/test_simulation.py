@@ -61,8 +61,8 @@ def test_instruments_differ_by_gain_and_offset():
 
 
 @pytest.mark.parametrize(("kernel_size", "scale"), [(9, 4), (11, 5), (12, 5)])
-def test_a_psf_lies_as_far_off_as_told(kernel_size, scale):
-    """Down and to the right: so much later does a bright pixel come into the LR pixel that it lies in the middle of."""
+def test_the_centre_of_a_psf_has_the_given_shift(kernel_size, scale):
+    """Down and to the right: an image rolled by the opposite shift gives the same LR image with a centred PSF."""
     shift = (1.0, -2.0)
     moved, centred = gaussian_psf(kernel_size, scale, scale, shift), gaussian_psf(kernel_size, scale, scale)
     np.testing.assert_allclose(centre_shift(moved.numpy(), scale, (0, 0)), shift, atol=1e-4)
