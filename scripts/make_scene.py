@@ -23,8 +23,8 @@ from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.config import choices
 from udaln.io.image import Bands
 from udaln.monitor.progress import share_done
-from udaln.physics.landscape import Landscape, Pixels, noise, observed
-from udaln.physics.simulation import gaussian_psf
+from udaln.physics.landscape import Landscape, Pixels
+from udaln.physics.simulation import gaussian_psf, row_noise, simulate_strips
 from udaln.physics.srf import SRF, normalise, srf_from_edges
 
 EPSG, WEST, NORTH = 32654, 410000.0, 4020000.0  # UTM zone 54N, where Chikusei is [m]
@@ -136,7 +136,7 @@ def _make(given: Arguments, landscape: Landscape, srf: SRF, msi: Bands, folder: 
             return landscape.rows(top + first, top + last)[:, left : left + width]
 
         done = 0
-        for truth, lr_hsi, hr_msi in observed(rows, height, psf, srf.values, scale):
+        for truth, lr_hsi, hr_msi in simulate_strips(rows, height, psf, srf.values, scale):
             aside[0].add(lr_hsi)
             aside[1].add(hr_msi)
             if given.truth:
@@ -173,7 +173,7 @@ class _Aside:
         for row in range(len(self._power)):
             data = self._file.read(4 * math.prod(self._shape))
             line = np.frombuffer(data, np.float32).reshape(self._shape)
-            yield line if snr is None else line + sigma * noise(seed, number, row, self._shape)
+            yield line if snr is None else line + sigma * row_noise(seed, number, row, self._shape)
 
 
 @contextmanager

@@ -4,14 +4,19 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from udaln.consistency import denoising as module
-from udaln.consistency.denoising import denoise
+from udaln.consistency.denoising import fit_denoiser
 from udaln.errors import InputError
 
 LEVEL = torch.tensor([0.02, 0.05, 0.03, 0.04], dtype=torch.float64)
 
 
+def denoise(image, noise_std):
+    """An image denoised by what is fitted to it."""
+    return fit_denoiser(image, noise_std)(image)
+
+
 def clean(rows=48, columns=60):
-    """Fields with sharp borders, each of its own colour and shading, in four bands."""
+    """Homogeneous areas with sharp borders, each with a spectrum of its own, under smooth shading, in four bands."""
     rng = np.random.default_rng(0)
     fields = np.argmax([gaussian_filter(rng.normal(size=(rows, columns)), 4) for _ in range(6)], axis=0)
     shade = 1 + 2 * gaussian_filter(rng.normal(size=(rows, columns)), 3)
@@ -48,8 +53,8 @@ def test_most_of_the_noise_goes():
 
 def test_the_error_that_remains_is_known():
     result = denoise(noisy(), LEVEL)
-    told = result.variance.mean((0, 1)) / LEVEL**2
-    assert ((told / error(result.image)).log().abs() < 0.35).all()
+    predicted = result.variance.mean((0, 1)) / LEVEL**2
+    assert ((predicted / error(result.image)).log().abs() < 0.35).all()
     # Also where in the image it is: borders keep more of their noise.
     squared = ((result.image - clean()) / LEVEL).square().mean(2)
     doubtful = result.variance.div(LEVEL**2).mean(2)
@@ -86,7 +91,7 @@ def test_units_precision_and_repetition_change_nothing():
 
 def test_strips_make_no_seams(monkeypatch):
     whole = denoise(noisy(), LEVEL)
-    monkeypatch.setattr(module, "AT_ONCE", 7 * 60)
+    monkeypatch.setattr(module, "PATCHES_AT_ONCE", 7 * 60)
     for part, expected in zip(denoise(noisy(), LEVEL), whole, strict=True):
         torch.testing.assert_close(part, expected)
 
@@ -94,7 +99,7 @@ def test_strips_make_no_seams(monkeypatch):
 @pytest.mark.parametrize("side", [1, 2, 3])
 def test_patches_put_back_are_the_image(side):
     image = torch.rand(7, 9, 3, dtype=torch.float64)
-    torch.testing.assert_close(module._averaged(module._patches(image, side), image, side), image)
+    torch.testing.assert_close(module._aggregate(module._patches(image, side), image, side), image)
 
 
 def test_one_class_is_a_wiener_filter():
@@ -102,9 +107,9 @@ def test_one_class_is_a_wiener_filter():
     factor = torch.randn(6, 6, generator=generator, dtype=torch.float64)[:, :3]
     x = torch.randn(5000, 3, generator=generator, dtype=torch.float64) @ factor.T + 2
     x = x + torch.randn(x.shape, generator=generator, dtype=torch.float64)
-    one = module._gaussian(x, torch.ones(5000, dtype=torch.float64))
-    assert one.basis.shape[1] == 3
-    estimate, kept = module._posterior(x, [one])
+    gaussian = module._fit_gaussian(x, torch.ones(5000, dtype=torch.float64))
+    assert gaussian.basis.shape[1] == 3
+    estimate, kept = module._posterior(x, [gaussian])
     signal = factor @ factor.T
     gain = torch.linalg.solve(signal + torch.eye(6), signal)
     torch.testing.assert_close(estimate, 2 + (x - 2) @ gain.T, atol=0.3, rtol=0)
@@ -117,8 +122,8 @@ def test_the_mixture_is_likelier_than_the_start(monkeypatch):
     label = torch.randint(3, (3000,), generator=generator)
     x = centres[label] + torch.randn(3000, 6, generator=generator, dtype=torch.float64)
     monkeypatch.setattr(module, "CLASSES", 3)
-    mixture = module._mixture(x)
-    means = torch.stack([one.mean for one in mixture])
+    mixture = module._fit_mixture(x)
+    means = torch.stack([gaussian.mean for gaussian in mixture])
     assert torch.cdist(centres, means).amin(1).max() < 0.2
     assert torch.cdist(means, centres).amin(1).max() < 0.2
 

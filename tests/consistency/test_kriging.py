@@ -7,43 +7,42 @@ from scipy.optimize import brentq
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
 
-from udaln.consistency import covariance as field
-from udaln.consistency import kriging, tiles, variances
-from udaln.consistency.covariance import fit_field
+from udaln.consistency import covariance, kriging, tile_kriging, tiles, variances
+from udaln.consistency.covariance import fit_covariance_model
 from udaln.consistency.tiles import Part
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade
 
 
-def kriged(residual, hr_msi, psf, noise, seen=None, shift=(0, 0), **options):
-    """Of a residual on the grid of the LR-HSI, h×w×C, of which only the part that is seen is given."""
-    seen = torch.ones(residual.shape[:2], dtype=torch.bool) if seen is None else seen
-    fitted = fit_field(residual[seen], noise, None, hr_msi)
-    found = kriging.krige(
-        fitted, residual[seen], seen.flatten(), hr_msi, psf, shift, Part.whole(*residual.shape[:2]), **options
+def kriged(residual, hr_msi, psf, noise, valid=None, shift=(0, 0), **options):
+    """Prediction of a residual h×w×C from its valid LR pixels, by a model that is fitted to the same."""
+    valid = torch.ones(residual.shape[:2], dtype=torch.bool) if valid is None else valid
+    model = fit_covariance_model(residual[valid], noise, None, hr_msi)
+    prediction = kriging.krige(
+        model, residual[valid], valid.flatten(), hr_msi, psf, shift, Part.whole(*residual.shape[:2]), **options
     )
-    spectra = fitted.spectra.float()
+    spectra = model.spectra.float()
     return SimpleNamespace(
-        image=found.mean @ spectra,
-        variance=None if found.variance is None else found.variance @ spectra**2,
-        unused=fitted.unused,
+        image=prediction.mean @ spectra,
+        variance=None if prediction.variance is None else prediction.variance @ spectra**2,
+        discarded_variance=model.discarded_variance,
     )
 
 
-def krige(*given, **options):
+def krige(*arguments, **options):
     """The posterior mean alone."""
-    return kriged(*given, **options).image
+    return kriged(*arguments, **options).image
 
 
 def image(rows, columns, bands=3, seed=0):
-    """An HR-MSI of some materials, none of them dark, in float64."""
+    """An HR-MSI of mixed materials, none of them dark, in float64."""
     rng = np.random.default_rng(seed)
     share = rng.dirichlet(np.ones(5), size=(rows, columns))
     return torch.from_numpy(share @ rng.uniform(0.2, 1.0, (5, bands)) * rng.uniform(0.5, 1.5, (rows, columns, 1)))
 
 
 def smooth(rows, columns, bands=1, seed=0):
-    """A field of some waves, none shorter than a dozen pixels."""
+    """A sum of waves, none shorter than a dozen pixels."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:rows, :columns] / 12
     phases = rng.uniform(0, 2 * np.pi, (6, bands)), rng.uniform(-2, 2, (6, bands)), rng.uniform(-2, 2, (6, bands))
@@ -62,68 +61,68 @@ def matrix(psf, rows, columns, scale):
 
 
 def covariances(hr_msi, p, scale):
-    """Of HR pixels, the two parts of a residual: what they share, and what belongs to each alone."""
+    """Covariances of HR pixels, relative to the sill and to the nugget: the correlated part, and the nugget."""
     rows, columns, c = hr_msi.shape
     pixels = hr_msi.flatten(0, 1).numpy()
     relative = pixels / np.sqrt((pixels**2).mean(0))
     brightness = np.linalg.norm(relative, axis=1)
     shape = relative / brightness[:, None]
     precision = np.linalg.inv(np.cov(shape.T, bias=True))
-    apart = cdist(shape, shape, "mahalanobis", VI=precision) / field.SHAPE_RANGE
-    place = np.argwhere(np.ones((rows, columns))) / scale / kriging.SPACE_RANGE
-    alike = np.outer(brightness, brightness) * np.exp(-np.hypot(apart, cdist(place, place)))
-    alike /= np.diag(p @ alike @ p.T).mean()
+    apart = cdist(shape, shape, "mahalanobis", VI=precision) / covariance.SHAPE_RANGE
+    place = np.argwhere(np.ones((rows, columns))) / scale / tile_kriging.SPATIAL_RANGE
+    correlated = np.outer(brightness, brightness) * np.exp(-np.hypot(apart, cdist(place, place)))
+    correlated /= np.diag(p @ correlated @ p.T).mean()
     standard = (pixels - pixels.mean(0)) / pixels.std(0, ddof=1)
-    alike += kriging.TREND / (c + 1) * (1 + standard @ standard.T)
-    return alike, np.eye(len(pixels)) / np.diag(p @ p.T).mean()
+    correlated += tile_kriging.TREND_VARIANCE / (c + 1) * (1 + standard @ standard.T)
+    return correlated, np.eye(len(pixels)) / np.diag(p @ p.T).mean()
 
 
 def by_textbook(residual, hr_msi, psf, scale, noise):
-    """The posterior mean and variance with whole covariance matrices, a component at a time."""
+    """The posterior mean and variance with full covariance matrices, one component at a time."""
     rows, columns, c = hr_msi.shape
-    seen = residual.flatten(0, 1).numpy()
+    data = residual.flatten(0, 1).numpy()
     noise = noise.numpy()
     p = matrix(psf, rows, columns, scale)
-    alike, own = covariances(hr_msi, p, scale)
+    correlated, nugget = covariances(hr_msi, p, scale)
 
-    def seen_covariance(share, of_scene):
-        """Of LR pixels; what is theirs alone is noise."""
-        hr = (1 - share) * alike + share * of_scene * own
-        return p @ hr @ p.T + share * (1 - of_scene) * np.eye(len(p))
+    def lr_covariance(share, hr_fraction):
+        """Of LR pixels; their own nugget is noise."""
+        hr = (1 - share) * correlated + share * hr_fraction * nugget
+        return p @ hr @ p.T + share * (1 - hr_fraction) * np.eye(len(p))
 
-    def most_probable(values, shares_of_scene):
-        """The best variance for each pair of shares is known; the pair by trial."""
+    def most_probable(values, hr_fractions):
+        """The best variance for each pair of shares has a closed form; the pair is found by trial."""
 
         def logpdf(shares):
-            k = seen_covariance(*shares)
+            k = lr_covariance(*shares)
             variance = values @ np.linalg.solve(k, values) / len(values)
             return multivariate_normal.logpdf(values, cov=variance * k, allow_singular=False), variance
 
-        tried = {(share, part): logpdf((share, part)) for share in variances.WHITE for part in shares_of_scene}
+        tried = {(share, part): logpdf((share, part)) for share in variances.NUGGET_SHARES for part in hr_fractions}
         best = max(tried, key=lambda shares: tried[shares][0])
         return *best, tried[best][1]
 
-    unit = np.sqrt(noise**2 + field.EXACT**2 * (seen**2).mean(0))
-    _, sizes, axes = np.linalg.svd(seen / unit, full_matrices=False)
-    mean, variances_ = np.zeros((2, len(alike), seen.shape[1]))
-    ratio = seen.shape[1] / (len(seen) - c - 1)
+    unit = np.sqrt(noise**2 + covariance.NOISE_FLOOR**2 * (data**2).mean(0))
+    _, sizes, axes = np.linalg.svd(data / unit, full_matrices=False)
+    mean, variances_ = np.zeros((2, len(correlated), data.shape[1]))
+    ratio = data.shape[1] / (len(data) - c - 1)
     for size, axis in zip(sizes, axes, strict=True):
-        total, floor = size**2 / len(seen), np.square(axis * noise / unit).sum()
-        unseen = 0.0
+        total, floor = size**2 / len(data), np.square(axis * noise / unit).sum()
+        noise_variance = 0.0
         if floor:
             if total <= floor * (1 + ratio**0.5) ** 2:
                 continue
             true = brentq(lambda x: x * (1 + ratio / (x - 1)) - total / floor, 1 + ratio**0.5, 2 * total / floor)  # noqa: B023
-            unseen = total - (true - 1) * floor
-        elif total < 1e-12 * sizes[0] ** 2 / len(seen):
+            noise_variance = total - (true - 1) * floor
+        elif total < 1e-12 * sizes[0] ** 2 / len(data):
             continue
-        values = seen / unit @ axis
-        told_apart = unseen > variances.EXACT * total and len(psf) > scale
-        share, of_scene, variance = most_probable(values, variances.OF_SCENE if told_apart else [1.0])
-        # Of the noise, what is not the LR pixels' own already takes its part of what seems to be HR pixels' own.
-        of_pixels = max(0.0, share * of_scene - max(0.0, unseen / variance - share * (1 - of_scene)))
-        prior = (1 - share) * alike + of_pixels * own
-        gain = prior @ p.T @ np.linalg.inv(seen_covariance(share, of_scene))
+        values = data / unit @ axis
+        identifiable = noise_variance > variances.NOISE_FREE * total and len(psf) > scale
+        share, hr_fraction, variance = most_probable(values, variances.HR_FRACTIONS if identifiable else [1.0])
+        # noise beyond the nugget of the LR pixels is part of the nugget of the HR pixels
+        signal = max(0.0, share * hr_fraction - max(0.0, noise_variance / variance - share * (1 - hr_fraction)))
+        prior = (1 - share) * correlated + signal * nugget
+        gain = prior @ p.T @ np.linalg.inv(lr_covariance(share, hr_fraction))
         mean += np.outer(gain @ values, axis * unit)
         variances_ += np.outer(variance * np.diag(prior - gain @ p @ prior), (axis * unit) ** 2)
     return tuple(torch.from_numpy(part).view(rows, columns, -1) for part in (mean, variances_))
@@ -134,7 +133,9 @@ def close(found, expected, relative=1e-3):
     assert (found - expected).abs().max() <= relative * expected.abs().max()
 
 
-@pytest.mark.parametrize("kernel_size", [3, 4, 6])  # windows side by side, and such that overlap and leave the image
+@pytest.mark.parametrize(
+    "kernel_size", [3, 4, 6]
+)  # windows without overlap, and such that overlap and exceed the image
 @pytest.mark.parametrize("level", [0.0, 0.3])
 @pytest.mark.parametrize("kind", ["smooth", "rough", "both"])
 def test_mean_and_variance_are_those_of_the_textbook(kernel_size, level, kind):
@@ -164,7 +165,7 @@ def test_without_noise_the_result_blurs_to_the_residual(sides, kernel_size):
     psf = gaussian_psf(kernel_size, 3, 3.0)
     result = krige(residual, image(rows, columns), psf, none(6))
     error = (degrade(result.double(), psf, 3) - residual).abs().amax((0, 1)) / residual.abs().amax((0, 1))
-    tolerance = 1e-2 if max(sides) > 20 and kernel_size > 3 else 1e-4  # a window may lie in two tiles
+    tolerance = 1e-2 if max(sides) > 20 and kernel_size > 3 else 1e-4  # a window may extend over two tiles
     assert (error < tolerance).all()
 
 
@@ -186,17 +187,17 @@ def test_no_residual_no_result():
         assert result.shape == (8, 10, 6) and not result.any()
 
 
-def test_of_noise_as_strong_as_told_nothing_is_believed():
+def test_noise_of_the_given_level_is_not_followed():
     level = torch.linspace(0.5, 2, 20, dtype=torch.float64)
     psf, hr_msi = gaussian_psf(2, 2, 2.0), image(24, 24)
-    believed = []
+    followed = []
     for seed in range(8):
         generator = torch.Generator().manual_seed(seed)
         residual = level * torch.randn(12, 12, 20, generator=generator, dtype=torch.float64)
-        believed.append(krige(residual, hr_msi, psf, level).square().mean().sqrt() / residual.square().mean().sqrt())
-        # Noise-free it would all be: the levels told, not the looks of the residual, decide.
+        followed.append(krige(residual, hr_msi, psf, level).square().mean().sqrt() / residual.square().mean().sqrt())
+        # under less noise it would be: the given level decides, not the appearance of the residual
         assert krige(residual, hr_msi, psf, level / 10).square().mean() > 0.3 * residual.square().mean()
-    assert sorted(believed)[5] == 0 and max(believed) < 0.1
+    assert sorted(followed)[5] == 0 and max(followed) < 0.1
 
 
 def test_a_component_far_above_the_noise_survives_it():
@@ -228,9 +229,11 @@ def test_tiles_make_no_seams(sides, monkeypatch):
     rows, columns = (2 * side for side in sides)
     hr_msi = 10 + smooth(rows, columns, 3, seed=1)
     residual = degrade(smooth(rows, columns, 2), psf, 2)
-    monkeypatch.setattr(variances, "WHITE", np.zeros(1))  # else tiles may differ in what they find most probable
+    monkeypatch.setattr(
+        variances, "NUGGET_SHARES", np.zeros(1)
+    )  # else the most probable share may differ between tiles
     tiled = krige(residual, hr_msi, psf, none(2))
-    monkeypatch.setattr(tiles, "WHOLE", 100)
+    monkeypatch.setattr(tiles, "SINGLE_TILE_SIDE", 100)
     whole = krige(residual, hr_msi, psf, none(2))
     assert not torch.equal(tiled, whole)  # there are tiles
     size = whole.square().mean().sqrt()
@@ -241,11 +244,11 @@ def test_tiles_make_no_seams(sides, monkeypatch):
         assert steps.max() < 0.03 * size
 
 
-def test_tiles_tell_how_far_they_are():
-    told = []
+def test_progress_is_reported_after_each_tile():
+    reported = []
     residual = torch.rand(22, 22, 2, generator=torch.Generator().manual_seed(0)).double()
-    krige(residual, image(44, 44), gaussian_psf(2, 2, 2.0), none(2), done=told.append)
-    assert len(told) > 1 and told == sorted(told) and told[0] > 0 and told[-1] == 1
+    krige(residual, image(44, 44), gaussian_psf(2, 2, 2.0), none(2), progress=reported.append)
+    assert len(reported) > 1 and reported == sorted(reported) and reported[0] > 0 and reported[-1] == 1
 
 
 @pytest.mark.parametrize("level", [0.0, 0.2])
@@ -272,7 +275,7 @@ def test_flipped_scenes_give_flipped_results():
 
 
 @pytest.mark.parametrize("part", ["flat", "one band flat", "dark pixels", "one band"])
-def test_msi_that_tells_little_or_nothing(part):
+def test_msi_with_little_or_no_information(part):
     hr_msi = image(12, 12, 1 if part == "one band" else 3)
     if part == "flat":
         hr_msi[:] = 0.4
@@ -287,10 +290,10 @@ def test_msi_that_tells_little_or_nothing(part):
     assert (degrade(result.double(), psf, 3) - residual).abs().max() < 1e-3 * residual.abs().max()
 
 
-def test_covariances_in_parts_are_the_same(monkeypatch):
+def test_covariances_in_blocks_are_the_same(monkeypatch):
     psf, hr_msi, residual = gaussian_psf(4, 3, 3.0), image(18, 15), smooth(6, 5, 4)
     whole = krige(residual, hr_msi, psf, none(4))
-    monkeypatch.setattr(kriging, "AT_ONCE", 2000)
+    monkeypatch.setattr(tile_kriging, "PIXELS_AT_ONCE", 2000)
     close(krige(residual, hr_msi, psf, none(4)), whole)
 
 
@@ -298,11 +301,11 @@ def test_covariances_in_parts_are_the_same(monkeypatch):
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("share", [0.05, 0.5])
 def test_the_truth_lies_within_two_standard_deviations_as_often_as_the_variance_says(share, kernel_size, level):
-    """Residuals drawn from the covariance that kriging goes by; their parts and their noise are to be found."""
+    """Residuals drawn from the covariance of the model; kriging estimates the variances of its parts."""
     rows, columns, scale, bands = 30, 30, 3, 4
     psf, hr_msi = gaussian_psf(kernel_size, scale, 2.5), image(rows, columns)
-    alike, own = covariances(hr_msi, matrix(psf, rows, columns, scale), scale)
-    root = torch.from_numpy(np.linalg.cholesky((1 - share) * alike + share * own))
+    correlated, nugget = covariances(hr_msi, matrix(psf, rows, columns, scale), scale)
+    root = torch.from_numpy(np.linalg.cholesky((1 - share) * correlated + share * nugget))
     generator = torch.Generator().manual_seed(2)
     truth = (root @ torch.randn(rows * columns, bands, generator=generator).double()).view(rows, columns, bands)
     residual = degrade(truth, psf, scale)
@@ -314,34 +317,34 @@ def test_the_truth_lies_within_two_standard_deviations_as_often_as_the_variance_
 
 
 @pytest.mark.parametrize("kernel_size", [3, 5])
-def test_the_variance_is_larger_where_less_is_seen(kernel_size, monkeypatch):
-    monkeypatch.setattr(variances, "WHITE", np.array([0.05]))  # else what is left tells another share
+def test_the_variance_is_larger_where_data_are_missing(kernel_size, monkeypatch):
+    monkeypatch.setattr(variances, "NUGGET_SHARES", np.array([0.05]))  # else the remaining data may have another share
     psf, hr_msi = gaussian_psf(kernel_size, 3, 3.0), image(24, 24)
     residual = smooth(8, 8) + 0.1 * torch.randn(8, 8, 1, generator=torch.Generator().manual_seed(0)).double()
-    seen = torch.ones(8, 8, dtype=torch.bool)
-    seen[3:5, 3:5] = False
+    valid = torch.ones(8, 8, dtype=torch.bool)
+    valid[3:5, 3:5] = False
     gap = torch.zeros(24, 24, dtype=torch.bool)
-    gap[10:14, 10:14] = True  # in no window of those left
+    gap[10:14, 10:14] = True  # in no window of the valid LR pixels
     corners = torch.zeros(24, 24, dtype=torch.bool)
     corners[::23, ::23] = True
     whole, part, gaps = (
         kriged(residual, hr_msi, psf, none(1), with_variance=True, **options).variance[..., 0]
-        for options in ({}, {"seen": seen}, {"gaps": gap})
+        for options in ({}, {"valid": valid}, {"gaps": gap})
     )
     for less in (part, gaps):
-        ratio = less / whole  # the scale of the variance is found anew: what counts is how this differs
+        ratio = less / whole  # the sill is estimated anew: what counts is how the ratio differs between places
         assert ratio[gap].min() > 1.03 * ratio[corners].max()
 
 
-def test_what_stands_out_of_the_noise_in_no_component_is_told():
-    """Each band has the power that was seen, less that of the components that are kriged."""
+def test_the_variance_outside_the_components_is_reported():
+    """In each band it is the mean square of the residual, less that of the components."""
     psf, hr_msi = gaussian_psf(2, 2, 2.0), image(24, 24)
     spectrum = torch.linspace(-1, 1, 6, dtype=torch.float64)
     noise = torch.linspace(0.1, 0.3, 6, dtype=torch.float64)
     rough = noise * torch.randn(12, 12, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     alone = kriged(rough, hr_msi, psf, 1.5 * noise)
     assert not alone.image.any()
-    torch.testing.assert_close(alone.unused, rough.square().mean((0, 1)))
+    torch.testing.assert_close(alone.discarded_variance, rough.square().mean((0, 1)))
     found = kriged(rough + 5 * smooth(12, 12) * spectrum, hr_msi, psf, noise)
-    assert (found.unused < 1.3 * noise**2).all() and (found.unused > 0.5 * noise**2).all()
-    assert (kriged(smooth(12, 12, 6), hr_msi, psf, none(6)).unused < 1e-9).all()
+    assert (found.discarded_variance < 1.3 * noise**2).all() and (found.discarded_variance > 0.5 * noise**2).all()
+    assert (kriged(smooth(12, 12, 6), hr_msi, psf, none(6)).discarded_variance < 1e-9).all()

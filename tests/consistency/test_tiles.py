@@ -1,4 +1,4 @@
-"""Tiles cover an image and fade into each other; a part is read with all that it depends on, and no more."""
+"""Tiles cover an image and are blended; a part is read with all that it depends on, and no more."""
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ def test_the_weights_of_tiles_add_up_to_one_everywhere():
     for rows in range(1, 70):
         for columns in (rows, 5, 47):
             total, count = torch.zeros(rows, columns), 0
-            for seen, fade in tiles.tiles_of(Part.whole(rows, columns)):
-                assert fade.shape == total[seen].shape and (fade >= 0).all()
-                total[seen] += fade
+            for extent, blend in tiles.overlapping_tiles(Part.whole(rows, columns)):
+                assert blend.shape == total[extent].shape and (blend >= 0).all()
+                total[extent] += blend
                 count += 1
             several += count > 1
             torch.testing.assert_close(total, torch.ones(rows, columns))
@@ -24,9 +24,9 @@ def test_the_weights_of_tiles_add_up_to_one_everywhere():
 
 
 def test_every_tile_is_small_however_large_the_scene():
-    most = tiles.WHOLE
+    most = tiles.SINGLE_TILE_SIDE
     for side in (most, most + 1, 36, 100, 1001):
-        assert max(seen.stop - seen.start for seen, _ in tiles.spans(side)) <= most + tiles.TILE // 2
+        assert max(extent.stop - extent.start for extent, _ in tiles.extents(side)) <= most + tiles.TILE_SIDE // 2
 
 
 @pytest.mark.parametrize("side", [1, 7, 20, 21, 25, 36, 99, 1001])
@@ -34,51 +34,51 @@ def test_tiles_begin_one_after_another_and_end_with_the_side(side):
     edges = tiles.edges(side)
     lengths = np.diff(edges)
     assert edges[0] == 0 and edges[-1] == side
-    assert len(lengths) == 1 if side <= tiles.WHOLE else np.abs(lengths - tiles.TILE).max() <= 3
-    for (seen, _), first, last in zip(tiles.spans(side), edges[:-1], edges[1:], strict=True):
-        assert (seen.start, seen.stop) == (max(0, first - tiles.HALO), min(side, last + tiles.HALO))
+    assert len(lengths) == 1 if side <= tiles.SINGLE_TILE_SIDE else np.abs(lengths - tiles.TILE_SIDE).max() <= 3
+    for (extent, _), first, last in zip(tiles.extents(side), edges[:-1], edges[1:], strict=True):
+        assert (extent.start, extent.stop) == (max(0, first - tiles.HALO), min(side, last + tiles.HALO))
 
 
-def depends(side, wanted, around, beyond):
-    """What pixels along a side the wanted ones depend on, by what is done: a filter, tiles, a filter.
+def depends(side, wanted, margin, input_margin):
+    """The pixels along a side that the wanted ones depend on, through a filter, tiles, and another filter.
 
-    Brute force: one pixel at a time is touched, and what changes is followed.
+    By brute force: each pixel is changed in turn, and the pixels that change with it are tracked.
     """
-    touched = np.eye(side, dtype=bool)  # by each pixel, a column
-    filtered = maximum_filter1d(touched, 2 * beyond + 1, axis=0, mode="constant")
-    tiled = np.zeros_like(touched)
-    for seen, weight in tiles.spans(side):
-        tiled[seen] |= (weight.numpy() > 0)[:, None] & filtered[seen].any(0)
-    result = maximum_filter1d(tiled, 2 * around + 1, axis=0, mode="constant")
+    changed = np.eye(side, dtype=bool)  # a column for each pixel that is changed
+    filtered = maximum_filter1d(changed, 2 * input_margin + 1, axis=0, mode="constant")
+    tiled = np.zeros_like(changed)
+    for extent, weight in tiles.extents(side):
+        tiled[extent] |= (weight.numpy() > 0)[:, None] & filtered[extent].any(0)
+    result = maximum_filter1d(tiled, 2 * margin + 1, axis=0, mode="constant")
     return result[wanted].any(0).nonzero()[0]
 
 
-@pytest.mark.parametrize(("around", "beyond"), [(0, 0), (1, 0), (3, 2), (5, 1)])
+@pytest.mark.parametrize(("margin", "input_margin"), [(0, 0), (1, 0), (3, 2), (5, 1)])
 @pytest.mark.parametrize("side", [9, 20, 23, 45, 88])
-def test_a_part_reads_what_it_depends_on_and_no_more(side, around, beyond):
+def test_a_part_reads_what_it_depends_on_and_no_more(side, margin, input_margin):
     rng = np.random.default_rng(side)
     drawn = [sorted(rng.choice(side + 1, 2, replace=False).tolist()) for _ in range(20)]
     for first, last in [*drawn, (0, side), (0, 1), (side - 1, side)]:
-        part = Part.of((side, 30), (slice(first, last), slice(10, 20)), around, beyond)
-        needed = depends(side, slice(first, last), around, beyond)
+        part = Part.of((side, 30), (slice(first, last), slice(10, 20)), margin, input_margin)
+        needed = depends(side, slice(first, last), margin, input_margin)
         assert (part.read[0].start, part.read[0].stop) == (needed[0], needed[-1] + 1)
-        needed = depends(30, slice(10, 20), around, beyond)
+        needed = depends(30, slice(10, 20), margin, input_margin)
         assert (part.read[1].start, part.read[1].stop) == (needed[0], needed[-1] + 1)
-        turned = Part.of((30, side), (slice(10, 20), slice(first, last)), around, beyond)
+        turned = Part.of((30, side), (slice(10, 20), slice(first, last)), margin, input_margin)
         assert turned.read == part.read[::-1]
 
 
-def test_the_tiles_of_a_part_are_those_of_the_image_that_reach_it():
-    whole = list(tiles.tiles_of(Part.whole(45, 62)))
+def test_the_tiles_of_a_part_are_those_of_the_image_that_contribute_to_it():
+    whole = list(tiles.overlapping_tiles(Part.whole(45, 62)))
     wanted = slice(12, 19), slice(30, 41)
     part = Part((45, 62), wanted, wanted)
-    ours = list(tiles.tiles_of(part))
+    ours = list(tiles.overlapping_tiles(part))
     assert 1 < len(ours) < len(whole)
     total = torch.zeros(45, 62)
-    for seen, fade in ours:
-        total[seen] += fade
-        (same,) = (other for box, other in whole if box == seen)
-        assert torch.equal(same, fade)
+    for extent, blend in ours:
+        total[extent] += blend
+        (same,) = (other for box, other in whole if box == extent)
+        assert torch.equal(same, blend)
     torch.testing.assert_close(total[wanted], torch.ones(7, 11))
 
 

@@ -1,6 +1,5 @@
 """The torchmetrics classes: means over images and processes, and a collection whose members keep their own states."""
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -97,12 +96,3 @@ def test_members_with_equal_states_are_not_merged():
 
 def test_clones_with_a_prefix_keep_the_order():
     assert list(fusion_metrics(SCALE).clone(prefix="fused/")) == [f"fused/{name}" for name in MEASURES]
-
-
-@pytest.mark.parametrize("name", MEASURES)
-def test_plot(name):
-    metric = build(name)
-    metric.update(*noisy_pair(1))
-    figure, axes = metric.plot()
-    assert axes.lines
-    plt.close(figure)

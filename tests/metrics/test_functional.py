@@ -100,7 +100,7 @@ def test_uiqi_windows_of_any_size_shrink_to_the_image(window):
 
 
 def test_uiqi_in_blocks_of_bands(monkeypatch):
-    monkeypatch.setattr("udaln.metrics.functional._VALUES_AT_ONCE", 4 * 13 * 9)  # 6 bands as 4 and 2
+    monkeypatch.setattr("udaln.metrics.quality_map._VALUES_AT_ONCE", 4 * 13 * 9)  # 6 bands as 4 and 2
     pair = noisy_pair()
     assert uiqi_5(*pair).item() == pytest.approx(uiqi_written_out(*pair), rel=1e-12)
 

@@ -88,7 +88,7 @@ def images(request):
 
 
 def test_formulas(images, monkeypatch):
-    monkeypatch.setattr("udaln.metrics.no_reference._VALUES_AT_ONCE", 4 * 44 * 40)  # 6 bands as 4 and 2
+    monkeypatch.setattr("udaln.metrics.quality_map._VALUES_AT_ONCE", 4 * 44 * 40)  # 6 bands as 4 and 2
     fused, lr_hsi, hr_msi = images
     lr_msi = degrade(hr_msi, PSF, SCALE)
     spectral, spatial = d_lambda(fused, lr_hsi, PSF), d_s(fused, lr_hsi, hr_msi, lr_msi)

@@ -4,7 +4,7 @@ import torch
 
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift
-from udaln.physics.simulation import gaussian_psf, simulate
+from udaln.physics.simulation import STRIP, gaussian_psf, row_noise, simulate, simulate_strips
 from udaln.physics.windows import degrade
 
 
@@ -61,8 +61,8 @@ def test_instruments_differ_by_gain_and_offset():
 
 
 @pytest.mark.parametrize(("kernel_size", "scale"), [(9, 4), (11, 5), (12, 5)])
-def test_a_psf_lies_as_far_off_as_told(kernel_size, scale):
-    """Down and to the right: so much later does a bright pixel come into the LR pixel that it lies in the middle of."""
+def test_the_centre_of_a_psf_has_the_given_shift(kernel_size, scale):
+    """Down and to the right: an image rolled by the opposite shift gives the same LR image with a centred PSF."""
     shift = (1.0, -2.0)
     moved, centred = gaussian_psf(kernel_size, scale, scale, shift), gaussian_psf(kernel_size, scale, scale)
     np.testing.assert_allclose(centre_shift(moved.numpy(), scale, (0, 0)), shift, atol=1e-4)
@@ -103,3 +103,39 @@ def test_a_reference_that_does_not_fit_is_refused(shape, message):
 def test_a_psf_has_a_width():
     with pytest.raises(InputError, match="positive FWHM, got 0"):
         gaussian_psf(4, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "kernel_size", "shift"),
+    [(5, 5, (0, 0)), (3, 9, (0.5, -1)), (3, 8, (1, 0)), (4, 17, (0, 0))],
+)
+def test_the_pair_made_in_strips_is_that_of_the_whole_image(scale, kernel_size, shift):
+    rng = np.random.default_rng(0)
+    height = scale * (2 * STRIP // scale + 3)  # three strips or more, the last of another height
+    image = rng.uniform(0.1, 1, (height, 4 * scale, 6)).astype(np.float32)
+    psf = gaussian_psf(kernel_size, scale, 1.5 * scale, shift)
+    srf = rng.uniform(0, 1, (6, 3))
+    expected = simulate(torch.from_numpy(image), torch.from_numpy(srf), torch.ones(6, 3, dtype=torch.bool), psf, scale)
+    asked = []
+
+    def rows(first, last):
+        asked.extend(range(first, last))
+        return image[first:last]
+
+    strips = [np.concatenate(part) for part in zip(*simulate_strips(rows, height, psf, srf, scale), strict=True)]
+    assert asked == list(range(height))  # each once, in order
+    np.testing.assert_array_equal(strips[0], image)
+    for strip, exact in zip(strips[1:], (expected.lr_hsi, expected.hr_msi), strict=True):
+        assert strip.dtype == np.float32
+        np.testing.assert_allclose(strip, exact, rtol=1e-7, atol=0)
+
+
+def test_the_noise_of_a_row_is_white_and_independent_of_other_rows():
+    rows = np.stack([row_noise(3, image, row, (400, 5)) for image in (0, 1) for row in (0, 1, 2)])
+    assert rows.dtype == np.float32
+    assert rows.mean() == pytest.approx(0, abs=0.03)
+    assert rows.std() == pytest.approx(1, abs=0.03)
+    correlation = np.corrcoef(rows.reshape(6, -1))
+    assert np.abs(correlation - np.eye(6)).max() < 0.1
+    np.testing.assert_array_equal(row_noise(3, 1, 2, (400, 5)), rows[5])
+    assert not (row_noise(4, 1, 2, (400, 5)) == rows[5]).any()

@@ -10,7 +10,7 @@ from places import SCRIPTS
 
 from udaln.io.formats import open_image
 from udaln.io.srf_files import read_srf
-from udaln.physics import landscape
+from udaln.physics import landscape, simulation
 from udaln.physics.simulation import gaussian_psf, simulate
 from udaln.physics.srf import support
 from udaln.physics.synthetic import synthetic_reference
@@ -30,7 +30,7 @@ def small(monkeypatch):
         return drawn[size, bands, seed]
 
     monkeypatch.setattr(landscape, "STEP", 48)
-    monkeypatch.setattr(landscape, "SIDE", 48 + landscape.SHARED)
+    monkeypatch.setattr(landscape, "SIDE", 48 + landscape.OVERLAP)
     monkeypatch.setattr(landscape, "synthetic_reference", draw)
 
 
@@ -122,7 +122,7 @@ def test_noise_has_the_level_asked(make):
 def test_same_arguments_same_bytes(make, monkeypatch, format):
     given = {"format": format, "truth": True, "snr_hsi": 30, "snr_msi": 30}
     first, _ = make("first", **given)
-    monkeypatch.setattr(landscape, "STRIP", 24)
+    monkeypatch.setattr(simulation, "STRIP", 24)
     monkeypatch.setattr(landscape, "WORKERS", 1)
     second, _ = make("second", **given)
     other, _ = make("other", seed=8, **given)
@@ -190,7 +190,7 @@ def test_an_interruption_leaves_nothing(make, monkeypatch, tmp_path):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(landscape, "noise", stop)
+    monkeypatch.setattr(simulation, "row_noise", stop)
     with pytest.raises(KeyboardInterrupt):
         make(snr_msi=30)
     assert not list((tmp_path / "scene").iterdir())

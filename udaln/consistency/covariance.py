@@ -1,4 +1,4 @@
-"""What an HR residual is like: its spectral components, and what makes two HR pixels alike."""
+"""Covariance model of the HR residual: its spectral components, and the covariates that make HR pixels alike."""
 
 from __future__ import annotations
 
@@ -10,118 +10,127 @@ from torch import Tensor
 
 from udaln.estimation.noise import variance_without_inflation
 
-SHAPE_RANGE = 12.0  # of the covariance, in standard deviations of the whitened spectral shape
-EXACT = 1e-2  # of the residual's size: noise far below does not count
+SHAPE_RANGE = 12.0  # range of the covariance [standard deviations of the whitened spectral shape]
+NOISE_FLOOR = 1e-2  # standard deviation that is added to the noise of each band [residual's root mean square]
 
 
-class Sites(NamedTuple):
-    """What the covariance of HR pixels depends on, but for their places.
+class Covariates(NamedTuple):
+    """What the covariance between HR pixels depends on, besides their positions.
 
     Attributes:
-        shape: Of the spectra, whitened and divided by its range, (…, c).
-        brightness: (…,); the error of a map grows with it.
-        msi: MSI bands, centred and scaled, (…, c).
+        shape: Spectral shape, whitened and divided by the range of the covariance, (…, c).
+        brightness: Length of the spectrum, (…,); the error of a spectral map is proportional to it.
+        msi: MSI bands, centred and standardised, (…, c).
     """
 
     shape: Tensor
     brightness: Tensor
     msi: Tensor
 
-    def at(self, index: Tensor) -> Sites:
-        """Those of some."""
-        return Sites(*(part[index] for part in self))
+    def at(self, index: Tensor) -> Covariates:
+        """The covariates of the pixels with these indices."""
+        return Covariates(*(part[index] for part in self))
 
 
 @dataclass(frozen=True)
-class Field:
-    """Of an HR residual what holds for all of the scene; float64.
+class CovarianceModel:
+    """The properties of the HR residual that hold for the whole scene; float64.
 
     Attributes:
-        analysis: What takes a residual, …×C, to its m components, C×m; they are uncorrelated over the scene.
-        spectra: What takes components back to bands, m×C.
-        noise: Variance of each component, as seen at low resolution, that is not scene, (m,).
-        unused: Variance, band by band, of what was seen that lies outside of the components, (C,).
-        power: Root mean square of the MSI bands, (c,).
-        faintest: Brightness below which a spectrum has no shape.
-        shape_mean: (c,).
-        shape_axes: What whitens spectral shapes and divides them by their range, c×c.
-        msi_mean: (c,).
-        msi_spread: (c,).
+        analysis: Projects a residual, …×C, onto its m components, which are uncorrelated over the scene; C×m.
+        spectra: Maps components back to bands, m×C.
+        noise: Variance of each component at low resolution that is noise, (m,).
+        discarded_variance: Variance of each band of the LR residual outside the components, (C,).
+        msi_rms: Root mean square of the MSI bands, (c,).
+        min_brightness: Brightness below which a pixel's spectral shape is undefined.
+        shape_mean: Mean spectral shape, (c,).
+        shape_whitening: Whitens spectral shapes and divides them by the range, c×c.
+        msi_mean: Mean of the MSI bands, (c,).
+        msi_std: Standard deviation of the MSI bands, (c,).
     """
 
     analysis: Tensor
     spectra: Tensor
     noise: Tensor
-    unused: Tensor
-    power: Tensor
-    faintest: Tensor
+    discarded_variance: Tensor
+    msi_rms: Tensor
+    min_brightness: Tensor
     shape_mean: Tensor
-    shape_axes: Tensor
+    shape_whitening: Tensor
     msi_mean: Tensor
-    msi_spread: Tensor
+    msi_std: Tensor
 
-    def sites(self, hr_msi: Tensor) -> Sites:
-        """Of all pixels of an image, H×W×c, in its order; float32."""
+    def covariates(self, hr_msi: Tensor) -> Covariates:
+        """The covariates of all pixels of an image H×W×c, row by row; float32."""
         pixels = hr_msi.flatten(0, 1).double()
-        relative, brightness = _relative(pixels, self.power)
-        shape = relative / brightness.clamp(min=self.faintest)[:, None] - self.shape_mean
-        msi = (pixels - self.msi_mean) / self.msi_spread
-        return Sites((shape @ self.shape_axes).float(), brightness.float(), msi.float())
+        relative, brightness = _relative_brightness(pixels, self.msi_rms)
+        shape = relative / brightness.clamp(min=self.min_brightness)[:, None] - self.shape_mean
+        msi = (pixels - self.msi_mean) / self.msi_std
+        return Covariates((shape @ self.shape_whitening).float(), brightness.float(), msi.float())
 
 
-def fit_field(residual: Tensor, noise: Tensor, misfit: Tensor | None, hr_msi: Tensor) -> Field:
-    """The field that a residual comes of.
-
-    Its components are the principal ones where the noise, of covariance C×C, is white; those it explains are left out.
-    The largest of many noise variances are larger than the noise: a component counts from the edge of their
-    distribution on (Marchenko and Pastur 1967), and what its variance gains from noise is taken as noise
-    (Baik and Silverstein 2006).
+def fit_covariance_model(residual: Tensor, noise_std: Tensor, misfit: Tensor | None, hr_msi: Tensor) -> CovarianceModel:
+    """Fit the covariance model to an LR residual.
 
     Args:
-        residual: At low resolution, n×C.
-        noise: Standard deviation of the noise in each of its bands, (C,).
-        misfit: Covariance of what else in it is not of the HR residual, C×C, if there is any.
-        hr_msi: The HR-MSI, as free of noise as can be, H×W×c.
+        residual: LR residual Y − PX̂ at n LR pixels, n×C.
+        noise_std: Standard deviation of the noise in each of its bands, (C,).
+        misfit: Covariance of other errors in the residual that are not of X, C×C, if there are any.
+        hr_msi: The denoised HR-MSI, H×W×c.
     """
     residual = residual.double()
-    unwanted = torch.diag(noise.double() ** 2) + (0 if misfit is None else misfit)
-    least = EXACT**2 * residual.square().mean(0)
-    root = torch.linalg.cholesky(unwanted + torch.diag(least.clamp(min=torch.finfo(torch.float32).tiny)))
-    whitened = torch.linalg.solve_triangular(root, residual.T, upper=False).T
-    _, sizes, axes = torch.linalg.svd(whitened, full_matrices=False)
-    variance = sizes**2 / len(residual)
-    noise_axes = torch.linalg.solve_triangular(root.T, axes.T, upper=True)
-    floor = (noise_axes * (unwanted @ noise_axes)).sum(0).clamp(min=1e-12 * max(1.0, float(variance.max())))
-    ratio = len(unwanted) / max(1, len(residual) - hr_msi.shape[2] - 1)
-    seen = variance / floor
-    true = variance_without_inflation(seen, ratio)
-    counts = (seen > (1 + ratio**0.5) ** 2) & (variance > 0)
-    analysis, spectra = noise_axes[:, counts], (axes @ root.T)[counts]
-
+    analysis, spectra, noise = _components(residual, noise_std, misfit, hr_msi.shape[2])
     pixels = hr_msi.flatten(0, 1).double()
-    power = pixels.square().mean(0).sqrt()
-    relative, brightness = _relative(pixels, power)
-    faintest = 1e-6 * brightness.mean()
-    shape = relative / brightness.clamp(min=faintest)[:, None]
+    msi_rms = pixels.square().mean(0).sqrt()
+    relative, brightness = _relative_brightness(pixels, msi_rms)
+    min_brightness = 1e-6 * brightness.mean()
+    shape = relative / brightness.clamp(min=min_brightness)[:, None]
     shape_mean = shape.mean(0)
     shape = shape - shape_mean
-    spread, shape_axes = torch.linalg.eigh(shape.T @ shape / len(shape))
-    spread = spread.clamp(min=1e-6 * spread.max().clamp(min=1e-12)).sqrt()
-    return Field(
+    variance, axes = torch.linalg.eigh(shape.T @ shape / len(shape))
+    std = variance.clamp(min=1e-6 * variance.max().clamp(min=1e-12)).sqrt()
+    return CovarianceModel(
         analysis=analysis,
         spectra=spectra,
-        noise=(variance - (true - 1) * floor)[counts],
-        unused=(residual - residual @ analysis @ spectra).square().mean(0),
-        power=power,
-        faintest=faintest,
+        noise=noise,
+        discarded_variance=(residual - residual @ analysis @ spectra).square().mean(0),
+        msi_rms=msi_rms,
+        min_brightness=min_brightness,
         shape_mean=shape_mean,
-        shape_axes=shape_axes / (spread * SHAPE_RANGE),
+        shape_whitening=axes / (std * SHAPE_RANGE),
         msi_mean=pixels.mean(0),
-        msi_spread=pixels.std(0).clamp(min=1e-12),
+        msi_std=pixels.std(0).clamp(min=1e-12),
     )
 
 
-def _relative(pixels: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixels (n, c) in units of the bands' power, and their length."""
-    relative = pixels / power
+def _components(
+    residual: Tensor, noise_std: Tensor, misfit: Tensor | None, msi_bands: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Principal components of a residual n×C in coordinates in which its noise is white, without those of noise.
+
+    The largest of many sample variances of noise exceed its variance: a component is retained if its variance is above
+    the edge of their distribution (Marchenko and Pastur, 1967). The part by which noise inflates the variance of a
+    retained component counts as noise (Baik and Silverstein, 2006).
+
+    Returns:
+        ``analysis``, ``spectra`` and ``noise`` of `CovarianceModel`.
+    """
+    noise_covariance = torch.diag(noise_std.double() ** 2) + (0 if misfit is None else misfit)
+    floor = NOISE_FLOOR**2 * residual.square().mean(0)
+    root = torch.linalg.cholesky(noise_covariance + torch.diag(floor.clamp(min=torch.finfo(torch.float32).tiny)))
+    whitened = torch.linalg.solve_triangular(root, residual.T, upper=False).T
+    _, singular_values, axes = torch.linalg.svd(whitened, full_matrices=False)
+    variance = singular_values**2 / len(residual)
+    analysis = torch.linalg.solve_triangular(root.T, axes.T, upper=True)
+    noise = (analysis * (noise_covariance @ analysis)).sum(0).clamp(min=1e-12 * max(1.0, float(variance.max())))
+    ratio = len(noise_covariance) / max(1, len(residual) - msi_bands - 1)
+    relative = variance / noise
+    true = variance_without_inflation(relative, ratio)
+    retained = (relative > (1 + ratio**0.5) ** 2) & (variance > 0)
+    return analysis[:, retained], (axes @ root.T)[retained], (variance - (true - 1) * noise)[retained]
+
+
+def _relative_brightness(pixels: Tensor, msi_rms: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels (n, c) in units of the bands' root mean squares, and their lengths (n,)."""
+    relative = pixels / msi_rms
     return relative, torch.linalg.vector_norm(relative, dim=1)

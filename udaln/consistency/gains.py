@@ -1,4 +1,4 @@
-"""How far each image may correct the other's, and a map between them: by what is noise, misfit, texture or error."""
+"""Gains with which each image corrects the fused image: from covariances of noise, misfit, texture and map error."""
 
 from __future__ import annotations
 
@@ -9,78 +9,107 @@ from udaln.estimation.noise import Noise, noise_edge
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
 
-ROUNDING = 1e-7  # of an image: what the images disagree about by rounding
-PLAUSIBLE = 1e3  # signal-to-noise ratio (power) of a hyperspectral camera at the size of HR pixels
-RIDGE = 1e-6  # of the map's error: what it can be wrong by where its residual shows nothing
+ROUNDING = 1e-7  # rounding error of the images [root mean square of a band]
+PLAUSIBLE_SNR = 1e3  # plausible signal-to-noise ratio (power) of a hyperspectral camera with HR pixels
+RIDGE = 1e-6  # variance that is added to the map's error in all directions [mean variance]
 
 
-def part_of_scene(lr_hsi: Tensor, noise: Noise, averaged: Tensor) -> Tensor:
-    """How much of what is taken for noise of the LR-HSI is more likely part of the scene as its camera sees it, C.
+def residual_weight(lr_hsi: Tensor, noise: Noise, psf_energy: Tensor) -> Tensor:
+    """Weight, per band, of the residual after kriging: how plausible it is that apparent noise is part of the scene, C.
 
-    A camera as sharp as the HR-MSI would show 1/averaged of it in each pixel. The less that is, beside what such
-    cameras have, the less likely it came into the LR-HSI otherwise.
+    Noise of variance σ² in the LR-HSI that is part of the scene has a variance of σ²/Σp² at HR pixels. The lower that
+    is, compared with the noise of a plausible camera, the more likely the scene itself contains it.
+
+    Args:
+        lr_hsi: N×C.
+        noise: Of the pair.
+        psf_energy: Σp², the factor by which the PSF reduces the variance of independent pixels.
     """
-    odds = (lr_hsi.square().mean(0) * averaged) ** 2
-    return odds / (odds + (PLAUSIBLE * noise.lr_hsi.square()) ** 2)
+    odds = (lr_hsi.square().mean(0) * psf_energy) ** 2
+    return odds / (odds + (PLAUSIBLE_SNR * noise.lr_hsi.square()) ** 2)
 
 
-def misfit(disagreement: Tensor, expected: Tensor, lr_msi: Tensor) -> Tensor:
-    """Covariance, c×c, of what the images disagree about, (N, c), beyond the noise covariance expected of it.
+def misfit_covariance(difference: Tensor, noise_covariance: Tensor, lr_msi: Tensor) -> Tensor:
+    """Covariance, c×c, of the difference between SpeDnet(Y) and SpaDnet(Z) that noise does not explain.
 
-    In units of that noise, the directions count whose power no noise has by chance.
+    Only the principal directions count whose variance, in units of the noise, exceeds what noise has by chance.
+
+    Args:
+        difference: SpeDnet(Y) − SpaDnet(Z), N×c.
+        noise_covariance: Covariance of the noise in the difference, c×c.
+        lr_msi: SpaDnet(Z), N×c.
     """
-    least = (ROUNDING * lr_msi.square().mean(0).sqrt()) ** 2
-    root = torch.linalg.cholesky(expected + torch.diag(least.clamp(min=torch.finfo(torch.float32).tiny)))
-    whitened = torch.linalg.solve_triangular(root, disagreement.T, upper=False)
-    power, axes = torch.linalg.eigh(whitened @ whitened.T / len(disagreement))
-    beyond = torch.where(power > noise_edge(len(disagreement), len(power)), power - 1, 0.0)
-    spread = root @ axes
-    misfit: Tensor = (spread * beyond) @ spread.T
+    floor = (ROUNDING * lr_msi.square().mean(0).sqrt()) ** 2
+    root = torch.linalg.cholesky(noise_covariance + torch.diag(floor.clamp(min=torch.finfo(torch.float32).tiny)))
+    whitened = torch.linalg.solve_triangular(root, difference.T, upper=False)
+    power, axes = torch.linalg.eigh(whitened @ whitened.T / len(difference))
+    excess = torch.where(power > noise_edge(len(difference), len(power)), power - 1, 0.0)
+    directions = root @ axes
+    misfit: Tensor = (directions * excess) @ directions.T
     return misfit
 
 
-def by_psf(disagreement: Tensor, hr_msi: Tensor, scene: Scene, psf: Tensor, seen: Tensor) -> Tensor:
-    """The part of what the images disagree about, N×c, that another PSF would explain, less what it does by chance.
+def psf_misfit(difference: Tensor, hr_msi: Tensor, scene: Scene, psf: Tensor, valid: Tensor) -> Tensor:
+    """The part of the difference between SpeDnet(Y) and SpaDnet(Z) that another PSF would explain, N×c.
 
-    Another PSF adds, alike in all bands, the HR-MSI as the same PSF sees it from places nearby.
+    Another PSF adds, with the same weights in all bands, differences between the HR-MSI blurred at displaced positions
+    and at its own position. The difference is regressed on these; the result is reduced by what such a regression
+    explains by chance.
+
+    Args:
+        difference: SpeDnet(Y) − SpaDnet(Z) at the N valid LR pixels, N×c.
+        hr_msi: rh×rw×c.
+        scene: For its scale factor and shift.
+        psf: k×k.
+        valid: Mask of the valid LR pixels, h·w bool.
     """
     step = scene.scale / 2
-    places = [(round(i * step), round(j * step)) for i in range(-2, 3) for j in range(-2, 3) if i or j]
+    displacements = [(round(i * step), round(j * step)) for i in range(-2, 3) for j in range(-2, 3) if i or j]
     down, right = scene.shift
-    there = [degrade(hr_msi, psf, scene.scale, (down + i, right + j)).flatten(0, 1)[seen] for i, j in places]
-    here = scene.degrade(hr_msi, psf)[seen]
-    level = disagreement.square().mean(0).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
-    design = torch.stack([((part - here) / level).flatten() for part in there], 1)
-    wanted = (disagreement / level).flatten()
-    weights = torch.linalg.pinv(design, rtol=1e-10) @ wanted
-    explained: Tensor = (design @ weights).view_as(disagreement)
-    share = float(explained.square().sum() / wanted.square().sum().clamp(min=torch.finfo(torch.float64).tiny))
-    by_chance = len(places) / len(disagreement)
-    certain = max(0.0, 1 - by_chance / max(share, 1e-12))
-    explained = explained * level * certain**0.5
+    displaced = [
+        degrade(hr_msi, psf, scene.scale, (down + i, right + j)).flatten(0, 1)[valid] for i, j in displacements
+    ]
+    centred = scene.degrade(hr_msi, psf)[valid]
+    level = difference.square().mean(0).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
+    design = torch.stack([((blurred - centred) / level).flatten() for blurred in displaced], 1)
+    target = (difference / level).flatten()
+    weights = torch.linalg.pinv(design, rtol=1e-10) @ target
+    explained: Tensor = (design @ weights).view_as(difference)
+    share = float(explained.square().sum() / target.square().sum().clamp(min=torch.finfo(torch.float64).tiny))
+    by_chance = len(displacements) / len(difference)
+    significant = max(0.0, 1 - by_chance / max(share, 1e-12))
+    explained = explained * level * significant**0.5
     return explained
 
 
 def texture_gain(srf: Tensor, noise: Noise) -> Tensor:
-    """Spectra of texture given its MSI bands, c×C: DS(SᵀDS)⁻¹ for a diagonal covariance D of the texture.
+    """Regression of texture in the HSI bands on texture in the MSI bands, c×C.
 
-    Where the LR-HSI shows none, a thousandth of what noise it has is taken for it: the MSI bands have to be met.
+    It is DS(SᵀDS)⁻¹, transposed, for a diagonal covariance D of the texture. Where the LR-HSI has no texture, a
+    thousandth of its noise variance is used instead, so that the MSI bands are still reproduced.
     """
     variance = torch.maximum(noise.lr_texture**2, 1e-3 * (noise.lr_texture**2 + noise.lr_hsi**2))
-    spread = variance[:, None] * srf
-    gain: Tensor = torch.linalg.pinv(srf.T @ spread, hermitian=True) @ spread.T
+    cross_covariance = variance[:, None] * srf
+    gain: Tensor = torch.linalg.pinv(srf.T @ cross_covariance, hermitian=True) @ cross_covariance.T
     return gain
 
 
-def msi_gain(residual: Tensor, srf: Tensor, psf: Tensor, noise: Noise, uncertain: Tensor) -> Tensor:
-    """How much of what X̂S lacks of the HR-MSI is added to each band, c×C: ES(SᵀES + R)⁻¹ transposed.
+def msi_gain(residual: Tensor, srf: Tensor, psf: Tensor, noise: Noise, msi_error: Tensor) -> Tensor:
+    """Gain with which the HR-MSI's residual Z − X̂S corrects the fused image, c×C: ES(SᵀES + R)⁻¹, transposed.
 
-    E, the covariance of the map's error at an HR pixel, is that of the LR residual without the noise of Y, as large as
-    errors of single pixels that the PSF averages; R, c×c, is what is not certain of the HR-MSI.
+    The covariance E of the map's error at HR pixels is that of the LR residual minus the noise of Y, divided by Σp²: as
+    if the errors of HR pixels were independent.
+
+    Args:
+        residual: LR residual Y − PX̂, N×C.
+        srf: S, C×c.
+        psf: k×k.
+        noise: Of the pair.
+        msi_error: R, covariance of the errors of the HR-MSI, c×c.
     """
     values, axes = torch.linalg.eigh(residual.T @ residual / len(residual) - torch.diag(noise.lr_hsi**2))
     error = (axes * values.clamp(min=0)) @ axes.T / psf.square().sum()
     error.diagonal().add_(RIDGE * error.diagonal().mean().clamp(min=torch.finfo(torch.float32).tiny))
-    spread = error @ srf
-    gain: Tensor = torch.linalg.solve(srf.T @ spread + uncertain, spread.T)
+    cross_covariance = error @ srf
+    gain: Tensor = torch.linalg.solve(srf.T @ cross_covariance + msi_error, cross_covariance.T)
     return gain

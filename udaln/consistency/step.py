@@ -12,7 +12,7 @@ from torch import Tensor
 
 from udaln.consistency import denoising as denoise
 from udaln.consistency import gains
-from udaln.consistency.covariance import Field, fit_field
+from udaln.consistency.covariance import CovarianceModel, fit_covariance_model
 from udaln.consistency.denoising import Denoiser, fit_denoiser
 from udaln.consistency.kriging import krige
 from udaln.consistency.tiles import Box, Part
@@ -20,7 +20,7 @@ from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Estimate, Model
-from udaln.physics.interpolation import TAPS, interpolate
+from udaln.physics.interpolation import KERNEL_RADIUS, interpolate
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
 
@@ -49,7 +49,7 @@ class Refinement:
     texture_share: Tensor
     texture_gain: Tensor
     msi_gain: Tensor
-    field: Field
+    field: CovarianceModel
     part_of_scene: Tensor
     slope: Tensor
     hidden: Tensor
@@ -97,7 +97,7 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
     level = (noise.hr_msi**2 + texture_variance).sqrt()
     share = texture_variance / level.square().clamp(min=torch.finfo(torch.float64).tiny)
     expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + averaged * torch.diag(noise.hr_msi**2)
-    misfit = gains.misfit(lr_hsi @ srf - lr_msi, expected, lr_msi)
+    misfit = gains.misfit_covariance(lr_hsi @ srf - lr_msi, expected, lr_msi)
 
     denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
     smooth, variance = denoiser(hr_msi)
@@ -110,11 +110,11 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
     msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
     _add(fused, smooth + texture - fused @ srf.to(fused), msi_gain)
     slope, _ = affine_regression(lr_msi, lr_hsi)
-    blurred = gains.by_psf(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, seen) @ slope
+    blurred = gains.psf_misfit(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, seen) @ slope
     told = scene.seen(psf, missing=MISSING)
     residual = scene.lr_hsi.flatten(0, 1)[told].double() - scene.degrade(fused, psf)[told]
-    field = fit_field(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), smooth)
-    hidden = torch.minimum(noise.lr_texture**2, field.unused) / averaged
+    field = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), smooth)
+    hidden = torch.minimum(noise.lr_texture**2, field.discarded_variance) / averaged
     hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
     return Refinement(
         noise=noise,
@@ -123,7 +123,7 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
         texture_gain=texture_gain,
         msi_gain=msi_gain,
         field=field,
-        part_of_scene=gains.part_of_scene(lr_hsi, noise, averaged),
+        part_of_scene=gains.residual_weight(lr_hsi, noise, averaged),
         slope=slope,
         hidden=hidden + (slope.T @ misfit @ slope).diagonal() / averaged.sqrt(),
     )
@@ -199,14 +199,14 @@ def part_of(model: Model, scene: Scene, sides: tuple[int, int], wanted: Box) -> 
         wanted: The window [LR pixels].
     """
     psf = model.degradation.psf
-    beyond = _psf_reach(psf, scene) + ceil(denoise.REACH / scene.scale) + _taps_reach(psf, scene)  # of what fills gaps
+    beyond = _psf_reach(psf, scene) + ceil(denoise.RADIUS / scene.scale) + _taps_reach(psf, scene)  # of what fills gaps
     beyond += model.margin
     return Part.of(sides, wanted, _taps_reach(psf, scene) + _psf_reach(psf, scene), beyond)
 
 
 def _taps_reach(psf: Tensor, scene: Scene) -> int:
     """How far from an HR pixel those lie that it is interpolated from [LR pixels]."""
-    return TAPS + ceil(max(map(abs, _place(psf, scene))) / scene.scale)
+    return KERNEL_RADIUS + ceil(max(map(abs, _place(psf, scene))) / scene.scale)
 
 
 def _psf_reach(psf: Tensor, scene: Scene) -> int:

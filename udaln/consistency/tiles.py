@@ -1,4 +1,4 @@
-"""An image in tiles that see beyond their borders and fade into each other; parts of it that are worked on alone."""
+"""Overlapping tiles with blend weights, and the rectangles of a pair that are read and fused on their own."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-TILE, HALO, SEAM = 10, 3, 2  # sides [LR pixels]: of a tile, of what is seen around it, of what fades into the next
-WHOLE = 20  # side up to which an image is one tile [LR pixels]
+TILE_SIDE = 10  # nominal side of a tile's core [LR pixels]
+HALO = 3  # width of the margin around its core that a tile includes [LR pixels]
+BLEND = 2  # half-width of the zone in which neighbouring tiles are blended [LR pixels]
+SINGLE_TILE_SIDE = 20  # largest side of an image that is not divided [LR pixels]
 
 
-Box = tuple[slice, slice]
+Box = tuple[slice, slice]  # rows and columns of a rectangle
 
 
 @dataclass(frozen=True)
 class Part:
-    """A rectangle of an image that is read and worked on alone; all in LR pixels.
+    """A rectangle of a pair that is read and fused on its own; all coordinates are LR pixels of the whole pair.
 
     Attributes:
-        sides: Rows and columns of the whole image.
-        read: Where the part lies in it.
-        wanted: What of it is asked for, likewise in the whole image. What is read around it is what it depends on.
+        sides: Rows and columns of the whole pair.
+        read: The rectangle that is read: the wanted one and the margin that its result depends on.
+        wanted: The rectangle whose result is wanted.
     """
 
     sides: tuple[int, int]
@@ -32,41 +34,41 @@ class Part:
 
     @classmethod
     def whole(cls, rows: int, columns: int) -> Part:
-        """All of an image."""
+        """The part that is all of a pair."""
         box = slice(0, rows), slice(0, columns)
         return cls((rows, columns), box, box)
 
     @classmethod
-    def of(cls, sides: tuple[int, int], wanted: Box, around: int, beyond: int) -> Part:
-        """The part that has to be read for what is wanted.
+    def of(cls, sides: tuple[int, int], wanted: Box, margin: int, input_margin: int) -> Part:
+        """The part that has to be read for a wanted rectangle.
 
         Args:
-            sides: Of the whole image.
-            wanted: What is asked for.
-            around: How much around it depends on tiles [LR pixels].
-            beyond: How much around what tiles see it takes to make what they see [LR pixels].
+            sides: Rows and columns of the whole pair.
+            wanted: The wanted rectangle.
+            margin: Width of the margin around it in which the tiled result is needed [LR pixels].
+            input_margin: Width of the margin around a tile that the tile's inputs depend on [LR pixels].
         """
-        grown = cls(sides, wanted, wanted).around(around)
-        seen = [
-            [seen for seen, weight in spans(side) if _reaches(seen, weight, span)]
-            for side, span in zip(sides, grown.wanted, strict=True)
+        needed = cls(sides, wanted, wanted).around(margin)
+        tiles = [
+            [extent for extent, weight in extents(side) if _contributes(extent, weight, span)]
+            for side, span in zip(sides, needed.wanted, strict=True)
         ]
         read = [
-            slice(max(0, line[0].start - beyond), min(side, line[-1].stop + beyond))
-            for side, line in zip(sides, seen, strict=True)
+            slice(max(0, along[0].start - input_margin), min(side, along[-1].stop + input_margin))
+            for side, along in zip(sides, tiles, strict=True)
         ]
         return cls(sides, (read[0], read[1]), wanted)
 
     def around(self, margin: int) -> Part:
-        """The same with more asked for, as far as there is image."""
-        grown = [
+        """The same part with the wanted rectangle enlarged by a margin, clipped to the pair."""
+        enlarged = [
             slice(max(0, span.start - margin), min(side, span.stop + margin))
             for span, side in zip(self.wanted, self.sides, strict=True)
         ]
-        return Part(self.sides, self.read, (grown[0], grown[1]))
+        return Part(self.sides, self.read, (enlarged[0], enlarged[1]))
 
     def inside(self, box: Box, scale: int = 1) -> Box:
-        """Where a rectangle of the whole image lies in what is read, in pixels of which ``scale`` make an LR pixel."""
+        """A rectangle of the whole pair in coordinates of the rectangle read, in pixels ``scale`` times finer."""
         rows, columns = (
             slice((span.start - read.start) * scale, (span.stop - read.start) * scale)
             for span, read in zip(box, self.read, strict=True)
@@ -74,39 +76,40 @@ class Part:
         return rows, columns
 
 
-def tiles_of(part: Part) -> Iterator[tuple[Box, Tensor]]:
-    """The tiles that have a say in what is asked for.
+def overlapping_tiles(part: Part) -> Iterator[tuple[Box, Tensor]]:
+    """The tiles that contribute to the wanted rectangle of a part; they are those of the whole pair.
 
     Yields:
-        What the tile sees, in the whole image, and how much what it says of each of these LR pixels counts, (rows,
-        columns).
+        The extent of the tile, halo included, in the whole pair, and its blend weights, (rows, columns) of the extent.
+        The weights of all tiles sum to 1 at each pixel.
     """
     rows, columns = (
-        [(seen, weight) for seen, weight in spans(side) if _reaches(seen, weight, wanted)]
+        [(extent, weight) for extent, weight in extents(side) if _contributes(extent, weight, wanted)]
         for side, wanted in zip(part.sides, part.wanted, strict=True)
     )
-    for (top, above), (left, beside) in ((a, b) for a in rows for b in columns):
-        yield (top, left), above[:, None] * beside
+    for (top, vertical), (left, horizontal) in ((a, b) for a in rows for b in columns):
+        yield (top, left), vertical[:, None] * horizontal
 
 
 def edges(side: int) -> list[int]:
-    """Where tiles begin along a side, and the side itself."""
-    count = 1 if side <= WHOLE else round(side / TILE)
+    """First pixels of the tiles' cores along a side, and the side's length."""
+    count = 1 if side <= SINGLE_TILE_SIDE else round(side / TILE_SIDE)
     return [round(i * side / count) for i in range(count + 1)]
 
 
-def spans(side: int) -> Iterator[tuple[slice, Tensor]]:
-    """What each tile sees along a side, and how much it counts there."""
+def extents(side: int) -> Iterator[tuple[slice, Tensor]]:
+    """The extent of each tile along a side, halo included, and its blend weights."""
     for first, last in pairwise(edges(side)):
-        seen = slice(max(0, first - HALO), min(side, last + HALO))
-        middle = torch.arange(seen.start, seen.stop) + 0.5
-        inside = torch.minimum(
-            middle - first if first else torch.full_like(middle, torch.inf),
-            last - middle if last < side else torch.full_like(middle, torch.inf),
+        extent = slice(max(0, first - HALO), min(side, last + HALO))
+        centre = torch.arange(extent.start, extent.stop) + 0.5
+        depth = torch.minimum(  # distance to the nearest edge of the core, negative in the halo
+            centre - first if first else torch.full_like(centre, torch.inf),
+            last - centre if last < side else torch.full_like(centre, torch.inf),
         )
-        yield seen, ((inside + SEAM) / (2 * SEAM)).clamp(0, 1)
+        yield extent, ((depth + BLEND) / (2 * BLEND)).clamp(0, 1)
 
 
-def _reaches(seen: slice, weight: Tensor, wanted: slice) -> bool:
-    first, last = (seen.start + int(weight.nonzero()[end]) for end in (0, -1))
+def _contributes(extent: slice, weight: Tensor, wanted: slice) -> bool:
+    """Whether a tile has a positive weight within an interval."""
+    first, last = (extent.start + int(weight.nonzero()[end]) for end in (0, -1))
     return bool(first < wanted.stop and last >= wanted.start)

@@ -1,4 +1,4 @@
-"""How much of a residual is shared by pixels near and alike, belongs to single pixels, or is noise: by likelihood."""
+"""Maximum-likelihood variances of a residual: partial sill and nugget, the nugget split into HR and LR parts."""
 
 from __future__ import annotations
 
@@ -8,80 +8,99 @@ import numpy as np
 import torch
 from torch import Tensor
 
-WHITE = np.r_[0, np.logspace(-5, 0, 41)]  # shares of the variance that may belong to single pixels
-OF_SCENE = (0.0, 0.5, 0.9, 0.97, 0.99, 0.999, 0.9999, 1.0)  # shares of what is white that may be of HR pixels
-EXACT = 1e-6  # share of a component's variance below which there is no noise
+NUGGET_SHARES = np.r_[0, np.logspace(-5, 0, 41)]  # candidate shares of the nugget in the variance
+HR_FRACTIONS = (0.0, 0.5, 0.9, 0.97, 0.99, 0.999, 0.9999, 1.0)  # candidate fractions of the nugget at HR pixels
+NOISE_FREE = 1e-6  # noise below this share of a component's variance is taken as none
 
 
-class Basis(NamedTuple):
-    """What makes covariances of n LR pixels diagonal: axesᵀ lower⁻¹, for one share of HR pixels in what is white."""
+class Eigenbasis(NamedTuple):
+    """The basis in which the covariances of n LR pixels are diagonal for one HR fraction of the nugget.
 
-    of_scene: float
+    Attributes:
+        hr_fraction: Fraction of the nugget at HR pixels.
+        lower: Cholesky factor L of the nugget's covariance, n×n.
+        axes: Eigenvectors U of L⁻¹KL⁻ᵀ, K the correlated covariance, n×n. UᵀL⁻¹ diagonalises both.
+    """
+
+    hr_fraction: float
     lower: Tensor
     axes: Tensor
 
 
 class Variances(NamedTuple):
-    """Of each of m components, what makes it most probable.
+    """The most probable variances of each of m components.
 
     Attributes:
-        shared: Variance that pixels near each other and alike share, (m,).
-        own: Variance that belongs to single pixels, HR or LR, (m,).
-        of_scene: The share of it that belongs to HR pixels, (m,).
-        solved: Inverse of the covariance of the LR pixels times their values, (n, m).
-        spectrum: Eigenvalues of that covariance in the component's basis, (n, m).
-        bases: Those that any component has.
+        sill: Partial sill: variance that is correlated between pixels, (m,).
+        nugget: Variance without correlation between pixels, HR or LR, (m,).
+        hr_fraction: Fraction of the nugget that belongs to HR pixels; the rest belongs to LR pixels, (m,).
+        dual_weights: Inverse covariance of the LR pixels times their values, (n, m).
+        eigenvalues: Those of that covariance, in the component's eigenbasis, (n, m).
+        bases: The eigenbasis of each HR fraction that occurs.
     """
 
-    shared: Tensor
-    own: Tensor
-    of_scene: Tensor
-    solved: Tensor
-    spectrum: Tensor
-    bases: list[Basis]
+    sill: Tensor
+    nugget: Tensor
+    hr_fraction: Tensor
+    dual_weights: Tensor
+    eigenvalues: Tensor
+    bases: list[Eigenbasis]
 
 
-def most_probable(values: Tensor, among: Tensor, white: Tensor, noise: Tensor) -> Variances:
-    """Variances of three parts, shared, of single HR pixels and of single LR pixels, by maximum likelihood.
+def fit_variances(values: Tensor, correlated: Tensor, hr_nugget: Tensor, noise: Tensor) -> Variances:
+    """Estimate the variances of three parts of a residual by maximum likelihood over a grid of shares.
+
+    The covariance of a component at the LR pixels is q·[(1 − a)·K + a·(f·W + (1 − f)·I)], with the correlated
+    covariance K, that of independent HR pixels W, the nugget share a and its HR fraction f. For each pair (a, f) the
+    most probable q has a closed form.
 
     Args:
-        values: (n, m).
-        among: Covariance of the first part, n×n.
-        white: That of the second, n×n; that of the third is the identity. Where the two are the same, as of windows
-            side by side, all of it counts as the second.
-        noise: Variance of each component that is not of the scene, (m,); where it is nil, there is no third part.
+        values: Components at n LR pixels, (n, m).
+        correlated: K, n×n.
+        hr_nugget: W, n×n. If it is the identity, as of windows that do not overlap, f is not identifiable: it is 1.
+        noise: Variance of each component that is noise, (m,). Without noise f is 1, too.
     """
     n = len(values)
-    exact = noise <= EXACT * values.square().mean(0)
-    identity = torch.eye(n, dtype=white.dtype, device=white.device)
-    apart = (white - identity).abs().max() > 1e-6
+    noise_free = noise <= NOISE_FREE * values.square().mean(0)
+    identity = torch.eye(n, dtype=hr_nugget.dtype, device=hr_nugget.device)
+    identifiable = (hr_nugget - identity).abs().max() > 1e-6
     best: list[Tensor] = []
     bases = []
-    for of_scene in OF_SCENE if apart and not exact.all() else (1.0,):
-        lower = torch.linalg.cholesky(of_scene * white + (1 - of_scene + 1e-12) * identity)
-        half = torch.linalg.solve_triangular(lower, among, upper=False)
-        both = torch.linalg.solve_triangular(lower, half.T, upper=False)
-        power, axes = torch.linalg.eigh((both + both.T) / 2)  # both covariances diagonal: the likelihood is a sum
-        bases.append(Basis(of_scene, lower, axes))
+    for hr_fraction in HR_FRACTIONS if identifiable and not noise_free.all() else (1.0,):
+        lower = torch.linalg.cholesky(hr_fraction * hr_nugget + (1 - hr_fraction + 1e-12) * identity)
+        power, axes = _generalised_eigenvectors(correlated, lower)
+        bases.append(Eigenbasis(hr_fraction, lower, axes))
         rotated = axes.T @ torch.linalg.solve_triangular(lower, values, upper=False)
-        shares = torch.as_tensor(WHITE, device=values.device)
+        shares = torch.as_tensor(NUGGET_SHARES, device=values.device)
         spectrum = (1 - shares) * power.clamp(min=1e-9 * power.max())[:, None] + shares  # (n, shares)
-        variance = (rotated**2).T @ (1 / spectrum) / n  # (m, shares)
+        variance = (rotated**2).T @ (1 / spectrum) / n  # q of each component and share, (m, shares)
+        # minus twice the log-likelihood, less a constant: a sum, because both covariances are diagonal
         score = n * variance.clamp(min=1e-300).log() + spectrum.log().sum(0) + 2 * lower.diagonal().log().sum()
-        if of_scene < 1:
-            score[exact] = torch.inf
+        if hr_fraction < 1:
+            score[noise_free] = torch.inf
         at = score.argmin(1)
-        solved = torch.linalg.solve_triangular(lower.T, axes @ (rotated / spectrum[:, at]), upper=True)
+        dual_weights = torch.linalg.solve_triangular(lower.T, axes @ (rotated / spectrum[:, at]), upper=True)
         total = variance.gather(1, at[:, None])[:, 0]
-        here = [
+        candidate = [
             score.gather(1, at[:, None])[:, 0],
             total * (1 - shares[at]),
             total * shares[at],
-            torch.full_like(total, of_scene),
-            solved / total.clamp(min=1e-300),
+            torch.full_like(total, hr_fraction),
+            dual_weights / total.clamp(min=1e-300),
             spectrum[:, at] * total.clamp(min=1e-300),
         ]
-        better = here[0] < best[0] if best else None
-        best = here if better is None else [torch.where(better, a, b) for a, b in zip(here, best, strict=True)]
-    _, shared, own, chosen, solved, spectrum = best
-    return Variances(shared, own, chosen, solved, spectrum, [b for b in bases if (chosen == b.of_scene).any()])
+        better = candidate[0] < best[0] if best else None
+        best = (
+            candidate if better is None else [torch.where(better, *pair) for pair in zip(candidate, best, strict=True)]
+        )
+    _, sill, nugget, chosen, dual_weights, eigenvalues = best
+    used = [basis for basis in bases if (chosen == basis.hr_fraction).any()]
+    return Variances(sill, nugget, chosen, dual_weights, eigenvalues, used)
+
+
+def _generalised_eigenvectors(correlated: Tensor, lower: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, (n,), and eigenvectors, n×n, of L⁻¹KL⁻ᵀ."""
+    half = torch.linalg.solve_triangular(lower, correlated, upper=False)
+    whitened = torch.linalg.solve_triangular(lower, half.T, upper=False)
+    power, axes = torch.linalg.eigh((whitened + whitened.T) / 2)
+    return power, axes

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from udaln.io.grid import Coordinates, Grid, pixel_transform
@@ -67,5 +66,6 @@ def _interpolate(image: Image, row: Coordinates, column: Coordinates) -> Pixels:
 def _taps(position: Coordinates, side: int) -> tuple[NDArray[np.int64], Coordinates]:
     """Indices of the four pixels around each of N points along an axis, 4×N, and their weights."""
     taps = np.floor(position - 0.5) + np.arange(-1, 3)[:, None]
-    weights = keys_weight(torch.from_numpy(np.abs(position - 0.5 - taps))).numpy()
+    distance: Coordinates = np.abs(position - 0.5 - taps)
+    weights = keys_weight(distance)
     return taps.clip(0, side - 1).astype(np.int64), weights

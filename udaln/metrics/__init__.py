@@ -1,6 +1,6 @@
-"""How good a fused image is: the field's measures.
+"""Quality measures of fused images.
 
-Against a reference as functions and as torchmetrics classes, without one as functions.
+With a reference: functions and torchmetrics classes. Without a reference: functions.
 """
 
 from udaln.metrics.collection import CC, ERGAS, PSNR, RMSE, SAM, UIQI, fusion_metrics

@@ -1,4 +1,4 @@
-"""The measures as torchmetrics classes, for logging during training and for evaluation over many images."""
+"""The measures as torchmetrics classes: means over several images, on one or more processes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ from udaln.metrics import functional
 
 
 class _MeanOverImages(Metric):
-    """A measure of one image, averaged over the images seen, on all processes."""
+    """A measure of one image, averaged over all images and processes."""
 
     is_differentiable = True
     full_state_update = False
@@ -26,25 +26,21 @@ class _MeanOverImages(Metric):
         self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, reference: Tensor, fused: Tensor) -> None:
-        """Take in one image.
+        """Add one image.
 
         Args:
-            reference: the true image, H×W×C.
-            fused: the image to judge, of the same shape.
+            reference: The true image, H×W×C.
+            fused: The fused image, of the same shape.
 
         Raises:
-            InputError: the two are not floating-point cubes of one shape, with at least one value.
+            InputError: If the two are not floating-point cubes of one shape, with at least one value.
         """
         self.total = self.total + self.measure(reference, fused)
         self.images = self.images + 1
 
     def compute(self) -> Tensor:
-        """The mean over the images seen since the last reset (float64, without dimensions)."""
+        """The mean over the images since the last reset (float64, without dimensions)."""
         return self.total / self.images
-
-    def plot(self, val: Any = None, ax: Any = None) -> Any:
-        """Draw one value (by default the current one) or several; see `torchmetrics.Metric.plot`."""
-        return self._plot(val, ax)
 
 
 class PSNR(_MeanOverImages):
@@ -74,7 +70,6 @@ class SAM(_MeanOverImages):
     """
 
     higher_is_better = False
-    plot_lower_bound = 0.0
     measure = staticmethod(functional.sam)
 
 
@@ -82,8 +77,8 @@ class ERGAS(_MeanOverImages):
     """`udaln.metrics.ergas`, mean over images.
 
     Args:
-        scale: the scale factor of the fusion.
-        kwargs: passed on to `torchmetrics.Metric`.
+        scale: The scale factor of the fusion.
+        kwargs: Passed on to `torchmetrics.Metric`.
 
     Example:
         >>> metric = ERGAS(scale=4)
@@ -94,7 +89,6 @@ class ERGAS(_MeanOverImages):
     """
 
     higher_is_better = False
-    plot_lower_bound = 0.0
 
     def __init__(self, scale: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -112,8 +106,6 @@ class CC(_MeanOverImages):
     """
 
     higher_is_better = True
-    plot_lower_bound = -1.0
-    plot_upper_bound = 1.0
     measure = staticmethod(functional.cc)
 
 
@@ -121,8 +113,8 @@ class UIQI(_MeanOverImages):
     """`udaln.metrics.uiqi`, mean over images.
 
     Args:
-        window: side of the sliding window in pixels.
-        kwargs: passed on to `torchmetrics.Metric`.
+        window: Side of the sliding window in pixels.
+        kwargs: Passed on to `torchmetrics.Metric`.
 
     Example:
         >>> metric = UIQI()
@@ -133,8 +125,6 @@ class UIQI(_MeanOverImages):
     """
 
     higher_is_better = True
-    plot_lower_bound = -1.0
-    plot_upper_bound = 1.0
 
     def __init__(self, window: int = 32, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -152,7 +142,6 @@ class RMSE(_MeanOverImages):
     """
 
     higher_is_better = False
-    plot_lower_bound = 0.0
     measure = staticmethod(functional.rmse)
 
 
@@ -160,8 +149,8 @@ def fusion_metrics(scale: int, **kwargs: Any) -> MetricCollection:
     """The six measures under the names psnr, sam, ergas, cc, uiqi and rmse, in this order.
 
     Args:
-        scale: the scale factor of the fusion.
-        kwargs: passed on to each `torchmetrics.Metric`.
+        scale: The scale factor of the fusion.
+        kwargs: Passed on to each `torchmetrics.Metric`.
 
     Returns:
         The collection; update it with `(reference, fused)`, one image at a time.
@@ -172,7 +161,7 @@ def fusion_metrics(scale: int, **kwargs: Any) -> MetricCollection:
         >>> {name: round(value.item(), 2) for name, value in metrics(reference, 2 * reference).items()}
         {'psnr': 3.29, 'sam': 0.0, 'ergas': 27.39, 'cc': 1.0, 'uiqi': 0.64, 'rmse': 2.74}
     """
-    # The states of the six have the same names and may by chance be equal, which compute groups take for shared.
+    # compute groups would merge members whose states are equal by chance: the six have states of the same names
     collection = MetricCollection({}, compute_groups=False)
     measures: dict[str, Callable[..., Metric]] = {
         "psnr": PSNR,

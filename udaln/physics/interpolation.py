@@ -1,47 +1,58 @@
-"""A low-resolution image at the pixels of a high-resolution one, by interpolation alone."""
+"""Bicubic interpolation of a low-resolution image onto the pixels of a high-resolution one."""
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-TAPS = 2  # pixels on each side that a value depends on
+KERNEL_RADIUS = 2  # half-width of the interpolation kernel [LR pixels]
+
+Distance = TypeVar("Distance", Tensor, NDArray[np.floating[Any]])
 
 
 def interpolate(image: Tensor, scale: int, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
-    """Bicubic convolution (Keys, 1981, a = −1/2); beyond the outermost centres the border is repeated.
+    """Interpolate by bicubic convolution (Keys, 1981, a = −1/2); beyond the outermost centres the border is repeated.
 
     Args:
         image: h×w×B.
         scale: Scale factor r.
-        shift: How far down and to the right of their places by the sizes its pixels lie [HR pixels].
+        shift: Displacement of the image, down and to the right, from the place that the sizes imply [HR pixels].
 
     Returns:
         rh×rw×B, in the dtype of the image.
     """
-    for axis, moved in enumerate(shift):
+    for axis, offset in enumerate(shift):
         side = image.shape[axis]
-        place = (torch.arange(side * scale, dtype=torch.float64, device=image.device) + 0.5 - moved) / scale - 0.5
-        taps = [place.floor() + i for i in (-1, 0, 1, 2)]
-        finer = image.new_zeros(*image.shape[:axis], side * scale, *image.shape[axis + 1 :])
-        for tap in taps:
-            weight = keys_weight((place - tap).abs()).to(image).view(-1, *[1] * (2 - axis))
-            finer.addcmul_(image.index_select(axis, tap.clamp(0, side - 1).long()), weight)
-        image = finer
+        position = (torch.arange(side * scale, dtype=torch.float64, device=image.device) + 0.5 - offset) / scale - 0.5
+        neighbours = [position.floor() + i for i in (-1, 0, 1, 2)]
+        interpolated = image.new_zeros(*image.shape[:axis], side * scale, *image.shape[axis + 1 :])
+        for neighbour in neighbours:
+            weight = keys_weight((position - neighbour).abs()).to(image).view(-1, *[1] * (2 - axis))
+            interpolated.addcmul_(image.index_select(axis, neighbour.clamp(0, side - 1).long()), weight)
+        image = interpolated
     return image
 
 
-def keys_weight(distance: Tensor) -> Tensor:
-    """Weights of the cubic convolution kernel of Keys (1981, eq. 15, a = −1/2).
+def keys_weight(distance: Distance) -> Distance:
+    """Weight of a pixel in cubic convolution (Keys, 1981, eq. 15: a = −1/2).
 
     Other cubic kernels, such as PyTorch's with a = −3/4, do not reproduce linear ramps.
 
     Args:
-        distance: Absolute distances from the point to the pixels' centres [pixels], from 0 to 2.
+        distance: Absolute distance between the pixel and the interpolated point, 0 to 2 [pixels]; any shape.
 
     Returns:
-        One weight for each distance, in its dtype.
+        The weights, of the shape and type of ``distance``.
+
+    >>> keys_weight(np.array([0.0, 0.5, 1.0, 1.5])).tolist()
+    [1.0, 0.5625, 0.0, -0.0625]
     """
     near = 1 - distance**2 * (2.5 - 1.5 * distance)
     far = 2 - distance * (4 - distance * (2.5 - 0.5 * distance))
-    return torch.where(distance < 1, near, far)
+    # instead of `where`, which NumPy and PyTorch each have for their own arrays only
+    weight: Distance = near * (distance < 1) + far * (distance >= 1)
+    return weight
