@@ -67,5 +67,5 @@ def _taps(position: Coordinates, side: int) -> tuple[NDArray[np.int64], Coordina
     """Indices of the four pixels around each of N points along an axis, 4×N, and their weights."""
     taps = np.floor(position - 0.5) + np.arange(-1, 3)[:, None]
     distance: Coordinates = np.abs(position - 0.5 - taps)
-    weights = keys_weight(distance)
+    weights: Coordinates = np.asarray(keys_weight(distance), np.float64)
     return taps.clip(0, side - 1).astype(np.int64), weights
