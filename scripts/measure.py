@@ -21,7 +21,6 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.amp import GradScaler
 
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.config import method_preset
 from udaln.experiment.fusion import build_networks, build_stages, fused_image
 from udaln.experiment.schema import Method, Refine
@@ -30,6 +29,7 @@ from udaln.methods.training.data import SceneData
 from udaln.methods.udaln import Init, Schedule, Stage
 from udaln.metrics import psnr, sam
 from udaln.monitor.console import quiet_lightning
+from udaln.physics.instruments import Instruments
 from udaln.scene import Blocks, Scene
 
 STEPS_PER_CALL = 100  # as monitor.every has it

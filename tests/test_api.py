@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import udaln
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.config import method_preset
 from udaln.experiment.schema import Source
+from udaln.physics.instruments import Instruments
 
 
 def few_steps(steps=30):

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments
 from udaln.estimation.psf import centre_shift
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import check_method, instruments_preset, method_preset
@@ -20,6 +19,7 @@ from udaln.io.bad_bands import restored, usable_scene
 from udaln.io.gaps import holding
 from udaln.methods.udaln.networks import FusionNetworks
 from udaln.metrics.figures import figures, without_reference
+from udaln.physics.instruments import Instruments
 from udaln.scene import Known
 
 

@@ -6,11 +6,11 @@ import made_up
 import pytest
 import torch
 
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import method_preset
 from udaln.experiment.fusion import fuse_scene
 from udaln.metrics import fusion_metrics
+from udaln.physics.instruments import Instruments
 from udaln.physics.interpolation import interpolate
 from udaln.physics.simulation import gaussian_psf
 from udaln.scene import Known, Scene, Truth, degrade

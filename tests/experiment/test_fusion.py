@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Grid, Instruments
 from udaln.experiment.config import instruments_preset, method_preset
 from udaln.experiment.fusion import build_networks, differing, fuse_scene, fused_image
 from udaln.experiment.schema import Refine, Source
 from udaln.methods.udaln import Init
+from udaln.physics.instruments import Instruments, OutputGrid
 from udaln.scene import Scene
 
-ALIKE, UNLIKE = (Instruments("mine", *[differ] * 4, grid=Grid.hr_msi) for differ in (False, True))
+ALIKE, UNLIKE = (Instruments("mine", *[differ] * 4, grid=OutputGrid.hr_msi) for differ in (False, True))
 CPU = torch.device("cpu")
 HOLES = {"lr_hsi": (slice(2, 4), slice(1, 2)), "hr_msi": (slice(0, 3), slice(9, 14))}
 
@@ -25,17 +25,17 @@ def test_instruments_differ_in_real_pairs_where_stage_1_is_solved(pair, init):
     method = method_preset("fast")
     method.stages.degradation.init = init
     auto = instruments_preset("auto")
-    assert differing(auto, method, pair=pair) == auto.settled(pair and init is not Init.none)
+    assert differing(auto, method, pair=pair) == auto.resolved(pair and init is not Init.none)
     for told in (ALIKE, UNLIKE):
         assert differing(told, method, pair=pair) == told
     method.stages.degradation = None
-    assert differing(auto, method, pair=pair) == auto.settled(False)
+    assert differing(auto, method, pair=pair) == auto.resolved(False)
 
 
 def test_the_papers_presets_take_the_instruments_for_alike():
     for name in ("paper", "no_joint", "joint_only"):
         found = differing(instruments_preset("auto"), method_preset(name), pair=True)
-        assert found == instruments_preset("auto").settled(False)
+        assert found == instruments_preset("auto").resolved(False)
 
 
 def learned(networks):

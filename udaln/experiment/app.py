@@ -18,7 +18,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from udaln import pictures
 from udaln.errors import InputError
-from udaln.estimation.instruments import aligned, on_grid
+from udaln.estimation.alignment import aligned
 from udaln.experiment import report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.cli import check_arguments, one_line_errors
@@ -40,6 +40,7 @@ from udaln.methods.udaln.networks import FusionNetworks
 from udaln.metrics.figures import figures, without_reference
 from udaln.monitor import FigureLog, Gallery, StageProgress
 from udaln.monitor.console import print_columns, quiet_lightning, run_log
+from udaln.physics.instruments import on_grid
 from udaln.scene import Scene
 
 CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"

@@ -7,12 +7,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.fusion import fuse_scene
 from udaln.experiment.schema import Method, Source
 from udaln.io.gaps import without_gaps
 from udaln.methods.udaln.networks import FusionNetworks
 from udaln.metrics import fusion_metrics
+from udaln.physics.instruments import Instruments
 from udaln.physics.interpolation import interpolate
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade
@@ -35,7 +35,7 @@ def reduced_resolution(
         networks: Trained, on the CPU.
         scene: The pair, aligned, on the CPU.
         method: By which it was fused.
-        instruments: Settled.
+        instruments: Resolved.
         seed: Of the networks' first weights.
 
     Returns:

@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.cli import describe
 from udaln.experiment.schema import DATASETS, Config, Method, SensorConfig, Simulated, StagesConfig, SyntheticDataset
 from udaln.methods.training.stage import Init, Schedule
 from udaln.methods.udaln.speunet import SPEUNETS
+from udaln.physics.instruments import Instruments
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")

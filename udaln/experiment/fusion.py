@@ -10,7 +10,7 @@ from torch import Tensor
 
 from udaln.consistency.step import Refinement, consistent, fit_refinement
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments, aligned
+from udaln.estimation.alignment import aligned
 from udaln.estimation.noise import Noise
 from udaln.experiment.schema import Method, Refine, Source, StagesConfig
 from udaln.methods.training.chain import StageChain, make_trainer
@@ -20,6 +20,7 @@ from udaln.methods.udaln import STAGES, Stage
 from udaln.methods.udaln.networks import FusionNetworks
 from udaln.monitor.console import quiet_lightning
 from udaln.monitor.progress import StageProgress, share_done
+from udaln.physics.instruments import Instruments
 from udaln.scene import Known, Scene
 
 
@@ -48,7 +49,7 @@ class Fused:
 def differing(instruments: Instruments, method: Method, *, pair: bool) -> Instruments:
     """What may differ between the instruments: what was left open does in a real pair where stage 1 is solved."""
     stage = method.stages.degradation
-    return instruments.settled(pair and stage is not None and stage.init is not Init.none)
+    return instruments.resolved(pair and stage is not None and stage.init is not Init.none)
 
 
 def build_networks(
@@ -110,7 +111,7 @@ def fuse_scene(
     Args:
         scene: The pair, on the CPU.
         method: Stages, SpeUnet and what follows them.
-        instruments: What may differ between the two sensors; settled.
+        instruments: What may differ between the two sensors; resolved.
         kernel_size: Side of the PSF's window [HR pixels], if not as the instruments have it.
         accelerator: Lightning's.
         precision: Lightning's.

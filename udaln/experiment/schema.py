@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import MISSING
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments
 from udaln.methods.training.stage import Schedule
+from udaln.physics.instruments import Instruments
 
 
 class Source(Enum):
