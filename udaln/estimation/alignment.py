@@ -10,8 +10,8 @@ import torch
 from scipy.ndimage import shift as spline_shift
 from torch import Tensor
 
-from udaln.estimation.degradation import Degradation, solve_degradation
-from udaln.estimation.noise import calm_patches, unexplained
+from udaln.estimation.degradation import Degradation, estimate_degradation
+from udaln.estimation.noise import homogeneous_patches, unique_variances
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.registration import register
 from udaln.physics.instruments import Instruments, OutputGrid
@@ -71,7 +71,7 @@ def _estimate(
     step = max(1, len(blocks.lr) // MAX_LR_PIXELS)
     subset = Blocks(blocks.lr[::step], blocks.windows[::step])
     gain, offset = bool(instruments.gain), bool(instruments.offset)
-    degradation = solve_degradation(
+    degradation = estimate_degradation(
         subset.lr, subset.windows, scene.support, gain=gain, offset=offset, gaussian=gaussian
     )
     return subset, degradation
@@ -90,8 +90,8 @@ def _disagreement(scene: Scene, instruments: Instruments, side: int) -> float:
         Share of the variance of the HR-MSI at low resolution, median over the bands.
     """
     blocks, degradation = _estimate(scene, instruments, side)
-    noise = degradation.gain**2 * (degradation.srf.square().T @ unexplained(blocks.lr[:, :, None]))
-    hr_noise = unexplained(calm_patches(scene.hr_msi.double() / scene.msi_unit, scene.hr_valid))
+    noise = degradation.gain**2 * (degradation.srf.square().T @ unique_variances(blocks.lr[:, :, None]))
+    hr_noise = unique_variances(homogeneous_patches(scene.hr_msi.double() / scene.msi_unit, scene.hr_valid))
     excess = degradation.residual_std**2 - noise - degradation.psf.square().sum() * hr_noise
     lr_msi = torch.einsum("nkc,k->nc", blocks.windows.double(), degradation.psf.flatten())
     return float((excess / lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)).median())

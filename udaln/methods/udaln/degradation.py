@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from udaln.estimation.degradation import solve_degradation
+from udaln.estimation.degradation import estimate_degradation
 from udaln.methods.training.stage import Init, Stage, mean_error
 from udaln.scene import Blocks
 
@@ -23,7 +23,7 @@ class DegradationStage(Stage):
         assert self.schedule.init in (Init.convex, Init.gaussian)
         spad, sped = self.networks.spad, self.networks.sped
         known = [None if part.weight.requires_grad else value for part, value in ((spad, spad.psf), (sped, sped.srf))]
-        solved = solve_degradation(
+        solved = estimate_degradation(
             blocks.lr,
             blocks.windows,
             sped.support,
