@@ -21,7 +21,6 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.amp import GradScaler
 
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.fusion import FusionOptions, align, fit, fused
 from udaln.experiment.presets import method_preset
 from udaln.experiment.schema import Refine
@@ -35,6 +34,7 @@ from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.methods.udaln.method import Udaln
 from udaln.methods.udaln.model import UdalnModel
 from udaln.metrics import psnr, sam
+from udaln.physics.instruments import Instruments
 from udaln.scene import Blocks, Scene
 
 STEPS_PER_CALL = 100  # as monitor.every has it

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import udaln
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.presets import method_preset
+from udaln.physics.instruments import Instruments
 
 
 def few_steps(steps=30):

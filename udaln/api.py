@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import one_of
 from udaln.experiment.dataset_schema import BadBands
@@ -24,6 +23,7 @@ from udaln.io.gaps import valid_values
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor import StageProgress
+from udaln.physics.instruments import Instruments
 from udaln.scene import Known
 
 
@@ -119,7 +119,7 @@ def fuse(
     options = FusionOptions(
         chosen,
         refine=follows is Refine.consistent,
-        instruments=unlike.settled(chosen.tells_instruments_apart),
+        instruments=unlike.resolved(chosen.tells_instruments_apart),
         known_psf=known.psf is not None,
         known_srf=known.srf is not None,
         kernel_size=kernel_size,

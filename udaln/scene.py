@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.estimation.noise import calm_patches, unexplained
+from udaln.estimation.noise import homogeneous_patches, unique_variances
 from udaln.physics.windows import degrade, windows
 
 if TYPE_CHECKING:
@@ -191,7 +191,8 @@ class Scene:
         whole = Blocks(lr.flatten(0, 1).contiguous(), windows(hr_msi, kernel_size, self.scale, self.shift))
         used = self.seen(torch.ones(kernel_size, kernel_size, device=lr.device))
         if weigh:
-            levels = unexplained(lr.flatten(0, 1)[used][:, :, None]), unexplained(calm_patches(hr_msi, self.hr_valid))
+            lr_pixels, patches = lr.flatten(0, 1)[used][:, :, None], homogeneous_patches(hr_msi, self.hr_valid)
+            levels = unique_variances(lr_pixels), unique_variances(patches)
             weights = [_weights(variance).to(dtype) for variance in levels]
             whole = replace(whole, lr_weight=weights[0], msi_weight=weights[1])
         if used.all():

@@ -7,66 +7,72 @@ from udaln.errors import InputError
 from udaln.estimation.registration import register
 
 
-def found(scene, **changes):
-    given = {"lr_hsi": scene.lr_hsi, "hr_msi": scene.hr_msi, "lr_valid": None, "hr_valid": None} | changes
-    return register(given["lr_hsi"], given["hr_msi"], scene.scale, scene.support, given["lr_valid"], given["hr_valid"])
+def registered(scene, **changes):
+    arguments = {"lr_hsi": scene.lr_hsi, "hr_msi": scene.hr_msi, "lr_valid": None, "hr_valid": None} | changes
+    return register(
+        arguments["lr_hsi"],
+        arguments["hr_msi"],
+        scene.scale,
+        scene.support,
+        arguments["lr_valid"],
+        arguments["hr_valid"],
+    )
 
 
 @pytest.mark.parametrize("scale", [3, 4, 5])
 @pytest.mark.parametrize("shift", [(0, 0), (0.5, -0.5), (1.3, -0.6), (2.4, 3.7), (-7.2, 5.5), (11, -9)])
-def test_a_shift_is_found_to_a_part_of_a_pixel(scale, shift):
+def test_a_shift_is_estimated_to_a_fraction_of_a_pixel(scale, shift):
     """Whatever gains and offsets the instruments have."""
     differing = {"gain": torch.tensor([0.8, 1.1, 1.3]), "offset": torch.tensor([0.03, -0.03, 0.01])}
     scene = made_up.unlike(scale=scale, shift=shift, **differing)
-    np.testing.assert_allclose(found(scene), shift, atol=0.1)
+    np.testing.assert_allclose(registered(scene), shift, atol=0.1)
 
 
-def test_noise_moves_it_little():
+def test_noise_changes_the_shift_little():
     scene = made_up.unlike((30, 30), shift=(5.3, -2.6), snr_hsi=30, snr_msi=30)
-    np.testing.assert_allclose(found(scene), (5.3, -2.6), atol=0.1)
+    np.testing.assert_allclose(registered(scene), (5.3, -2.6), atol=0.1)
 
 
 def test_units_and_gains_change_nothing():
     scene = made_up.unlike(shift=(5.3, -2.6))
     other = 4096 * scene.lr_hsi + 5, scene.hr_msi * torch.tensor([0.5, 2, 64]) + 0.1
-    np.testing.assert_allclose(found(scene, lr_hsi=other[0], hr_msi=other[1]), found(scene), atol=1e-9)
+    np.testing.assert_allclose(registered(scene, lr_hsi=other[0], hr_msi=other[1]), registered(scene), atol=1e-9)
 
 
-def test_the_axes_change_places_with_those_of_the_images():
+def test_transposed_images_have_the_transposed_shift():
     scene = made_up.unlike(shift=(5.3, -2.6))
-    turned = (image.transpose(0, 1).contiguous() for image in (scene.lr_hsi, scene.hr_msi))
-    lr_hsi, hr_msi = turned
-    np.testing.assert_allclose(found(scene, lr_hsi=lr_hsi, hr_msi=hr_msi), found(scene)[::-1], atol=1e-9)
+    lr_hsi, hr_msi = (image.transpose(0, 1).contiguous() for image in (scene.lr_hsi, scene.hr_msi))
+    np.testing.assert_allclose(registered(scene, lr_hsi=lr_hsi, hr_msi=hr_msi), registered(scene)[::-1], atol=1e-9)
 
 
-def test_pixels_without_data_have_no_say():
+def test_invalid_pixels_have_no_influence():
     scene = made_up.unlike(shift=(5.3, -2.6))
     masks = {
         name: torch.ones(image.shape[:2], dtype=torch.bool)
         for name, image in (("lr_valid", scene.lr_hsi), ("hr_valid", scene.hr_msi))
     }
     masks["lr_valid"][3:7, 4:9] = masks["hr_valid"][50:60, 10:30] = False
-    expected = found(scene, **masks)
+    expected = registered(scene, **masks)
     np.testing.assert_allclose(expected, (5.3, -2.6), atol=0.1)
     lr_hsi, hr_msi = scene.lr_hsi.clone(), scene.hr_msi.clone()
     lr_hsi[~masks["lr_valid"]], hr_msi[~masks["hr_valid"]] = 3, 7
-    assert found(scene, lr_hsi=lr_hsi, hr_msi=hr_msi, **masks) == expected
-    assert found(scene, lr_hsi=lr_hsi, hr_msi=hr_msi) != expected
+    assert registered(scene, lr_hsi=lr_hsi, hr_msi=hr_msi, **masks) == expected
+    assert registered(scene, lr_hsi=lr_hsi, hr_msi=hr_msi) != expected
 
 
-def test_what_tells_nothing_is_taken_to_fit():
+def test_images_without_information_have_no_shift():
     scene = made_up.unlike(shift=(5.3, -2.6))
     flat = torch.full_like(scene.lr_hsi, 0.3), torch.full_like(scene.hr_msi, 0.7)
-    assert found(scene, lr_hsi=flat[0]) == found(scene, hr_msi=flat[1]) == (0, 0)
-    assert found(scene, lr_hsi=flat[0], hr_msi=flat[1]) == (0, 0)
+    assert registered(scene, lr_hsi=flat[0]) == registered(scene, hr_msi=flat[1]) == (0, 0)
+    assert registered(scene, lr_hsi=flat[0], hr_msi=flat[1]) == (0, 0)
     few = made_up.unlike((4, 4), shift=(3, 3))
-    assert found(few) == (0, 0)
+    assert registered(few) == (0, 0)
     holes = torch.ones(scene.hr_msi.shape[:2], dtype=torch.bool)
-    holes[::2, ::2] = False  # under every LR pixel
-    assert found(scene, hr_valid=holes) == (0, 0)
+    holes[::2, ::2] = False  # in every LR pixel
+    assert registered(scene, hr_valid=holes) == (0, 0)
 
 
 def test_sizes_that_do_not_fit_are_refused():
     scene = made_up.unlike()
     with pytest.raises(InputError, match="expected an HR-MSI of 4 times"):
-        found(scene, hr_msi=scene.hr_msi[1:])
+        registered(scene, hr_msi=scene.hr_msi[1:])

@@ -6,12 +6,12 @@ import made_up
 import pytest
 import torch
 
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.fusion import FusionOptions, fuse_scene
 from udaln.experiment.presets import method_preset
 from udaln.methods.base import Training
 from udaln.metrics import fusion_metrics
+from udaln.physics.instruments import Instruments
 from udaln.physics.interpolation import interpolate
 from udaln.physics.simulation import gaussian_psf
 from udaln.scene import Known, Scene, Truth, degrade

@@ -5,7 +5,6 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Grid
 from udaln.experiment.config import ACCELERATORS, choices, known_keys, method_of, typed
 from udaln.experiment.dataset_schema import PairDataset, ReferenceDataset, SyntheticDataset
 from udaln.experiment.presets import instruments_preset, method_preset
@@ -13,6 +12,7 @@ from udaln.experiment.schema import PsfShape, Refine, Source, Support
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.speunet import SPEUNETS
 from udaln.methods.udaln.stages import STAGES
+from udaln.physics.instruments import OutputGrid
 
 GROUPS = choices()
 DATASETS = {
@@ -150,13 +150,13 @@ def test_instruments_that_are_not_there():
 
 def test_what_instruments_differ_in_can_be_told_one_by_one(configure):
     auto = configure().instruments
-    assert (auto.gain, auto.offset, auto.shift, auto.wide_psf, auto.grid) == (None, None, None, None, Grid.auto)
+    assert (auto.gain, auto.offset, auto.shift, auto.wide_psf, auto.grid) == (None, None, None, None, OutputGrid.auto)
     told = configure(
         "instruments=unlike", "instruments.gain=false", "instruments.shift=null", "instruments.grid=lr_hsi"
     )
     found = told.instruments
     assert (found.gain, found.offset, found.shift, found.wide_psf) == (False, True, None, True)
-    assert found.grid is Grid.lr_hsi
+    assert found.grid is OutputGrid.lr_hsi
 
 
 @pytest.mark.parametrize("dataset", ["synthetic", "mat"])

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Grid, Instruments
 from udaln.experiment.fusion import FusionOptions, align, fuse_scene, fused
 from udaln.experiment.presets import method_preset
 from udaln.methods.base import Training
 from udaln.methods.closed_form import ClosedForm, Settings
 from udaln.methods.training.schedule import Init
+from udaln.physics.instruments import Instruments, OutputGrid
 from udaln.scene import Scene
 
-ALIKE, UNLIKE = (Instruments("mine", *[differ] * 4, grid=Grid.hr_msi) for differ in (False, True))
+ALIKE, UNLIKE = (Instruments("mine", *[differ] * 4, grid=OutputGrid.hr_msi) for differ in (False, True))
 CPU = torch.device("cpu")
 HOLES = {"lr_hsi": (slice(2, 4), slice(1, 2)), "hr_msi": (slice(0, 3), slice(9, 14))}
 

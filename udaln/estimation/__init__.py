@@ -1,1 +1,1 @@
-"""What a pair says of its two sensors: degradation, shift, noise, in closed form."""
+"""Estimation of the degradation, the shift and the noise of a pair from its two images alone, in closed form."""

@@ -1,46 +1,53 @@
-"""Stage 1 solved: the PSF and the SRF for which SpeDnet(Y) = SpaDnet(Z).
+"""Closed-form stage 1: the PSF and the SRF for which SpeDnet(Y) = SpaDnet(Z).
 
 The equation is linear in both together, so with weights ≥ 0 that sum to 1 it is one convex problem. Noise makes it
-harder than it looks: that of Y is on the side of the unknowns (errors in variables: plain least squares shrinks what
-it multiplies) and hides all but a few spectral directions. So the noise is estimated from the pair, taken out of the
-normal matrix, and what it leaves undetermined is filled by a prior whose strength the data choose.
+harder: the noise of Y multiplies unknowns (errors in variables, where plain least squares shrinks the estimate), and
+it hides all but a few spectral directions. So the noise is estimated from the pair and removed from the equations.
+What they then leave undetermined is filled by a prior whose strength is estimated from the data.
 
-Two instruments differ by a gain and an offset per MSI band besides. The gain is the sum of a response that is then
-free; the offset drops out of equations that are centred. Both leave the problem convex.
+Two sensors may also differ by a gain and an offset of each MSI band. The gain is the sum of a response, which is then
+free. The offset drops out of centred equations. With both, the problem remains convex.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.estimation.normal_equations import Array, Rows
-from udaln.estimation.outliers import squared_residuals, trust
-from udaln.estimation.problem import Task, bare, noise_of_bands, with_noise, with_psf_prior, with_srf_prior
+from udaln.estimation.arrays import Array, Mask
+from udaln.estimation.outliers import BLOCK_SIZE, outlier_weights, squared_residuals
+from udaln.estimation.problem import (
+    band_noise_variance,
+    least_squares_problem,
+    with_noise_correction,
+    with_psf_prior,
+    with_srf_prior,
+)
+from udaln.estimation.reduced_equations import ReducedEquations
+from udaln.estimation.unknowns import Unknowns
 
-RECONSIDERATIONS = 3  # of who is an outlier, once the noise is known
-REWEIGHTINGS = 12  # half of them absolute, half of them all or nothing
-SETTLED = 1e-2  # a change of a response, against its height
-NOTHING = 1e-3  # share of an MSI band's power that is no sign of a gain
-ROUNDS = 3  # of noise level → prior → solution; two or three change anything
+OUTLIER_PASSES = 3  # detections of outliers after the noise is known
+REWEIGHTINGS = 12  # of plain least squares: half of them by absolute residuals, half of them with weights 0 and 1
+CONVERGED = 1e-2  # largest change of a response, relative to its maximum
+NEGLIGIBLE = 1e-3  # share of an MSI band's power, or of the largest gain, that is no evidence of a gain
+PRIOR_ITERATIONS = 3  # of noise level → prior → solution; changes become small after two or three
 
 
 @dataclass(frozen=True)
-class Degradation:
-    """What turns the image wanted into the two that were taken.
+class DegradationEstimate:
+    """The degradation from the high-resolution hyperspectral image to the two images of a pair.
 
     Attributes:
-        psf: k×k float64, ≥ 0, sums to 1.
-        srf: C×c float64, ≥ 0, columns sum to 1, zero outside the support.
-        gain: What each MSI band is multiplied with beside the LR-HSI, c; 1 where it is not asked for.
-        offset: What is then added to it, in units of the HR-MSI, c; 0 where it is not asked for.
-        residual_std: Standard deviation of Y s_j − Z_j p among the trusted LR pixels, in the units of the HR-MSI, c.
-        trusted: How much each LR pixel counted: 1, or 0 where its residual is beyond chance, N.
+        psf: PSF, k×k float64, ≥ 0, sums to 1.
+        srf: Spectral responses, C×c float64, ≥ 0, columns sum to 1, zero outside the support.
+        gain: Gain of each MSI band relative to the LR-HSI, c; 1 where it is not estimated.
+        offset: Offset of each MSI band after the gain, in units of the HR-MSI, c; 0 where it is not estimated.
+        residual_std: Standard deviation of Y s_j − Z_j p without outliers, in units of the HR-MSI, c.
+        outlier_weights: Weight of each LR pixel in the estimate, N: 0 for outliers, 1 for the others.
     """
 
     psf: Tensor
@@ -48,10 +55,10 @@ class Degradation:
     gain: Tensor
     offset: Tensor
     residual_std: Tensor
-    trusted: Tensor
+    outlier_weights: Tensor
 
 
-def solve_degradation(
+def estimate_degradation(
     lr: Tensor,
     windows: Tensor,
     support: Tensor,
@@ -61,100 +68,115 @@ def solve_degradation(
     gain: bool = False,
     offset: bool = False,
     gaussian: bool = False,
-) -> Degradation:
-    """The PSF and the SRF of a pair; of noise-free float64 images the true ones, to rounding.
+) -> DegradationEstimate:
+    """Estimate the PSF and the SRF of a pair. For noise-free float64 images they are exact up to rounding.
 
-    Everything is calculated in float64 on the CPU. Of N only (N, c) residuals are
-    held beyond the arguments, the rest goes block by block.
+    Everything is calculated in float64 on the CPU, block by block; the only arrays of length N beyond the arguments
+    hold residuals (N×c) and weights (N).
 
     Args:
-        lr: LR-HSI pixels, (N, C), any dtype.
-        windows: The K = k² HR-MSI pixels that the PSF of each of them sees, (N, K, c), in the same units but for gains.
-        support: C×c bool, the hyperspectral bands that each MSI band may cover; all of them if nothing is known.
-        psf: k×k, if it is known: then it is kept.
-        srf: C×c, if it is known: then it is kept.
-        gain: Find a gain of each MSI band; 1 of all where one does not rise with what it covers.
-        offset: Find an offset of each MSI band.
-        gaussian: Take the PSF for a Gaussian; else it is one with what the data say beyond it.
+        lr: LR-HSI pixels, N×C, any dtype.
+        windows: The K = k² HR-MSI pixels in the PSF window of each LR pixel, (N, K, c), in the same units up to gains.
+        support: C×c bool, the hyperspectral bands that each MSI band may cover; all True if nothing is known.
+        psf: Known PSF, k×k, which is kept.
+        srf: Known SRF, C×c, which is kept.
+        gain: Estimate a gain of each MSI band; all are 1 if one band does not increase with the bands that it covers.
+        offset: Estimate an offset of each MSI band.
+        gaussian: Restrict the PSF to a Gaussian; otherwise it deviates from one as far as the data require.
 
     Returns:
         The estimate.
 
     Raises:
-        InputError: If the sizes do not fit each other.
+        InputError: If the sizes do not match.
     """
-    _check(lr, windows, support, psf, srf)
-    covered = support.cpu().numpy().astype(bool)
-    shape = None if srf is None else srf.detach().cpu().double().numpy()
-    shape = None if shape is None else shape / shape.sum(0)
-    task = Task(covered if shape is None else shape > 0, shape, psf is None, gain, offset, gaussian)
+    _check_shapes(lr, windows, support, psf, srf)
     pixels = windows.shape[1]
-    p = np.full(pixels, 1 / pixels) if psf is None else psf.detach().cpu().double().flatten().numpy()
-    s = task.support / task.support.sum(0) if shape is None else shape
+    initial_psf = np.full(pixels, 1 / pixels) if psf is None else psf.detach().cpu().double().flatten().numpy()
+    initial_psf = initial_psf / initial_psf.sum()
+    mask, known_srf = support.cpu().numpy().astype(bool), None
+    if srf is not None:
+        known_srf = srf.detach().cpu().double().numpy()
+        known_srf = known_srf / known_srf.sum(0)
+        mask = known_srf > 0
+    initial_srf = mask / mask.sum(0) if known_srf is None else known_srf
+    unknowns = Unknowns(mask, known_srf, psf is None, gain, offset, gaussian)
+    estimated = _estimate(lr, windows, unknowns, initial_psf, initial_srf)
+    if estimated is None:
+        estimated = _estimate(lr, windows, replace(unknowns, gain=False), initial_psf, initial_srf)
+    assert estimated is not None
+    return estimated
 
-    trusted, p, s = _without_outliers(lr, windows, task, p / p.sum(), s)
-    if gain and not _rising(task.compress(lr, windows, trusted), p, s).all():
-        return solve_degradation(lr, windows, support, psf=psf, srf=srf, gain=False, offset=offset, gaussian=gaussian)
-    for _ in range(RECONSIDERATIONS):
-        rows = task.compress(lr, windows, trusted)
-        p, s = _with_priors(rows, task, p, s)
-        before, trusted = trusted, trust(lr, windows, rows, p, s)
-        if torch.equal(before, trusted):
+
+def _estimate(lr: Tensor, windows: Tensor, unknowns: Unknowns, psf: Array, srf: Array) -> DegradationEstimate | None:
+    """The estimate from an initial PSF and SRF; None if the gains are unknown and the pair does not determine them."""
+    weights, psf, srf = _robust_least_squares(lr, windows, unknowns, psf, srf)
+    if unknowns.gain and not _has_gain(unknowns.reduce(lr, windows, weights), psf, srf).all():
+        return None
+    for _ in range(OUTLIER_PASSES):
+        equations = unknowns.reduce(lr, windows, weights)
+        psf, srf = _solve_with_priors(equations, unknowns, psf, srf)
+        previous, weights = weights, outlier_weights(lr, windows, equations, psf, srf)
+        if torch.equal(previous, weights):
             break
-    if gain and s.sum(0).min() < NOTHING * s.sum(0).max():  # the images have nothing in common
-        return solve_degradation(lr, windows, support, psf=psf, srf=srf, gain=False, offset=offset, gaussian=gaussian)
-    squares = squared_residuals(lr, windows, rows, p, s, trusted)
-    variance = sum((square.T @ weight for square, weight in squares)) / trusted.sum()
-    side = round(pixels**0.5)
-    sums = s.sum(0)
-    return Degradation(
-        psf=torch.from_numpy(p).view(side, side),
-        srf=torch.from_numpy(s / sums if shape is None else shape),
-        gain=torch.from_numpy(sums if gain else np.ones_like(sums)),
-        offset=torch.from_numpy(rows.offset(p, s)),
+    gains = srf.sum(0)
+    if unknowns.gain and gains.min() < NEGLIGIBLE * gains.max():  # the images have nothing in common
+        return None
+    squares = squared_residuals(lr, windows, equations, psf, srf)
+    blocks = zip(squares, torch.split(weights, BLOCK_SIZE), strict=True)
+    variance = sum((square.T @ weight for square, weight in blocks)) / weights.sum()
+    side = round(len(psf) ** 0.5)
+    return DegradationEstimate(
+        psf=torch.from_numpy(psf).view(side, side),
+        srf=torch.from_numpy(srf / gains if unknowns.known_srf is None else unknowns.known_srf),
+        gain=torch.from_numpy(gains if unknowns.gain else np.ones_like(gains)),
+        offset=torch.from_numpy(equations.offset(psf, srf)),
         residual_std=variance.sqrt(),
-        trusted=trusted,
+        outlier_weights=weights,
     )
 
 
-def _rising(rows: Rows, p: Array, s: Array) -> NDArray[np.bool_]:
-    """Whether each MSI band, c, rises with the bands that it covers by more than nothing."""
-    explained, power = ((rows.y @ s) ** 2).sum(0), ((rows.z @ p) ** 2).sum(1)
-    return np.asarray((s.sum(0) > 0) & (explained > NOTHING * power))
+def _has_gain(equations: ReducedEquations, psf: Array, srf: Array) -> Mask:
+    """Whether each MSI band, c, increases with the hyperspectral bands that it covers."""
+    explained, power = ((equations.y @ srf) ** 2).sum(0), ((equations.z @ psf) ** 2).sum(1)
+    return np.asarray((srf.sum(0) > 0) & (explained > NEGLIGIBLE * power))
 
 
-def _without_outliers(lr: Tensor, windows: Tensor, task: Task, p: Array, s: Array) -> tuple[Tensor, Array, Array]:
-    """Least squares alone, reweighted until no residual is beyond chance: trust in each LR pixel, p and S."""
-    trusted = torch.ones(len(lr), dtype=torch.float64)
-    start = p, s
-    for turn in range(REWEIGHTINGS + 1):
-        rows = task.compress(lr, windows, trusted)
-        p, s = task.solve(bare(rows, task), *start)
-        before, trusted = trusted, trust(lr, windows, rows, p, s, absolute=turn < REWEIGHTINGS // 2)
-        if torch.equal(before, trusted):
+def _robust_least_squares(
+    lr: Tensor, windows: Tensor, unknowns: Unknowns, psf: Array, srf: Array
+) -> tuple[Tensor, Array, Array]:
+    """Least squares without priors, reweighted until the outliers no longer change: weights, PSF and SRF."""
+    weights = torch.ones(len(lr), dtype=torch.float64)
+    initial = psf, srf
+    for iteration in range(REWEIGHTINGS + 1):
+        equations = unknowns.reduce(lr, windows, weights)
+        psf, srf = unknowns.solve(least_squares_problem(equations, unknowns), *initial)
+        absolute = iteration < REWEIGHTINGS // 2
+        previous, weights = weights, outlier_weights(lr, windows, equations, psf, srf, absolute=absolute)
+        if torch.equal(previous, weights):
             break
-    return trusted, p, s
+    return weights, psf, srf
 
 
-def _with_priors(rows: Rows, task: Task, p: Array, s: Array) -> tuple[Array, Array]:
-    """Noise level → prior → solution, until settled: p and S."""
-    problem, noise = bare(rows, task), noise_of_bands(rows)
-    for turn in range(ROUNDS):
-        problem = with_noise(problem, rows, p, s, noise, first=turn == 0)
-        if task.shape is None:
-            problem = with_srf_prior(problem, p, s, task)
-        if task.move_psf:
-            problem = with_psf_prior(problem, p, s, task)
-        before = s
-        p, s = task.solve(problem, p, s)
-        if not (s.sum(0) > 0).all():  # too few LR pixels: the prior has taken a band for unrelated
-            return p, before
-        if np.abs(s - before).max() <= SETTLED * s.max():
+def _solve_with_priors(equations: ReducedEquations, unknowns: Unknowns, psf: Array, srf: Array) -> tuple[Array, Array]:
+    """Noise level, prior and solution in turn until the SRF converges: PSF and SRF."""
+    problem, noise = least_squares_problem(equations, unknowns), band_noise_variance(equations)
+    for iteration in range(PRIOR_ITERATIONS):
+        problem = with_noise_correction(problem, equations, psf, srf, noise, first=iteration == 0)
+        if unknowns.known_srf is None:
+            problem = with_srf_prior(problem, psf, srf, unknowns)
+        if unknowns.estimate_psf:
+            problem = with_psf_prior(problem, psf, srf, unknowns)
+        previous = srf
+        psf, srf = unknowns.solve(problem, psf, srf)
+        if not (srf.sum(0) > 0).all():  # with too few LR pixels the prior can set a whole response to 0
+            return psf, previous
+        if np.abs(srf - previous).max() <= CONVERGED * srf.max():
             break
-    return p, s
+    return psf, srf
 
 
-def _check(lr: Tensor, windows: Tensor, support: Tensor, psf: Tensor | None, srf: Tensor | None) -> None:
+def _check_shapes(lr: Tensor, windows: Tensor, support: Tensor, psf: Tensor | None, srf: Tensor | None) -> None:
     pixels, msi_bands = windows.shape[1:]
     side = round(pixels**0.5)
     shapes = {

@@ -1,4 +1,4 @@
-"""Affine least squares from LR-MSI to LR-HSI: the yardstick of every SpeUnet, and where it starts."""
+"""Affine least squares from LR-MSI to LR-HSI: the starting point and the reference of every SpeUnet."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def affine_regression(lr_msi: Tensor, lr_hsi: Tensor) -> tuple[Tensor, Tensor]:
-    """Fit spectra by MSI pixels and a constant, in float64.
+    """Regress spectra on MSI pixels and a constant, in float64.
 
     Args:
         lr_msi: N×c.
         lr_hsi: N×C.
 
     Returns:
-        Weights c×C and constants C, float64: of the least sum of squares, and among equals of the least weights.
+        Weights, c×C, and constants, C, float64: the least-squares solution, of minimum norm if there are several.
     """
     z, y = lr_msi.double(), lr_hsi.double()
     z_mean, y_mean = z.mean(0), y.mean(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from udaln.estimation.degradation import solve_degradation
+from udaln.estimation.degradation import estimate_degradation
 from udaln.physics.degradation import Degradation
 from udaln.scene import Blocks
 
@@ -20,7 +20,7 @@ def estimate_sensors(degradation: Degradation, blocks: Blocks, *, gaussian: bool
     """
     spad, sped = degradation.spad, degradation.sped
     psf, srf = (None if part.weight.requires_grad else value for part, value in ((spad, spad.psf), (sped, sped.srf)))
-    solved = solve_degradation(
+    solved = estimate_degradation(
         blocks.lr,
         blocks.windows,
         degradation.support,

@@ -16,7 +16,7 @@ from torch import Tensor
 from udaln.consistency.fuser import Fuser
 from udaln.consistency.step import fit_refinement
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments, aligned
+from udaln.estimation.alignment import aligned
 from udaln.estimation.noise import Noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.sensors import estimate_sensors
@@ -26,6 +26,7 @@ from udaln.methods.training.trainer import root_device
 from udaln.metrics.figures import figures, without_reference
 from udaln.monitor.progress import share_done
 from udaln.physics.degradation import Degradation
+from udaln.physics.instruments import Instruments
 from udaln.scene import Known, Scene
 
 OnStage = Callable[[StageRecord, Model, bool], None]

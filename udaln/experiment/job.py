@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from udaln.estimation.instruments import on_grid
 from udaln.experiment.config import method_of
 from udaln.experiment.dataset_schema import BadBands, PairDataset
 from udaln.experiment.datasets.pair import pair_scene, sampled
@@ -20,6 +19,7 @@ from udaln.io.pair import Pair
 from udaln.io.write import check_output
 from udaln.methods.training.trainer import root_device
 from udaln.physics.degradation import Degradation
+from udaln.physics.instruments import on_grid
 from udaln.scene import Scene
 
 
@@ -63,7 +63,7 @@ def prepare(config: Config, folder: Path, pair: Pair | None) -> Job:
     """The scene and how it is fused; refuses what cannot be done before anything is written."""
     method = method_of(config)
     real, streamed = pair is not None, pair is not None and sampled(pair, config.memory)
-    instruments = config.instruments.settled(real and method.tells_instruments_apart)
+    instruments = config.instruments.resolved(real and method.tells_instruments_apart)
     if pair is None:
         scene = simulated_scene(config)
     else:

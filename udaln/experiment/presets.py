@@ -11,12 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments
 from udaln.experiment.cli import describe
 from udaln.experiment.config import choices, one_of
 from udaln.experiment.schema import Refine
 from udaln.methods.base import Method
 from udaln.methods.registry import method_class
+from udaln.physics.instruments import Instruments
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from udaln.errors import InputError
-from udaln.estimation.instruments import Instruments
+from udaln.physics.instruments import Instruments
 
 
 class Source(Enum):

@@ -1,0 +1,140 @@
+"""Newton steps for the quadratic objective of stage 1.
+
+The responses are coupled only through the PSF: given p they separate. So the whole Newton system is solved by Schur's
+complement, at the cost of c systems of C unknowns and one of K.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from udaln.estimation.arrays import Array, Mask
+from udaln.estimation.quadratic import Quadratic
+
+SINGULAR = 1e-14  # curvature, relative to the largest one, that is rounding error only
+
+
+@dataclass(frozen=True)
+class InnerProducts:
+    """Inner products of the equations' coefficients, from which the Hessian is built.
+
+    Attributes:
+        y: YᵀY, C×C.
+        z: Σ_j w_j Z_jᵀZ_j, K×K.
+        yz: YᵀZ_j of each band, (c, C, K).
+    """
+
+    y: Array
+    z: Array
+    yz: Array
+
+    @classmethod
+    def of(cls, problem: Quadratic) -> InnerProducts:
+        """The inner products of a problem."""
+        y, z = problem.equations.y, problem.equations.z
+        weighted = np.einsum("j,jmk,jml->kl", problem.weight, z, z, optimize=True)
+        return cls(y.T @ y, weighted, np.stack([y.T @ band for band in z]))
+
+
+class NewtonSystem:
+    """The Newton system in the free parameters, with the sum of p and, unless ``free_sums``, of each response kept.
+
+    Args:
+        problem: The objective.
+        products: Its inner products.
+        free_psf: Parameters of the PSF that are free, K.
+        free_srf: Parameters of the responses that are free, C×c.
+        free_sums: Whether the sum of each response is free.
+    """
+
+    def __init__(
+        self, problem: Quadratic, products: InnerProducts, free_psf: Mask, free_srf: Mask, free_sums: bool
+    ) -> None:
+        self.shape = free_srf.shape
+        self.psf_index = np.flatnonzero(free_psf)
+        self.srf_index = [np.flatnonzero(column) for column in free_srf.T]
+        weight = problem.weight
+        schur = (problem.psf_precision + products.z)[np.ix_(self.psf_index, self.psf_index)]
+        self.srf_inverse: list[Array] = []
+        self.cross: list[Array] = []
+        scale = float(schur.diagonal().max()) if len(self.psf_index) else None
+        for j, index in enumerate(self.srf_index):
+            hessian = weight[j] * products.y + problem.srf_precision[j]
+            inverse = _sum_preserving_inverse(hessian[np.ix_(index, index)], free_sum=free_sums)
+            cross = -weight[j] * products.yz[j][np.ix_(index, self.psf_index)]
+            schur = schur - cross.T @ inverse @ cross
+            self.srf_inverse.append(inverse)
+            self.cross.append(cross)
+        self.psf_inverse = _sum_preserving_inverse(schur, scale)
+
+    def step(self, by_psf: Array, by_srf: Array) -> tuple[Array, Array]:
+        """The Newton step of p (K) and S (C×c) for a gradient."""
+        psf_step, srf_step = np.zeros_like(by_psf), np.zeros(self.shape)
+        gradients = [by_srf[index, j] for j, index in enumerate(self.srf_index)]
+        reduced = by_psf[self.psf_index]
+        for inverse, cross, gradient in zip(self.srf_inverse, self.cross, gradients, strict=True):
+            reduced = reduced - cross.T @ (inverse @ gradient)
+        free_step = -self.psf_inverse @ reduced
+        psf_step[self.psf_index] = free_step
+        for j, index in enumerate(self.srf_index):
+            srf_step[index, j] = -self.srf_inverse[j] @ (gradients[j] + self.cross[j] @ free_step)
+        return psf_step, srf_step
+
+
+def schur_complement(problem: Quadratic, support: Mask, *, free_sums: bool = False) -> Array:
+    """Inverse covariance of p with S marginalised, K×K, without regard to the constraints ≥ 0.
+
+    Args:
+        problem: The objective.
+        support: Where S is free, C×c.
+        free_sums: Whether the sum of each response is free.
+    """
+    products = InnerProducts.of(problem)
+    free_psf = np.ones(problem.psf_mean.shape, dtype=bool)
+    system = NewtonSystem(problem, products, free_psf, support, free_sums)
+    schur = problem.psf_precision + products.z
+    for inverse, cross in zip(system.srf_inverse, system.cross, strict=True):
+        schur = schur - cross.T @ inverse @ cross
+    eigenvalues, eigenvectors = np.linalg.eigh((schur + schur.T) / 2)
+    return np.asarray((eigenvectors * np.maximum(eigenvalues, eigenvalues[-1] * 1e-15)) @ eigenvectors.T)
+
+
+def zero_sum_basis(n: int) -> Array:
+    """Orthonormal basis of the n-vectors with sum 0, n×(n − 1): a Householder reflection without its first column."""
+    v = np.full(n, n**-0.5)
+    v[0] += 1.0
+    return np.asarray((np.eye(n) - 2 * np.outer(v, v) / (v @ v))[:, 1:])
+
+
+def _sum_preserving_inverse(matrix: Array, scale: float | None = None, *, free_sum: bool = False) -> Array:
+    """The matrix A for which x = −A g minimises ½ xᵀMx + gᵀx among the vectors x with sum 0, n×n.
+
+    Args:
+        matrix: M, positive definite up to rounding, n×n.
+        scale: Largest curvature of the matrix that M was calculated from, if not its own; smaller curvatures than its
+            rounding error are raised to that.
+        free_sum: Whether x may have any sum.
+    """
+    n = len(matrix)
+    if n < (1 if free_sum else 2):
+        return np.zeros((n, n))
+    matrix = (matrix + matrix.T) / 2
+    floor = SINGULAR * max(float(matrix.diagonal().max()) if scale is None else scale, np.finfo(float).tiny / SINGULAR)
+    if matrix.diagonal().min() > floor:
+        unit = 1 / np.sqrt(matrix.diagonal())
+        try:
+            factor = cho_factor(matrix * np.outer(unit, unit))
+        except np.linalg.LinAlgError:
+            factor = (np.zeros((1, 1)), False)
+        if (factor[0].diagonal() ** 2).min() > SINGULAR:
+            inverse = np.asarray(cho_solve(factor, np.eye(n), check_finite=False))
+            ones = inverse @ unit
+            projected = 0.0 if free_sum else np.outer(ones, ones) / (unit @ ones)
+            return np.asarray((inverse - projected) * np.outer(unit, unit))
+    basis = np.eye(n) if free_sum else zero_sum_basis(n)  # singular: there are fewer LR pixels than unknowns
+    eigenvalues, eigenvectors = np.linalg.eigh(basis.T @ matrix @ basis)
+    root = basis @ (eigenvectors / np.sqrt(np.maximum(eigenvalues, floor)))
+    return np.asarray(root @ root.T)
