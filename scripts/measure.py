@@ -34,8 +34,9 @@ from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.methods.udaln.method import Udaln
 from udaln.methods.udaln.model import UdalnModel
 from udaln.metrics import psnr, sam
+from udaln.physics.blocks import Blocks, blocks_of
 from udaln.physics.instruments import Instruments
-from udaln.scene import Blocks, Scene
+from udaln.scene import Scene
 
 STEPS_PER_CALL = 100  # as monitor.every has it
 ENDLESS = 10**9  # steps: a step's time is the same wherever in the schedule
@@ -53,7 +54,7 @@ def against_plain_loop(scene: Scene, rounds: int, milliseconds: float) -> dict[s
         steps = stage.schedule.steps
         stage.schedule = Schedule(stage.schedule.lr, ENDLESS, ENDLESS)
         plain = PlainLoop(stage.model, scene)
-        ours = our_stepper(stage, scene.blocks(stage.model.degradation.kernel_size))
+        ours = our_stepper(stage, blocks_of(scene, stage.model.degradation.kernel_size))
         steppers = {"plain": plain.stepper(stage.name, stage.schedule.lr), "ours": ours}
         times = in_turn(steppers, rounds, milliseconds)
         rows[stage.name] = times | {"ratio": times["plain"] / times["ours"], "steps": steps}
@@ -140,7 +141,7 @@ def lightning_cost(scene: Scene, rounds: int, share: float) -> dict[str, float]:
     times: dict[str, list[float]] = {"bare": [], "Lightning": []}
     for _ in range(rounds):
         bare = stages_of(method, scene)
-        blocks = scene.blocks(scene.scale)
+        blocks = blocks_of(scene, scene.scale)
         times["bare"].append(sum(seconds(our_stepper(stage, blocks), stage.schedule.steps) for stage in bare))
         with TemporaryDirectory() as folder:
             chain = StageChain(stages_of(method, scene), Path(folder) / "resume.ckpt")
@@ -252,7 +253,7 @@ def step_against_size(scene: Scene, sides: Sequence[int], rounds: int, milliseco
     steppers: dict[str, Stepper] = {}
     for side in sides:
         large = tiled(scene, side)
-        blocks = large.blocks(large.scale)
+        blocks = blocks_of(large, large.scale)
         for name, stage in sampling_stages(large).items():
             if stage.schedule.init is Init.regression:
                 stage.start(blocks)

@@ -17,6 +17,7 @@ from udaln.io.image import Bands
 from udaln.io.pair import Pair
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.stages import SpectralStage
+from udaln.physics.blocks import blocks_of
 from udaln.physics.simulation import gaussian_psf
 from udaln.scene import Known
 
@@ -53,7 +54,7 @@ def made(scale=2, wide=False, snr=(None, None), shift=(0, 0), gaps=(), scattered
     psf = gaussian_psf(2 * scale + 1 if wide else scale, scale, 0.7 * scale)
     networks = made_up.networks(scene, len(psf), Known(psf, scene.known.srf), network="affine")
     regression = SpectralStage(networks, Schedule(1e-3, 0, 1, init=Init.regression), 1)
-    regression.start(scene.blocks(len(psf), torch.float64))
+    regression.start(blocks_of(scene, len(psf), torch.float64))
     return SimpleNamespace(
         model=networks, refinement=fit_refinement(networks, scene), pair=pair, scene=scene, left_out=scene.left_out
     )

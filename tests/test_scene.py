@@ -7,9 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from udaln.errors import InputError
+from udaln.physics.blocks import blocks_of
+from udaln.physics.observation import MAX_INVALID, degraded, usable_lr_pixels
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade, middle, windows
-from udaln.scene import UNSEEN, Known, Scene, Truth
+from udaln.scene import Known, Scene, Truth
 
 
 def pair(lr=(3, 4, 6), hr=(6, 8, 2), covered=None):
@@ -92,7 +94,7 @@ def test_the_middle_is_where_the_lr_pixel_lies_in_its_window(kernel_size, scale)
 
 def test_blocks_are_the_scene_in_network_units():
     scene = Scene(*(1000 * image for image in pair()[:2]), pair()[2])
-    blocks = scene.blocks(2)
+    blocks = blocks_of(scene, 2)
     assert scene.unit == pytest.approx(max(scene.lr_hsi.max(), scene.hr_msi.max()))
     assert blocks.lr.shape == (12, 6) and blocks.windows.shape == (12, 4, 2)
     assert max(blocks.lr.max(), blocks.windows.max()) == pytest.approx(1)
@@ -115,7 +117,7 @@ def test_images_of_the_same_kind_share_a_unit(factors, units):
     lr, hr, covered = pair()
     scene = Scene(factors[0] * lr / lr.max(), factors[1] * hr / hr.max(), covered)
     assert (scene.unit, scene.msi_unit) == pytest.approx(units)
-    blocks = scene.blocks(2)
+    blocks = blocks_of(scene, 2)
     torch.testing.assert_close(blocks.lr.max().item(), factors[0] / units[0])
     torch.testing.assert_close(blocks.windows.max().item(), factors[1] / units[1])
 
@@ -134,12 +136,12 @@ def masked(shift=(0, 0)):
 @pytest.mark.parametrize("shift", [(0, 0), (2, 1), (-4, 0)])
 def test_blocks_without_data_are_left_out_with_those_that_leave_the_image(kernel_size, shift):
     scene = masked(shift)
-    blocks = scene.blocks(kernel_size)
+    blocks = blocks_of(scene, kernel_size)
     seen = windows(scene.hr_msi, kernel_size, 4, shift)
-    holds = windows(scene.hr_valid[..., None].float(), kernel_size, 4, shift)[..., 0].mean(1) > 1 - UNSEEN
+    holds = windows(scene.hr_valid[..., None].float(), kernel_size, 4, shift)[..., 0].mean(1) > 1 - MAX_INVALID
     valid = holds & scene.lr_valid.flatten()
     assert not valid.all()
-    inside = windows(torch.zeros(24, 20, 1), kernel_size, 4, shift, beyond=1.0).mean((1, 2)) < UNSEEN
+    inside = windows(torch.zeros(24, 20, 1), kernel_size, 4, shift, beyond=1.0).mean((1, 2)) < MAX_INVALID
     left = valid & inside if 2 * (valid & inside).sum() >= valid.sum() else valid
     torch.testing.assert_close(blocks.lr, scene.lr_hsi.flatten(0, 1)[left])
     torch.testing.assert_close(blocks.windows, seen[left])
@@ -149,13 +151,16 @@ def test_blocks_without_data_are_left_out_with_those_that_leave_the_image(kernel
 def test_of_a_small_image_the_border_stays():
     for side, left in ((3, 9), (6, 36), (7, 25), (8, 36)):  # 1, 16, 25 and 36 windows stay inside
         lr, hr, covered = torch.ones(side, side, 4), torch.ones(4 * side, 4 * side, 2), torch.ones(4, 2).bool()
-        assert len(Scene(lr, hr, covered).blocks(9).lr) == left
+        assert len(blocks_of(Scene(lr, hr, covered), 9).lr) == left
 
 
 def test_a_mask_of_nothing_leaves_all_blocks():
     scene = masked()
     everywhere = {name: torch.ones_like(getattr(scene, name)) for name in ("lr_valid", "hr_valid")}
-    for blocks in (replace(scene, **everywhere).blocks(4), replace(scene, lr_valid=None, hr_valid=None).blocks(4)):
+    for blocks in (
+        blocks_of(replace(scene, **everywhere), 4),
+        blocks_of(replace(scene, lr_valid=None, hr_valid=None), 4),
+    ):
         assert torch.equal(blocks.lr, scene.lr_hsi.flatten(0, 1))
         assert torch.equal(blocks.windows, windows(scene.hr_msi, 4, 4))
 
@@ -165,22 +170,22 @@ def test_masks_that_leave_no_block_are_refused():
     holes = torch.ones_like(scene.hr_valid)
     holes[::4, 1::4] = False
     with pytest.raises(InputError, match=r"^masks: expected LR-HSI pixels with all of their HR-MSI pixels valid, got"):
-        replace(scene, hr_valid=holes).blocks(4)
+        blocks_of(replace(scene, hr_valid=holes), 4)
 
 
 def test_a_block_is_valid_by_the_part_of_its_psf_that_lies_on_data():
     scene = masked()
     everywhere = replace(scene, lr_valid=None, hr_valid=None)
     flat, centred = torch.ones(7, 7), gaussian_psf(7, 4, 1.0)  # the latter sees next to nothing of its window's rim
-    assert everywhere.seen(flat).all() and everywhere.seen(flat).shape == (30,)
+    assert usable_lr_pixels(everywhere, flat).all() and usable_lr_pixels(everywhere, flat).shape == (30,)
     without = torch.ones(6, 5, dtype=torch.bool)
     without[1, 3] = without[4, 1] = without[4, 2] = False  # rows 16 to 19, columns 4 to 11
-    assert torch.equal(scene.seen(centred), without.flatten())
-    assert torch.equal(scene.seen(torch.ones(4, 4)), without.flatten())
+    assert torch.equal(usable_lr_pixels(scene, centred), without.flatten())
+    assert torch.equal(usable_lr_pixels(scene, torch.ones(4, 4)), without.flatten())
     without[3, 1:3] = False  # rows 11 to 17
-    assert torch.equal(scene.seen(flat), without.flatten())  # the border stays: less than half lie inside
-    assert torch.equal(scene.seen(20 * flat), scene.seen(flat))
-    moved = replace(scene, shift=(-4, 0)).seen(torch.ones(4, 4)).view(6, 5)
+    assert torch.equal(usable_lr_pixels(scene, flat), without.flatten())  # the border stays: less than half lie inside
+    assert torch.equal(usable_lr_pixels(scene, 20 * flat), usable_lr_pixels(scene, flat))
+    moved = usable_lr_pixels(replace(scene, shift=(-4, 0)), torch.ones(4, 4)).view(6, 5)
     assert not moved[5, 1] and not moved[5, 2] and moved[4].all() and not moved[1, 3]
 
 
@@ -189,12 +194,12 @@ def test_what_sees_beyond_the_image_is_left_out():
     scene = Scene(lr, hr, torch.ones(4, 2).bool())
     inside = torch.zeros(9, 8, dtype=torch.bool)
     inside[1:-1, 1:-1] = True
-    assert torch.equal(scene.seen(torch.ones(9, 9)), inside.flatten())
-    assert scene.seen(gaussian_psf(9, 4, 2.0)).all()  # which sees next to nothing of it
-    assert scene.seen(torch.ones(4, 4)).all()
+    assert torch.equal(usable_lr_pixels(scene, torch.ones(9, 9)), inside.flatten())
+    assert usable_lr_pixels(scene, gaussian_psf(9, 4, 2.0)).all()  # which sees next to nothing of it
+    assert usable_lr_pixels(scene, torch.ones(4, 4)).all()
     moved = torch.ones(9, 8, dtype=torch.bool)
     moved[-2:] = moved[:, 0] = False
-    assert torch.equal(replace(scene, shift=(5, -4)).seen(torch.ones(4, 4)), moved.flatten())
+    assert torch.equal(usable_lr_pixels(replace(scene, shift=(5, -4)), torch.ones(4, 4)), moved.flatten())
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2), (-9, 6)])
@@ -210,7 +215,7 @@ def test_pixels_are_covered_where_both_images_hold_data(shift):
 
 def test_a_scene_degrades_with_its_shift():
     scene, psf = masked((3, -2)), gaussian_psf(7, 4, 4.0)
-    torch.testing.assert_close(scene.degrade(scene.hr_msi, psf), degrade(scene.hr_msi, psf, 4, (3, -2)).flatten(0, 1))
+    torch.testing.assert_close(degraded(scene, scene.hr_msi, psf), degrade(scene.hr_msi, psf, 4, (3, -2)).flatten(0, 1))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +233,7 @@ def test_masks_that_do_not_fit_are_refused(mask, message):
 
 
 def test_drawn_blocks_are_some_of_the_blocks():
-    blocks = made_up.scene().blocks(7)
+    blocks = blocks_of(made_up.scene(), 7)
     index = torch.tensor([3, 0, 35, 3])
     drawn = blocks.by_block().sample(index)
     assert torch.equal(drawn.lr, blocks.lr[index]) and torch.equal(drawn.windows, blocks.windows[index])

@@ -6,6 +6,7 @@ import torch
 
 from udaln.methods.base import Method, SpectralMap
 from udaln.methods.registry import register
+from udaln.physics.blocks import blocks_of
 
 
 class Ridge(SpectralMap):
@@ -32,7 +33,7 @@ class Toy(Method):
         return Ridge(degradation)
 
     def fit(self, model, scene, training):
-        lr_msi, lr_hsi = scene.blocks(model.degradation.kernel_size).spectral_pairs(model.degradation.psf)
+        lr_msi, lr_hsi = blocks_of(scene, model.degradation.kernel_size).spectral_pairs(model.degradation.psf)
         x = torch.cat([lr_msi, torch.ones_like(lr_msi[:, :1])], 1)
         penalty = self.settings.ridge * torch.eye(x.shape[1]).to(x)
         model.weights.copy_(torch.linalg.solve(x.T @ x + penalty, x.T @ lr_hsi))

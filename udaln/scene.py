@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.estimation.noise import homogeneous_patches, unique_variances
-from udaln.physics.windows import degrade, windows
-
-if TYPE_CHECKING:
-    from udaln.io.bad_bands import LeftOut
 
 T = TypeVar("T")
-UNSEEN = 0.03  # share of a PSF that may lie on pixels that are not valid or beyond the image
 
 
 @dataclass(frozen=True)
@@ -52,39 +46,25 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """A scene as N = h·w independent samples, channels last.
+class LeftOut:
+    """The bands of a pair that its scene is made without. All on the CPU.
 
     Attributes:
-        lr: LR-HSI pixels, (N, C).
-        windows: The K = k² HR-MSI pixels that the PSF of each of them sees, (N, K, c).
-        lr_weight: How much an error in each band of the LR-HSI counts, C, 1 on average; all alike if none.
-        msi_weight: The same of the HR-MSI, c.
+        dead: C bool, the bands of the LR-HSI that are constant or hold no data.
+        noise: C bool, those that hold nothing but noise.
+        msi_dead: c bool, the bands of the HR-MSI that are constant or hold no data.
+        wavelengths: Centres of all C bands [nm], if known.
     """
 
-    lr: Tensor
-    windows: Tensor
-    lr_weight: Tensor | None = None
-    msi_weight: Tensor | None = None
+    dead: Tensor
+    noise: Tensor
+    msi_dead: Tensor
+    wavelengths: Tensor | None = None
 
-    def to(self, device: torch.device) -> Blocks:
-        """The same blocks on another device."""
-        return _moved(self, device)
-
-    def spectral_pairs(self, psf: Tensor) -> tuple[Tensor, Tensor]:
-        """The LR-MSI pixels that a PSF, k×k, makes of the windows, (N, c), and the LR-HSI's spectra, (N, C)."""
-        psf = psf.to(self.windows.device)
-        return torch.einsum("nkc,k->nc", self.windows.to(psf), psf.flatten()), self.lr.to(psf)
-
-    def by_block(self) -> Blocks:
-        """The same with each block's window in one piece of memory, from which some are drawn at little cost."""
-        return replace(self, windows=self.windows.contiguous())
-
-    def sample(self, index: Tensor) -> Blocks:
-        """Some of the blocks of ``by_block``, laid out as `windows` lays them out."""
-        drawn = self.windows.flatten(1).index_select(0, index).view(len(index), *self.windows.shape[1:])
-        windows = drawn.transpose(0, 1).contiguous().transpose(0, 1)
-        return replace(self, lr=self.lr.index_select(0, index), windows=windows)
+    @property
+    def kept(self) -> Tensor:
+        """C bool, the bands of the LR-HSI that the scene has."""
+        return ~(self.dead | self.noise)
 
 
 @dataclass(frozen=True)
@@ -181,35 +161,10 @@ class Scene:
         first, second = (1.0 if 0.1 <= peak <= 2.0 else abs(peak) for peak in peaks)
         return first, second
 
-    def blocks(self, kernel_size: int, dtype: torch.dtype = torch.float32, *, weigh: bool = False) -> Blocks:
-        """The scene in blocks, in network units, for a PSF of ``kernel_size`` HR pixels a side.
-
-        Left out are the LR pixels that are not ``seen`` through the whole of their windows. With ``weigh``, errors
-        count the less the noisier a band is.
-        """
-        lr, hr_msi = self.lr_hsi.to(dtype) / self.unit, self.hr_msi.to(dtype) / self.msi_unit
-        whole = Blocks(lr.flatten(0, 1).contiguous(), windows(hr_msi, kernel_size, self.scale, self.shift))
-        used = self.seen(torch.ones(kernel_size, kernel_size, device=lr.device))
-        if weigh:
-            lr_pixels, patches = lr.flatten(0, 1)[used][:, :, None], homogeneous_patches(hr_msi, self.hr_valid)
-            levels = unique_variances(lr_pixels), unique_variances(patches)
-            weights = [_weights(variance).to(dtype) for variance in levels]
-            whole = replace(whole, lr_weight=weights[0], msi_weight=weights[1])
-        if used.all():
-            return whole
-        if not used.any():
-            raise InputError("masks: expected LR-HSI pixels with all of their HR-MSI pixels valid, got none")
-        windows_used = whole.windows.transpose(0, 1)[:, used].contiguous().transpose(0, 1)
-        return replace(whole, lr=whole.lr[used], windows=windows_used)
-
     @property
     def moved(self) -> tuple[float, float]:
         """All of the shift that the scene has been freed of, windows and resampling together [HR pixels]."""
         return self.shift[0] + self.resampled[0], self.shift[1] + self.resampled[1]
-
-    def degrade(self, image: Tensor, psf: Tensor) -> Tensor:
-        """An image on the HR-MSI's pixels, rh×rw×B, as the LR-HSI's pixels see it through a PSF, k×k: N×B."""
-        return degrade(image, psf, self.scale, self.shift).flatten(0, 1)
 
     @property
     def covered(self) -> Tensor:
@@ -225,28 +180,6 @@ class Scene:
             )
             covered = covered & self.lr_valid[rows][:, columns]
         return covered
-
-    def seen(self, psf: Tensor, missing: float = UNSEEN) -> Tensor:
-        """Which LR pixels, N bool, are valid and see through a PSF, k×k, (almost) none but valid HR pixels.
-
-        Those that see beyond the image are left out, too, unless that would leave less than half of all.
-
-        Args:
-            psf: Of any sum.
-            missing: Share of it that may lie on HR pixels that are not valid.
-        """
-        lr_hsi, hr_msi = self.lr_hsi, self.hr_msi
-        seen = torch.ones(lr_hsi.shape[:2], dtype=torch.bool, device=lr_hsi.device).flatten()
-        if self.lr_valid is not None:
-            seen = self.lr_valid.flatten()
-        psf = psf / psf.sum()
-        if self.hr_valid is not None:
-            seen = seen & (self.degrade((~self.hr_valid).to(psf)[..., None], psf)[:, 0] < missing)
-        if len(psf) == self.scale and self.shift == (0, 0):
-            return seen
-        within = windows(torch.ones_like(hr_msi[..., :1]), len(psf), self.scale, self.shift, beyond=0.0)[..., 0]
-        inside = within.to(psf) @ psf.flatten() > 1 - UNSEEN
-        return seen & inside if 2 * inside.sum() >= len(inside) else seen
 
 
 def scale_factor(lr_hsi: Tensor, hr_msi: Tensor) -> int:
@@ -277,13 +210,6 @@ def check_image(image: Tensor, name: str) -> None:
     if dead := (image == 0).flatten(0, 1).all(0).nonzero().flatten().tolist():
         listed = ", ".join(map(str, dead[:8])) + (", …" if len(dead) > 8 else "")
         raise InputError(f"{name}: expected a signal in every band, got only zeros in band {listed} (counted from 0)")
-
-
-def _weights(variance: Tensor) -> Tensor:
-    """Of bands with noise of some variances: as one over the standard deviation, 1 on average, none beyond reason."""
-    deviation = variance.sqrt()
-    weight = 1 / (deviation + 0.1 * deviation.median() + torch.finfo(torch.float64).tiny)
-    return weight / weight.mean()
 
 
 def _moved(part: T, device: torch.device) -> T:

@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 
 from udaln.consistency import covariance, kriging, tile_kriging, tiles, variances
 from udaln.consistency.covariance import fit_covariance_model
-from udaln.consistency.tiles import Part
+from udaln.physics.part import Part
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade
 

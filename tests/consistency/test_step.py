@@ -16,6 +16,8 @@ from udaln.consistency import step as refine
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.stages import SpectralStage
 from udaln.metrics.functional import psnr, sam
+from udaln.physics.blocks import blocks_of
+from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.simulation import gaussian_psf, simulate
 from udaln.physics.windows import degrade
 from udaln.scene import Known, Scene
@@ -54,7 +56,7 @@ def started(scene, network="affine"):
     """Networks with the PSF and the SRF known and SpeUnet as the second stage starts it."""
     known = Known(scene.truth.psf, scene.truth.srf)
     networks = made_up.networks(scene, len(scene.truth.psf), known, network=network)
-    blocks = scene.blocks(networks.degradation.kernel_size, torch.float64)
+    blocks = blocks_of(scene, networks.degradation.kernel_size, torch.float64)
     SpectralStage(networks, Schedule(1e-3, 0, 1, init=Init.regression), 1).start(blocks)
     return networks
 
@@ -70,7 +72,7 @@ def errors(scene, image):
     LR pixels that see beyond the image by more than a little are not compared: what lies there is not known.
     """
     image, psf, srf = image.double(), scene.truth.psf, scene.truth.srf
-    low = (scene.degrade(image, psf) - scene.lr_hsi.flatten(0, 1))[scene.seen(psf)]
+    low = (degraded(scene, image, psf) - scene.lr_hsi.flatten(0, 1))[usable_lr_pixels(scene, psf)]
     msi = image @ srf - scene.hr_msi
     return (low.abs().max() / scene.lr_hsi.max()).item(), (msi.abs().max() / scene.hr_msi.max()).item()
 

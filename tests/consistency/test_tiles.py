@@ -6,7 +6,8 @@ import torch
 from scipy.ndimage import maximum_filter1d
 
 from udaln.consistency import tiles
-from udaln.consistency.tiles import Part
+from udaln.consistency.tiles import tiled_part
+from udaln.physics.part import Part
 
 
 def test_the_weights_of_tiles_add_up_to_one_everywhere():
@@ -59,12 +60,12 @@ def test_a_part_reads_what_it_depends_on_and_no_more(side, margin, input_margin)
     rng = np.random.default_rng(side)
     drawn = [sorted(rng.choice(side + 1, 2, replace=False).tolist()) for _ in range(20)]
     for first, last in [*drawn, (0, side), (0, 1), (side - 1, side)]:
-        part = Part.of((side, 30), (slice(first, last), slice(10, 20)), margin, input_margin)
+        part = tiled_part((side, 30), (slice(first, last), slice(10, 20)), margin, input_margin)
         needed = depends(side, slice(first, last), margin, input_margin)
         assert (part.read[0].start, part.read[0].stop) == (needed[0], needed[-1] + 1)
         needed = depends(30, slice(10, 20), margin, input_margin)
         assert (part.read[1].start, part.read[1].stop) == (needed[0], needed[-1] + 1)
-        turned = Part.of((30, side), (slice(10, 20), slice(first, last)), margin, input_margin)
+        turned = tiled_part((30, side), (slice(10, 20), slice(first, last)), margin, input_margin)
         assert turned.read == part.read[::-1]
 
 

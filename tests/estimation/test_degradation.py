@@ -8,6 +8,7 @@ from places import SHARED
 from udaln.errors import InputError
 from udaln.estimation.degradation import estimate_degradation
 from udaln.estimation.psf_prior import nearest_gaussian
+from udaln.physics.blocks import blocks_of
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade, windows
 from udaln.scene import Scene
@@ -187,7 +188,7 @@ def test_lr_pixels_that_extend_beyond_the_image_are_left_out():
     psf = gaussian_psf(9, 4, 3.0, (0.6, -1.1))
     lr_hsi, hr_msi = degrade(image, psf, 4)[1:-1, 1:-1], (image @ srf)[4:-4, 4:-4]
     scene = Scene(lr_hsi.contiguous(), hr_msi.contiguous(), support)
-    blocks = scene.blocks(9, torch.float64)
+    blocks = blocks_of(scene, 9, torch.float64)
     assert len(blocks.lr) == 12 * 11
     estimated = estimate_degradation(blocks.lr, blocks.windows, support)
     close(estimated.psf, psf, 1e-10)

@@ -10,15 +10,16 @@ import torch
 from made_up_fusions import CORNER, EVERYTHING, HR_BLOCKS, LR_BLOCK, NOISE, SMALL, Stopped, fuse, interrupted, made
 
 from udaln.consistency.step import consistent
-from udaln.consistency.tiles import Part, edges
+from udaln.consistency.tiles import edges, tiled_part
 from udaln.experiment import stream, stream_windows
 from udaln.experiment.schema import Format
 from udaln.experiment.stream import map_to_file, output_format
 from udaln.experiment.stream_windows import windows_of
-from udaln.io.bad_bands import LeftOut, fill_bad_bands
+from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Bands
 from udaln.io.partial_image import PartialImage
+from udaln.scene import LeftOut
 
 
 def whole(given, *, uncertainty=False, put_back="all"):
@@ -173,7 +174,7 @@ def test_a_map_begun_with_other_windows_begins_anew(tmp_path, monkeypatch):
 
 
 def around(margin, sides):
-    return lambda box: Part.of(sides, box, margin, 1)
+    return lambda box: tiled_part(sides, box, margin, 1)
 
 
 @pytest.mark.parametrize("sides", [(8, 8), (20, 20), (21, 9), (45, 42), (400, 23), (7, 901), (163, 217)])

@@ -6,10 +6,10 @@ import torch
 from made_up_fusions import EVERYTHING, Stopped, fuse, interrupted, made
 
 from udaln.consistency import fuser
-from udaln.consistency.tiles import Part
 from udaln.experiment import stream
 from udaln.experiment.stream_windows import windows_of
 from udaln.io.partial_image import PartialImage
+from udaln.physics.part import Part
 
 WHERE = ("read", "work", "before", "within", "written", "after", "the other")
 LARGE = (62, 45)  # six windows

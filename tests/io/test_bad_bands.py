@@ -7,9 +7,10 @@ import torch
 from made_up import smooth_mixtures
 from places import SHARED
 
-from udaln.io.bad_bands import LeftOut, dead_bands, describe_bands, fill_bad_bands, noise_bands
+from udaln.io.bad_bands import dead_bands, describe_bands, describe_left_out, fill_bad_bands, noise_bands
 from udaln.io.gaps import valid_values
 from udaln.physics.simulation import degrade, gaussian_psf
+from udaln.scene import LeftOut
 
 
 def real(name, scale):
@@ -154,9 +155,9 @@ def test_in_words():
     filled = "filled in from their neighbours"
     gone = left_out(0, 4, 5, 6, wavelengths=wavelengths)
     gone = LeftOut(gone.dead, torch.arange(9) == 8, torch.arange(3) == 1, wavelengths)
-    assert gone.lines(filled=True) == [
+    assert describe_left_out(gone, filled=True) == [
         f"LR-HSI bands 0, 4–6 (counted from 0; 400, 800–1000 nm): constant or almost without data; {filled}",
         f"LR-HSI band 8 (counted from 0; 1200 nm): nothing but noise; {filled}",
         "HR-MSI band 1 (counted from 0): constant or almost without data; not used",
     ]
-    assert gone.lines(filled=False)[1].endswith("nothing but noise; left out")
+    assert describe_left_out(gone, filled=False)[1].endswith("nothing but noise; left out")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from udaln.consistency.tiles import Part
 from udaln.io.assembly import assemble_scene
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair, select_bands_and_fill_gaps
+from udaln.physics.part import Part
 from udaln.scene import Known
 
 

@@ -10,11 +10,11 @@ import torch
 
 from udaln.errors import InputError
 from udaln.io import sample as sampling
-from udaln.io.bad_bands import LeftOut
 from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.io.sample import PLOT, find_shift, plots, sample
+from udaln.physics.observation import usable_lr_pixels
 from udaln.physics.windows import windows
-from udaln.scene import Scene
+from udaln.scene import LeftOut, Scene
 
 
 def flat(boxes):
@@ -130,7 +130,7 @@ def test_no_lr_pixel_that_is_used_sees_another_plot(scale, wide, missing):
     lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*sample(given, boxes), None)
     scene = Scene(lr_hsi, hr_msi, torch.ones(2, 2).bool(), lr_valid=lr_valid, hr_valid=hr_valid)
     size = 2 * scale + 1 if wide else scale
-    seen = scene.seen(torch.ones(size, size), missing)
+    seen = usable_lr_pixels(scene, torch.ones(size, size), missing)
     number = torch.arange(9.0).view(3, 3).repeat_interleave(PLOT, 0).repeat_interleave(PLOT, 1)
     under = number.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
     under[~hr_valid] = torch.nan

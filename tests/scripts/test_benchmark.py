@@ -16,6 +16,7 @@ from torch.amp import GradScaler
 
 from udaln.methods.training.schedule import Schedule
 from udaln.methods.udaln.stages import STAGES
+from udaln.physics.blocks import blocks_of
 from udaln.physics.windows import degrade
 
 
@@ -39,11 +40,11 @@ def test_losses_and_steps_agree_with_the_plain_loop(stage):
     plain = PlainLoop(networks, scene)
     ours = stage(networks, Schedule(lr=1e-3, steps=1000, constant_until=1000), 1)
     torch.testing.assert_close(
-        torch.stack(list(ours.losses(scene.blocks(4)).values())).sort().values,
+        torch.stack(list(ours.losses(blocks_of(scene, 4)).values())).sort().values,
         torch.stack(plain.losses(stage.name)).sort().values,
     )
     made = ours.configure_optimizers()
-    ours.optimise(scene.blocks(4), 5, made["optimizer"], made["lr_scheduler"], GradScaler(enabled=False))
+    ours.optimise(blocks_of(scene, 4), 5, made["optimizer"], made["lr_scheduler"], GradScaler(enabled=False))
     plain.stepper(stage.name, 1e-3)(5)
     expected = plain_by_name(plain, networks)
     for name, value in made_up.learned(networks):
@@ -170,7 +171,7 @@ def test_a_stepper_draws_other_blocks_at_every_call():
     scene = made_up.scene(size=40)
     stage = measure.sampling_stages(scene)["sampled spectral"]
     drawn = []
-    blocks, original = scene.blocks(4), type(scene.blocks(4)).sample
+    blocks, original = blocks_of(scene, 4), type(blocks_of(scene, 4)).sample
     stage.schedule.blocks = 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(blocks), "sample", lambda self, index: drawn.append(index) or original(self, index))

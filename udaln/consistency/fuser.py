@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from udaln.consistency.step import Refinement, consistent, part_of
-from udaln.consistency.tiles import Box, Part
 from udaln.methods.base import Estimate, Model
+from udaln.physics.part import Box, Part
 from udaln.scene import Scene
 
 

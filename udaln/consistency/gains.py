@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from udaln.estimation.noise import Noise, noise_edge
+from udaln.physics.observation import degraded
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
 
@@ -69,7 +70,7 @@ def psf_misfit(difference: Tensor, hr_msi: Tensor, scene: Scene, psf: Tensor, va
     displaced = [
         degrade(hr_msi, psf, scene.scale, (down + i, right + j)).flatten(0, 1)[valid] for i, j in displacements
     ]
-    centred = scene.degrade(hr_msi, psf)[valid]
+    centred = degraded(scene, hr_msi, psf)[valid]
     level = difference.square().mean(0).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
     design = torch.stack([((blurred - centred) / level).flatten() for blurred in displaced], 1)
     target = (difference / level).flatten()

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from udaln.consistency.covariance import CovarianceModel, Covariates
 from udaln.consistency.tile_kriging import HRGrid, Supports, krige_tile
-from udaln.consistency.tiles import Box, Part, overlapping_tiles
+from udaln.consistency.tiles import overlapping_tiles
+from udaln.physics.part import Box, Part
 from udaln.physics.windows import windows
 
 NEGLIGIBLE = 1e-9  # PSF weights below this fraction of the largest are taken as zero

@@ -15,12 +15,14 @@ from udaln.consistency import gains
 from udaln.consistency.covariance import CovarianceModel, fit_covariance_model
 from udaln.consistency.denoising import Denoiser, fit_denoiser
 from udaln.consistency.kriging import krige
-from udaln.consistency.tiles import Box, Part
+from udaln.consistency.tiles import tiled_part
 from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Estimate, Model
 from udaln.physics.interpolation import KERNEL_RADIUS, interpolate
+from udaln.physics.observation import degraded, usable_lr_pixels
+from udaln.physics.part import Box, Part
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
 
@@ -88,9 +90,9 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
     """
     psf, srf = model.degradation.psf, model.degradation.srf
     hr_msi = _without_gaps(model, scene)
-    seen = scene.seen(psf)
+    seen = usable_lr_pixels(scene, psf)
     lr_hsi = scene.lr_hsi.flatten(0, 1)[seen].double()
-    lr_msi = scene.degrade(hr_msi.double(), psf)[seen]
+    lr_msi = degraded(scene, hr_msi.double(), psf)[seen]
     noise = estimate_noise(lr_hsi, lr_msi, hr_msi, psf, srf, scene.hr_valid)
     averaged = psf.square().sum()  # of the variance of single pixels, what is left at low resolution
     texture_variance = torch.minimum(noise.hr_texture**2, srf.square().T @ noise.lr_texture**2 / averaged)
@@ -106,13 +108,13 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
     texture_gain = gains.texture_gain(srf, noise)
     fused = _image_from(model, scene, smooth)
     _add(fused, texture, texture_gain)
-    residual = lr_hsi - scene.degrade(fused, psf)[seen]
+    residual = lr_hsi - degraded(scene, fused, psf)[seen]
     msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
     _add(fused, smooth + texture - fused @ srf.to(fused), msi_gain)
     slope, _ = affine_regression(lr_msi, lr_hsi)
     blurred = gains.psf_misfit(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, seen) @ slope
-    told = scene.seen(psf, missing=MISSING)
-    residual = scene.lr_hsi.flatten(0, 1)[told].double() - scene.degrade(fused, psf)[told]
+    told = usable_lr_pixels(scene, psf, max_invalid=MISSING)
+    residual = scene.lr_hsi.flatten(0, 1)[told].double() - degraded(scene, fused, psf)[told]
     field = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), smooth)
     hidden = torch.minimum(noise.lr_texture**2, field.discarded_variance) / averaged
     hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
@@ -158,8 +160,8 @@ def consistent(
     fused = _image_from(model, scene, smooth)
     _add(fused, texture, refinement.texture_gain)
     _add(fused, smooth + texture - fused @ srf.to(fused), refinement.msi_gain)
-    told = scene.seen(psf, missing=MISSING)
-    residual = scene.lr_hsi.flatten(0, 1)[told] - scene.degrade(fused, psf)[told]
+    told = usable_lr_pixels(scene, psf, max_invalid=MISSING)
+    residual = scene.lr_hsi.flatten(0, 1)[told] - degraded(scene, fused, psf)[told]
     near = part.around(_taps_reach(psf, scene) + _psf_reach(psf, scene))
     kriged = krige(
         field,
@@ -201,7 +203,7 @@ def part_of(model: Model, scene: Scene, sides: tuple[int, int], wanted: Box) -> 
     psf = model.degradation.psf
     beyond = _psf_reach(psf, scene) + ceil(denoise.RADIUS / scene.scale) + _taps_reach(psf, scene)  # of what fills gaps
     beyond += model.margin
-    return Part.of(sides, wanted, _taps_reach(psf, scene) + _psf_reach(psf, scene), beyond)
+    return tiled_part(sides, wanted, _taps_reach(psf, scene) + _psf_reach(psf, scene), beyond)
 
 
 def _taps_reach(psf: Tensor, scene: Scene) -> int:

@@ -14,8 +14,9 @@ from udaln.estimation.degradation import DegradationEstimate, estimate_degradati
 from udaln.estimation.noise import homogeneous_patches, unique_variances
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.registration import register
+from udaln.physics.blocks import Blocks, blocks_of
 from udaln.physics.instruments import Instruments, OutputGrid
-from udaln.scene import Blocks, Scene
+from udaln.scene import Scene
 
 SHIFT_TOLERANCE = 0.2  # largest shift for which the PSF window is not widened [HR pixels]
 MAX_DISAGREEMENT = 3e-4  # share of the HR-MSI's variance, beyond noise; above it ``OutputGrid.auto`` resamples
@@ -67,7 +68,7 @@ def _estimate(
     scene: Scene, instruments: Instruments, side: int, *, gaussian: bool = False
 ) -> tuple[Blocks, DegradationEstimate]:
     """Closed-form stage 1 on a subset of the LR pixels, and that subset."""
-    blocks = scene.blocks(side, scene.hr_msi.dtype)
+    blocks = blocks_of(scene, side, scene.hr_msi.dtype)
     step = max(1, len(blocks.lr) // MAX_LR_PIXELS)
     subset = Blocks(blocks.lr[::step], blocks.windows[::step])
     gain, offset = bool(instruments.gain), bool(instruments.offset)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from udaln.estimation.degradation import estimate_degradation
+from udaln.physics.blocks import Blocks
 from udaln.physics.degradation import Degradation
-from udaln.scene import Blocks
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from udaln.methods.base import Training
 from udaln.metrics import fusion_metrics
 from udaln.physics.degradation import Degradation
 from udaln.physics.interpolation import interpolate
+from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade
 from udaln.scene import Known, Scene, Truth
@@ -74,8 +75,8 @@ def _reduced(degradation: Degradation, scene: Scene, scale: int) -> Scene | None
         return image[:rows, :columns]
 
     reference = cropped(scene.lr_hsi)
-    lr_msi = cropped(scene.degrade(scene.hr_msi, psf).view(*scene.lr_hsi.shape[:2], -1))
-    usable = cropped(scene.seen(psf).view(scene.lr_hsi.shape[:2]))
+    lr_msi = cropped(degraded(scene, scene.hr_msi, psf).view(*scene.lr_hsi.shape[:2], -1))
+    usable = cropped(usable_lr_pixels(scene, psf).view(scene.lr_hsi.shape[:2]))
     filled, hr_valid = fill_gaps(lr_msi, usable)
     blur = gaussian_psf(scale, scale, scale)
     whole = degrade(usable[..., None].double(), blur, scale)[..., 0] > 1 - 1e-9

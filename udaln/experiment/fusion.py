@@ -20,14 +20,15 @@ from udaln.estimation.alignment import aligned
 from udaln.estimation.noise import Noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.sensors import estimate_sensors
-from udaln.io.bad_bands import LeftOut, fill_bad_bands
+from udaln.io.bad_bands import fill_bad_bands
 from udaln.methods.base import Estimate, Method, Model, StageRecord, Training
 from udaln.methods.training.trainer import root_device
 from udaln.metrics.figures import figures, without_reference
 from udaln.monitor.progress import share_done
+from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
-from udaln.scene import Known, Scene
+from udaln.scene import Known, LeftOut, Scene
 
 OnStage = Callable[[StageRecord, Model, bool], None]
 
@@ -180,7 +181,7 @@ def fit(
     model = method.model(degradation)
     if method.needs_degradation and degradation.unknown:
         began = monotonic()
-        blocks = scene.blocks(degradation.kernel_size, scene.hr_msi.dtype)
+        blocks = blocks_of(scene, degradation.kernel_size, scene.hr_msi.dtype)
         estimate_sensors(degradation, blocks, gaussian=options.gaussian)
         on_stage(StageRecord("degradation", 0, monotonic() - began), model, False)
     began = monotonic()

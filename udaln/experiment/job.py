@@ -14,13 +14,12 @@ from udaln.experiment.datasets.simulated import simulated_scene
 from udaln.experiment.fusion import FusionOptions, align
 from udaln.experiment.schema import Config, PsfShape, Refine, Source
 from udaln.experiment.stream import output_format
-from udaln.io.bad_bands import LeftOut
 from udaln.io.pair import Pair
 from udaln.io.write import check_output
 from udaln.methods.training.trainer import root_device
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import on_grid
-from udaln.scene import Scene
+from udaln.scene import LeftOut, Scene
 
 
 @dataclass(frozen=True)

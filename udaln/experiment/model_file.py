@@ -13,11 +13,11 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.files import atomically, reading
-from udaln.io.bad_bands import LeftOut
 from udaln.io.image import Bands
 from udaln.methods.base import Method, Model
 from udaln.methods.registry import method_class
 from udaln.physics.degradation import Degradation
+from udaln.scene import LeftOut
 
 FORMAT = 5
 

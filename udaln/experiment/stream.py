@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from udaln.consistency.fuser import Fuser
-from udaln.consistency.tiles import Part
 from udaln.experiment.schema import Format
 from udaln.experiment.stream_windows import BASE, windows_of, working_set
-from udaln.io.bad_bands import LeftOut, fill_bad_bands
+from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
 from udaln.io.pair import Pair
@@ -24,7 +23,8 @@ from udaln.io.partial_image import PartialImage
 from udaln.io.write import ADOPTABLE, adopt_envi, write_image
 from udaln.methods.base import SpectralMap
 from udaln.monitor.progress import share_done
-from udaln.scene import Scene
+from udaln.physics.part import Part
+from udaln.scene import LeftOut, Scene
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import ceil
 
-from udaln.consistency.tiles import Box, Part, edges
+from udaln.consistency.tiles import edges
+from udaln.physics.part import Box, Part
 
 SMALLEST = 2  # side of a window [tiles]
 BASE = 600 << 20  # bytes that a process takes before it reads a pixel

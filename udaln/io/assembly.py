@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.io.bad_bands import LeftOut, dead_bands, describe_bands, noise_bands
+from udaln.io.bad_bands import dead_bands, describe_bands, describe_left_out, noise_bands
 from udaln.io.gaps import fill_gaps
-from udaln.scene import Known, Scene, Truth
+from udaln.scene import Known, LeftOut, Scene, Truth
 
 
 def assemble_scene(
@@ -86,7 +86,7 @@ def _check_coverage(left_out: LeftOut, support: Tensor, known: Known) -> None:
     if lost.any():
         raise InputError(
             f"bad_bands: expected a signal in some band of the LR-HSI that the HR-MSI's {describe_bands(lost)} covers, "
-            f"got none: {'; '.join(left_out.lines(filled=False))}"
+            f"got none: {'; '.join(describe_left_out(left_out, filled=False))}"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,47 +10,12 @@ from scipy.stats import beta
 from torch import Tensor
 
 from udaln.estimation.noise import SAMPLES, noise_edge
+from udaln.scene import LeftOut
 
 ROUNDING = 1e-6  # a range of values below this fraction of the largest is rounding error of float32
 LEAST_VALID = 0.5  # a band valid in a smaller fraction of the pixels that are valid in any band is dead
 EXPLAINED = 0.2  # largest fraction of the variance of a band of pure noise that other bands explain
 CONFIDENCE = 0.999  # with few pixels, other bands explain more by chance: the quantile of that fraction
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """The bands of a pair that its scene is made without. All on the CPU.
-
-    Attributes:
-        dead: C bool, the bands of the LR-HSI that are constant or hold no data.
-        noise: C bool, those that hold nothing but noise.
-        msi_dead: c bool, the bands of the HR-MSI that are constant or hold no data.
-        wavelengths: Centres of all C bands [nm], if known.
-    """
-
-    dead: Tensor
-    noise: Tensor
-    msi_dead: Tensor
-    wavelengths: Tensor | None = None
-
-    @property
-    def kept(self) -> Tensor:
-        """C bool, the bands of the LR-HSI that the scene has."""
-        return ~(self.dead | self.noise)
-
-    def lines(self, filled: bool) -> list[str]:
-        """A line of text for each kind of bad band.
-
-        Args:
-            filled: Whether the fused image has them all the same, as ``fill_bad_bands`` makes them.
-        """
-        outcome = "filled in from their neighbours" if filled else "left out"
-        found = (
-            ("LR-HSI", self.dead, self.wavelengths, f"constant or almost without data; {outcome}"),
-            ("LR-HSI", self.noise, self.wavelengths, f"nothing but noise; {outcome}"),
-            ("HR-MSI", self.msi_dead, None, "constant or almost without data; not used"),
-        )
-        return [f"{name} {describe_bands(bad, at)}: {what}" for name, bad, at, what in found if bad.any()]
 
 
 def dead_bands(image: Tensor, valid: Tensor) -> Tensor:
@@ -158,3 +122,19 @@ def describe_bands(bands: Tensor, wavelengths: Tensor | None = None) -> str:
     text = ranges([str(band) for band in range(len(bands))])
     nanometres = "" if wavelengths is None else f"; {ranges([f'{at:.0f}' for at in wavelengths.tolist()])} nm"
     return f"band{'s' * (len(numbers) > 1)} {text} (counted from 0{nanometres})"
+
+
+def describe_left_out(left_out: LeftOut, filled: bool) -> list[str]:
+    """A line of text for each kind of bad band.
+
+    Args:
+        left_out: The bands.
+        filled: Whether the fused image has them all the same, as ``fill_bad_bands`` makes them.
+    """
+    outcome = "filled in from their neighbours" if filled else "left out"
+    found = (
+        ("LR-HSI", left_out.dead, left_out.wavelengths, f"constant or almost without data; {outcome}"),
+        ("LR-HSI", left_out.noise, left_out.wavelengths, f"nothing but noise; {outcome}"),
+        ("HR-MSI", left_out.msi_dead, None, "constant or almost without data; not used"),
+    )
+    return [f"{name} {describe_bands(bad, at)}: {what}" for name, bad, at, what in found if bad.any()]

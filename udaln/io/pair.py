@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from udaln.consistency.tiles import Box, Part
-from udaln.io.bad_bands import LeftOut
 from udaln.io.gaps import fill_gaps
 from udaln.io.grid import Grid
 from udaln.io.image import Image
 from udaln.io.views import cropped
-from udaln.scene import Scene, Truth
+from udaln.physics.part import Box, Part
+from udaln.scene import LeftOut, Scene, Truth
 
 
 @dataclass(frozen=True)

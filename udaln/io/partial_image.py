@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udaln.consistency.tiles import Box
 from udaln.files import atomically
+from udaln.physics.part import Box
 
 DTYPE = np.dtype("<f4")
 

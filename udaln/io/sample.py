@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from udaln.consistency.tiles import Box
 from udaln.errors import InputError
 from udaln.estimation.registration import register
-from udaln.io.bad_bands import LeftOut, dead_bands
+from udaln.io.bad_bands import dead_bands
 from udaln.io.pair import Pair, select_bands_and_fill_gaps
+from udaln.physics.part import Box
+from udaln.scene import LeftOut
 
 PLOT = 16  # side of a plot [LR pixels]; its outermost LR pixels are not trained on
 CANDIDATES = 4  # positions considered for each plot

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Method, Model, SpectralMap, StageRecord, Training
+from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
@@ -52,7 +53,7 @@ class ClosedForm(Method):
         """Solve the regression."""
         assert isinstance(model, AffineMap)
         began = monotonic()
-        blocks = scene.blocks(model.degradation.kernel_size, scene.hr_msi.dtype)
+        blocks = blocks_of(scene, model.degradation.kernel_size, scene.hr_msi.dtype)
         weights, constants = affine_regression(*blocks.spectral_pairs(model.degradation.psf))
         model.affine.weight.copy_(weights.T)
         model.affine.bias.copy_(constants)

@@ -9,8 +9,9 @@ from torch.nn.functional import l1_loss
 from udaln.estimation.psf import centre_shift
 from udaln.metrics import fusion_metrics, psnr, quality_without_reference
 from udaln.physics.degradation import Degradation
+from udaln.physics.observation import MAX_INVALID, degraded, usable_lr_pixels
 from udaln.physics.windows import degrade
-from udaln.scene import UNSEEN, Scene
+from udaln.scene import Scene
 
 
 @torch.no_grad()
@@ -36,7 +37,7 @@ def figures(degradation: Degradation, scene: Scene, fused: Tensor | None) -> dic
     """
     result: dict[str, float] = {}
     truth, psf, srf = scene.truth, degradation.psf, degradation.srf
-    seen = scene.seen(psf)
+    seen = usable_lr_pixels(scene, psf)
     lr_hsi, hr_msi = scene.lr_hsi.flatten(0, 1)[seen].double(), scene.hr_msi.double()
     if fused is not None:
         covered = scene.covered
@@ -44,11 +45,11 @@ def figures(degradation: Degradation, scene: Scene, fused: Tensor | None) -> dic
             metrics = fusion_metrics(scene.scale, sync_on_compute=False).to(fused.device)  # of one process's image
             metrics.update(truth.image, fused)
             result |= {name: float(value) for name, value in metrics.compute().items()}
-        inside = scene.degrade(covered[..., None].double(), psf / psf.sum())[seen, 0] > 1 - UNSEEN
-        degraded = scene.degrade(torch.where(covered[..., None], fused, 0), psf)[seen].double()
-        result["lr_hsi_error"] = float(l1_loss(degraded[inside], lr_hsi[inside]))
+        inside = degraded(scene, covered[..., None].double(), psf / psf.sum())[seen, 0] > 1 - MAX_INVALID
+        lr_fused = degraded(scene, torch.where(covered[..., None], fused, 0), psf)[seen].double()
+        result["lr_hsi_error"] = float(l1_loss(lr_fused[inside], lr_hsi[inside]))
         result["hr_msi_error"] = float(l1_loss(degradation.unmatched(fused[covered].double() @ srf), hr_msi[covered]))
-    lr_msi_spad, lr_msi_sped = scene.degrade(hr_msi, psf)[seen], degradation.unmatched(lr_hsi @ srf)
+    lr_msi_spad, lr_msi_sped = degraded(scene, hr_msi, psf)[seen], degradation.unmatched(lr_hsi @ srf)
     result["lr_msi_error"] = float(l1_loss(lr_msi_sped, lr_msi_spad))
     found = centre_shift(psf.cpu().numpy(), scene.scale, scene.moved)
     result["shift_rows"], result["shift_columns"] = found

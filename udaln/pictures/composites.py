@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from udaln.physics.interpolation import interpolate
+from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.scene import Scene
 
 COLOURS = {
@@ -126,8 +127,8 @@ def _near(scene: Scene, colour: str) -> list[int] | None:
 
 def _correlated(scene: Scene, hsi: list[int]) -> list[int]:
     box = torch.full((scene.scale, scene.scale), scene.scale**-2.0, dtype=torch.float64)
-    lr_msi = scene.degrade(scene.hr_msi.double(), box.to(scene.hr_msi.device))
-    both = torch.cat([scene.lr_hsi.flatten(0, 1)[:, hsi].double(), lr_msi], 1)[scene.seen(box.to(lr_msi))]
+    lr_msi = degraded(scene, scene.hr_msi.double(), box.to(scene.hr_msi.device))
+    both = torch.cat([scene.lr_hsi.flatten(0, 1)[:, hsi].double(), lr_msi], 1)[usable_lr_pixels(scene, box.to(lr_msi))]
     correlation = torch.corrcoef(both.T)[: len(hsi), len(hsi) :]
     return [int(band) for band in correlation.nan_to_num(-1.0).argmax(1)]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from udaln.physics.degradation import Degradation
+from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.pictures.composites import GREY
 from udaln.scene import Scene
 
@@ -25,10 +26,10 @@ def lr_hsi_misfit(degradation: Degradation, scene: Scene, complete: Tensor) -> N
         complete: X̂, rh×rw×C, with values also where the pair holds no data: a PSF reaches beyond its LR pixel.
     """
     psf, lr_hsi = degradation.psf, scene.lr_hsi.flatten(0, 1)
-    seen = scene.seen(psf)
+    seen = usable_lr_pixels(scene, psf)
     error = torch.zeros(len(lr_hsi), dtype=torch.float64)
     for image, measured in zip(torch.split(complete, AT_ONCE, 2), torch.split(lr_hsi, AT_ONCE, 1), strict=True):
-        error += (scene.degrade(image.double(), psf) - measured).abs().sum(1)
+        error += (degraded(scene, image.double(), psf) - measured).abs().sum(1)
     level = lr_hsi[seen].double().abs().mean()
     error = torch.where(seen, error / lr_hsi.shape[1] / level, torch.nan)
     return np.asarray(100 * error.view(scene.lr_hsi.shape[:2]).numpy())

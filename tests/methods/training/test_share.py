@@ -6,6 +6,7 @@ from torch.amp import GradScaler
 from udaln.methods.training.schedule import Schedule
 from udaln.methods.training.share import Share
 from udaln.methods.udaln.stages import STAGES
+from udaln.physics.blocks import blocks_of
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7])
@@ -29,7 +30,7 @@ def test_the_gradients_add_up_to_that_of_one_process(monkeypatch, stage, ranks, 
         tested.share = share
         made = tested.configure_optimizers()
         arguments = made["optimizer"], made["lr_scheduler"], GradScaler(enabled=False)
-        losses = tested.optimise(scene.blocks(networks.degradation.kernel_size), 1, *arguments)
+        losses = tested.optimise(blocks_of(scene, networks.degradation.kernel_size), 1, *arguments)
         return {name: p.grad for name, p in tested.parameters_by_name().items()} | losses
 
     monkeypatch.setattr(Share, "total", list)

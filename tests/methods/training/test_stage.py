@@ -12,8 +12,9 @@ from udaln.methods.training.data import SceneData
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.training.trainer import make_trainer
 from udaln.methods.udaln.stages import STAGES, DegradationStage, JointStage, SpectralStage
+from udaln.physics.blocks import Blocks, blocks_of
 from udaln.physics.windows import degrade
-from udaln.scene import Blocks, Known
+from udaln.scene import Known
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
@@ -63,7 +64,7 @@ def test_a_stage_is_plain_adam_on_its_losses(stage):
     trained(stage(networks, schedule, steps_per_call=7), scene)
 
     reference = stage(plain, schedule, 1)
-    blocks = scene.blocks(plain.degradation.kernel_size)
+    blocks = blocks_of(scene, plain.degradation.kernel_size)
     optimizer = torch.optim.Adam(reference.parameters_by_name().values(), lr=schedule.lr)
     for done in range(20):
         optimizer.param_groups[0]["lr"] = schedule.lr * schedule.factor(done)
@@ -78,7 +79,7 @@ def test_a_stage_is_plain_adam_on_its_losses(stage):
 def test_the_loss_falls(stage):
     scene = made_up.scene()
     networks = made_up.networks(scene)
-    blocks = scene.blocks(networks.degradation.kernel_size)
+    blocks = blocks_of(scene, networks.degradation.kernel_size)
     tested = stage(networks, Schedule(3e-3, 200, 100), steps_per_call=50)
     before = float(sum(tested.losses(blocks).values()).detach())
     trained(tested, scene)
@@ -88,7 +89,7 @@ def test_the_loss_falls(stage):
 def test_the_losses_are_the_papers():
     scene = made_up.scene()
     networks = made_up.networks(scene)
-    blocks = scene.blocks(networks.degradation.kernel_size)
+    blocks = blocks_of(scene, networks.degradation.kernel_size)
     schedule = Schedule(1, 1, 1)
     y, z = blocks.lr, blocks.windows
 
@@ -142,7 +143,7 @@ def test_float16_gradients_are_scaled():
         made = stage.configure_optimizers()
         seen = []
         stage.model.speu.layers[0].weight.register_hook(lambda gradient, seen=seen: seen.append(gradient.norm()))
-        stage.optimise(scene.blocks(4), 3, made["optimizer"], made["lr_scheduler"], scaler)
+        stage.optimise(blocks_of(scene, 4), 3, made["optimizer"], made["lr_scheduler"], scaler)
         weights.append((stage.model.speu.layers[0].weight.detach(), seen[0]))
     (scaled, scaled_gradient), (plain, gradient) = weights
     torch.testing.assert_close(scaled_gradient, 1024 * gradient)
@@ -239,7 +240,7 @@ def test_steps_on_drawn_blocks_minimise_the_loss_of_those_blocks(stage):
     schedule = Schedule(1e-2, 6, 6, blocks=5)
     networks, plain = made_up.networks(scene), made_up.networks(scene)
     trained(stage(networks, schedule, steps_per_call=6, seed=3), scene)
-    reference, blocks = stage(plain, schedule, 6, seed=3), scene.blocks(plain.degradation.kernel_size)
+    reference, blocks = stage(plain, schedule, 6, seed=3), blocks_of(scene, plain.degradation.kernel_size)
     optimizer = torch.optim.Adam(reference.parameters_by_name().values(), lr=schedule.lr)
     generator = torch.Generator().manual_seed(3 * 1_000_003)
     for index in torch.randint(len(blocks.lr), (6, 5), generator=generator):

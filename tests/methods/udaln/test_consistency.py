@@ -4,6 +4,7 @@ import torch
 from torch.nn.functional import l1_loss
 
 from udaln.methods.udaln import consistency
+from udaln.physics.blocks import blocks_of
 
 
 def autograd(networks, blocks):
@@ -21,7 +22,7 @@ def gradients(losses, networks, factor):
 @pytest.mark.parametrize("kernel_size", [4, 7])
 def test_strips_have_the_losses_and_gradients_of_autograd(monkeypatch, windows_a_strip, kernel_size):
     scene = made_up.scene(kernel_size=kernel_size)
-    networks, blocks = made_up.networks(scene, kernel_size=kernel_size).double(), scene.blocks(kernel_size)
+    networks, blocks = made_up.networks(scene, kernel_size=kernel_size).double(), blocks_of(scene, kernel_size)
     blocks = type(blocks)(blocks.lr.double(), blocks.windows.double())
     networks.sped.forward = lambda spectra: spectra @ networks.sped.srf  # in float64: the networks' own are float32
     networks.spad.forward = lambda windows: torch.einsum("nkb,k->nb", windows, networks.spad.weight)
@@ -45,7 +46,7 @@ def double_speunet(self, pixels):
 @pytest.mark.parametrize("differing", [{"gain": True}, {"offset": True}, {"gain": True, "offset": True}])
 def test_what_instruments_differ_in_is_in_the_losses(differing):
     scene = made_up.scene()
-    networks, blocks = made_up.networks(scene, **differing), scene.blocks(4)
+    networks, blocks = made_up.networks(scene, **differing), blocks_of(scene, 4)
     with torch.no_grad():
         networks.sped.gain[:] = torch.tensor([0.8, 1.1, 1.3])
         networks.sped.offset[:] = torch.tensor([0.03, -0.03, 0.01])
@@ -66,7 +67,7 @@ def test_what_instruments_differ_in_is_in_the_losses(differing):
 
 def test_reduced_precision_takes_autograd():
     scene = made_up.scene()
-    networks, blocks = made_up.networks(scene), scene.blocks(4)
+    networks, blocks = made_up.networks(scene), blocks_of(scene, 4)
     with torch.autocast("cpu", torch.bfloat16):
         losses = consistency.consistency_losses(networks, blocks)
     assert all(loss.requires_grad for loss in losses)  # strips hang the graph on the first alone

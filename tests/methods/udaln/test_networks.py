@@ -4,6 +4,7 @@ import made_up
 import pytest
 import torch
 
+from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import SRF_SIGMA, SpaDnet, SpeDnet
 from udaln.scene import Known
 
@@ -127,7 +128,7 @@ def test_what_is_known_is_not_learned():
 def test_reduced_precision_leaves_the_degradation_exact():
     pair = made_up.scene()
     networks = made_up.networks(pair)
-    blocks = pair.blocks(4)
+    blocks = blocks_of(pair, 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert networks.speu.layers[0](blocks.windows).dtype == torch.bfloat16
         reduced = networks.spad(blocks.windows), networks.sped(blocks.lr)

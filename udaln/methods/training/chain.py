@@ -20,7 +20,7 @@ from udaln.methods.training.data import BlockData
 from udaln.methods.training.devices import OneMachine, followers, heed_signals
 from udaln.methods.training.stage import Stage
 from udaln.methods.training.trainer import make_trainer, quiet_lightning
-from udaln.scene import Blocks
+from udaln.physics.blocks import Blocks
 
 AdamState = dict[str, Any]
 

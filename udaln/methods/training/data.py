@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import repeat
 
 import torch
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 
+from udaln.estimation.noise import homogeneous_patches, unique_variances
 from udaln.methods.training.stage import Stage
-from udaln.scene import Blocks, Scene
+from udaln.physics.blocks import Blocks, blocks_of
+from udaln.scene import Scene
 
 
 class Repeated:
@@ -64,5 +68,21 @@ class SceneData(BlockData):
     """
 
     def __init__(self, scene: Scene, kernel_size: int, *, weigh: bool = False) -> None:
-        super().__init__(scene.blocks(kernel_size, weigh=weigh))
+        blocks = blocks_of(scene, kernel_size)
+        super().__init__(_weighted(blocks, scene) if weigh else blocks)
         self.scene = scene
+
+
+def _weighted(blocks: Blocks, scene: Scene) -> Blocks:
+    """Blocks whose errors count the less the noisier a band is."""
+    hr_msi = scene.hr_msi.to(blocks.lr.dtype) / scene.msi_unit
+    levels = unique_variances(blocks.lr[:, :, None]), unique_variances(homogeneous_patches(hr_msi, scene.hr_valid))
+    lr_weight, msi_weight = (_band_weights(variance).to(blocks.lr.dtype) for variance in levels)
+    return replace(blocks, lr_weight=lr_weight, msi_weight=msi_weight)
+
+
+def _band_weights(variance: Tensor) -> Tensor:
+    """Inverse standard deviations of the noise of bands, with mean 1 and bounded."""
+    deviation = variance.sqrt()
+    weight = 1 / (deviation + 0.1 * deviation.median() + torch.finfo(torch.float64).tiny)
+    return weight / weight.mean()

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from udaln.methods.base import Model
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.training.share import Share
-from udaln.scene import Blocks
+from udaln.physics.blocks import Blocks, blocks_of
 
 SETTLED = 1e-3  # a fall of the loss that counts
 PROGRESS = ("steps_done", "started", "settled", "best_loss", "best_at")  # what a checkpoint keeps of a stage
@@ -109,7 +109,7 @@ class Stage(LightningModule, ABC, Generic[M]):
             if self.share.rank == 0:
                 assert self.trainer.datamodule is not None  # type: ignore[attr-defined]  # what the chain fits with
                 scene = self.trainer.datamodule.scene  # type: ignore[attr-defined]
-                self.start(scene.blocks(self.model.degradation.kernel_size, scene.hr_msi.dtype))
+                self.start(blocks_of(scene, self.model.degradation.kernel_size, scene.hr_msi.dtype))
             if self.share.ranks > 1:
                 for value in self.model.state_dict().values():
                     torch.distributed.broadcast(value, 0)

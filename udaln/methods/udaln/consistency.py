@@ -11,7 +11,7 @@ from torch import Tensor
 from udaln.methods.training.stage import mean_error
 from udaln.methods.udaln.model import UdalnModel
 from udaln.methods.udaln.speunet import SLOPE, PaperSpeUnet
-from udaln.scene import Blocks
+from udaln.physics.blocks import Blocks
 
 STRIP = 1 << 18  # values of X̂ at a time: about what stays in a core's cache
 

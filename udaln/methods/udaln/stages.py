@@ -10,7 +10,7 @@ from udaln.methods.training.schedule import Init
 from udaln.methods.training.stage import Stage, mean_error
 from udaln.methods.udaln.consistency import consistency_losses
 from udaln.methods.udaln.model import UdalnModel
-from udaln.scene import Blocks
+from udaln.physics.blocks import Blocks
 
 
 class DegradationStage(Stage[UdalnModel]):
