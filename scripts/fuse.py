@@ -14,7 +14,7 @@ import torch
 from omegaconf import MISSING
 
 from udaln.consistency.fuser import Fuser
-from udaln.consistency.step import fit_refinement
+from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift
 from udaln.experiment.cli import arguments, one_line_errors

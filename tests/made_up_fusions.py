@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from udaln.consistency.fuser import Fuser
-from udaln.consistency.step import fit_refinement
+from udaln.consistency.refinement import fit_refinement
 from udaln.experiment.stream import fuse_to_files
 from udaln.io.assembly import assemble_scene
 from udaln.io.image import Bands

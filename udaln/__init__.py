@@ -4,6 +4,6 @@ from udaln.api import fuse
 from udaln.errors import InputError
 from udaln.experiment.fusion import Fusion
 from udaln.scene import Scene
-from udaln.version import __version__
 
 __all__ = ["Fusion", "InputError", "Scene", "__version__", "fuse"]
+__version__ = "0.1.0"

@@ -12,7 +12,8 @@ from places import SHARED
 from scipy.ndimage import gaussian_filter
 
 import udaln
-from udaln.consistency import step as refine
+from udaln.consistency.refinement import fit_refinement
+from udaln.consistency.step import consistent as make_consistent
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.stages import SpectralStage
 from udaln.metrics.functional import psnr, sam
@@ -30,7 +31,7 @@ REAL = {
 
 
 def refined(networks, scene, done=None, **options):
-    return refine.consistent(networks, refine.fit_refinement(networks, scene), scene, done=done, **options)
+    return make_consistent(networks, fit_refinement(networks, scene), scene, progress=done, **options)
 
 
 def consistent(*given):
@@ -202,7 +203,7 @@ def test_the_deviation_is_not_too_small_where_errors_reach_further_than_a_pixel(
 def test_the_noise_told_is_that_of_the_images():
     scene = world((30, 35))
     clean = world()
-    found = refine.fit_refinement(started(scene), scene).noise
+    found = fit_refinement(started(scene), scene).noise
     for level, noisy, exact in ((found.lr_hsi, scene.lr_hsi, clean.lr_hsi), (found.hr_msi, scene.hr_msi, clean.hr_msi)):
         true = (noisy - exact).square().mean((0, 1)).sqrt()
         assert level.mean().item() == pytest.approx(true.mean().item(), rel=0.15)

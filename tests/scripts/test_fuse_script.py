@@ -14,7 +14,8 @@ from made_up_fusions import Stopped, interrupted
 from made_up_pairs import write_raster
 from places import SCRIPTS
 
-from udaln.consistency.step import consistent, fit_refinement
+from udaln.consistency.refinement import fit_refinement
+from udaln.consistency.step import consistent
 from udaln.experiment import stream
 from udaln.experiment.model_file import save_model
 from udaln.experiment.presets import method_preset

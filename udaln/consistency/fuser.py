@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from udaln.consistency.step import Refinement, consistent, part_of
+from udaln.consistency.refinement import Refinement
+from udaln.consistency.step import consistent, required_part
 from udaln.methods.base import Estimate, Model
 from udaln.physics.part import Box, Part
 from udaln.scene import Scene
@@ -39,7 +40,7 @@ class Fuser:
             wanted: The window [LR pixels].
         """
         if self.refinement is not None:
-            return part_of(self.model, scene, sides, wanted)
+            return required_part(self.model, scene, sides, wanted)
         read = Part(sides, wanted, wanted).around(self.model.margin).wanted
         return Part(sides, read, wanted)
 

@@ -14,7 +14,7 @@ from pytorch_lightning import seed_everything
 from torch import Tensor
 
 from udaln.consistency.fuser import Fuser
-from udaln.consistency.step import fit_refinement
+from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
 from udaln.estimation.noise import Noise

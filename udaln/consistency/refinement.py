@@ -1,0 +1,189 @@
+"""What the consistency step needs to know of a pair: noise, texture, gains and the covariance of the residual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from udaln.consistency import gains
+from udaln.consistency.covariance import CovarianceModel, fit_covariance_model
+from udaln.consistency.denoising import Denoiser, fit_denoiser
+from udaln.estimation.noise import Noise, estimate_noise
+from udaln.estimation.psf import centre_shift
+from udaln.estimation.regression import affine_regression
+from udaln.methods.base import Model
+from udaln.physics.interpolation import interpolate
+from udaln.physics.observation import degraded, usable_lr_pixels
+from udaln.scene import Scene
+
+HIDDEN = 10**-3.5  # largest share of a band's power that texture of single pixels may have below the noise
+MAX_GAP = 0.5  # share of a PSF that may lie in gaps of the HR-MSI, which are filled from the LR-HSI
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """The parameters of the consistency step. They hold for a whole pair, and so for any part of it.
+
+    Images are in the radiometry of the LR-HSI.
+
+    Attributes:
+        noise: Of both images.
+        denoiser: Of the HR-MSI.
+        texture_share: Share of what denoising removes that is texture of single pixels, (c,).
+        texture_gain: Spectra of texture given its MSI bands, c×C.
+        msi_gain: Correction of each band by the difference between HR-MSI and degraded image, c×C.
+        covariance: Covariance model of the residual of the LR-HSI.
+        residual_weight: Share of the residual after kriging that belongs to the scene, not to noise, (C,).
+        slope: The regression of the LR-HSI on the LR-MSI, c×C.
+        hidden_variance: Error variance that neither image shows, the same everywhere, (C,).
+    """
+
+    noise: Noise
+    denoiser: Denoiser
+    texture_share: Tensor
+    texture_gain: Tensor
+    msi_gain: Tensor
+    covariance: CovarianceModel
+    residual_weight: Tensor
+    slope: Tensor
+    hidden_variance: Tensor
+
+    def to(self, device: torch.device) -> Refinement:
+        """The same on another device."""
+        return Refinement(**_to(vars(self), device))
+
+
+class Smoothed(NamedTuple):
+    """An HR-MSI in the radiometry of the LR-HSI, split in two.
+
+    Attributes:
+        smooth: The denoised image, H×W×c.
+        texture: The texture of single pixels, H×W×c.
+        variance: Error variance of the denoised image, H×W×c.
+    """
+
+    smooth: Tensor
+    texture: Tensor
+    variance: Tensor
+
+
+@torch.no_grad()
+def fit_refinement(model: Model, scene: Scene) -> Refinement:
+    """Estimate the parameters of the consistency step from a pair, or from a sample of it.
+
+    With them, `consistent` makes the posterior mean of the image wanted, given both images, the PSF, the SRF and the
+    model's image:
+
+    1. The noise levels of both images are estimated from the pair.
+    2. The HR-MSI is denoised. What denoising removes is noise and texture of single pixels, in estimated shares; the
+       texture is kept.
+    3. The model fuses the denoised image. The texture is taken to be independent from band to band: it is added to the
+       bands that an MSI band covers, in proportion to their own variance.
+    4. The HR-MSI corrects the result, by the error covariance of the model's image, which Y − PX̂ shows, against the
+       noise that is left and the misfit. Misfit is the difference between SpeDnet(Y) and SpaDnet(Z) beyond the noise.
+    5. The LR-HSI corrects the result. Its residual is kriged to the HR pixels, against its noise and against what a
+       wrong PSF would explain of it.
+    6. What remains of the residual is interpolated, weighted by the share that belongs to the scene.
+
+    Gaps of the HR-MSI are filled from the interpolated LR-HSI. LR pixels beside a gap are used as long as no more than
+    half of their PSF lies in it. Without noise the result reproduces both images. Step 4 does not change a
+    regression, which reproduces the HR-MSI by itself.
+
+    Args:
+        model: Fitted, on the device of the scene.
+        scene: The pair.
+    """
+    psf, srf = model.degradation.psf, model.degradation.srf
+    hr_msi = gapless_hr_msi(model, scene)
+    valid = usable_lr_pixels(scene, psf)
+    lr_hsi = scene.lr_hsi.flatten(0, 1)[valid].double()
+    lr_msi = degraded(scene, hr_msi.double(), psf)[valid]
+    noise = estimate_noise(lr_hsi, lr_msi, hr_msi, psf, srf, scene.hr_valid)
+    averaging = psf.square().sum()  # factor by which the PSF reduces the variance of independent pixels
+    level, share = _noise_and_texture(noise, srf, averaging)
+    expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + averaging * torch.diag(noise.hr_msi**2)
+    misfit = gains.misfit_covariance(lr_hsi @ srf - lr_msi, expected, lr_msi)
+
+    denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
+    parts = smoothed(denoiser, hr_msi, share)
+    uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit
+    texture_gain = gains.texture_gain(srf, noise)
+    fused = image_with_texture(model, scene, parts, texture_gain)
+    residual = lr_hsi - degraded(scene, fused, psf)[valid]
+    msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
+    add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
+    slope, _ = affine_regression(lr_msi, lr_hsi)
+    blurred = gains.psf_misfit(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, valid) @ slope
+    near_gaps = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
+    residual = scene.lr_hsi.flatten(0, 1)[near_gaps].double() - degraded(scene, fused, psf)[near_gaps]
+    covariance = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), parts.smooth)
+    hidden = torch.minimum(noise.lr_texture**2, covariance.discarded_variance) / averaging
+    hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
+    return Refinement(
+        noise=noise,
+        denoiser=denoiser,
+        texture_share=share,
+        texture_gain=texture_gain,
+        msi_gain=msi_gain,
+        covariance=covariance,
+        residual_weight=gains.residual_weight(lr_hsi, noise, averaging),
+        slope=slope,
+        hidden_variance=hidden + (slope.T @ misfit @ slope).diagonal() / averaging.sqrt(),
+    )
+
+
+def _noise_and_texture(noise: Noise, srf: Tensor, averaging: Tensor) -> tuple[Tensor, Tensor]:
+    """Standard deviation of noise and texture of each MSI band together, and the texture's share of the variance."""
+    texture_variance = torch.minimum(noise.hr_texture**2, srf.square().T @ noise.lr_texture**2 / averaging)
+    level = (noise.hr_msi**2 + texture_variance).sqrt()
+    return level, texture_variance / level.square().clamp(min=torch.finfo(torch.float64).tiny)
+
+
+def gapless_hr_msi(model: Model, scene: Scene) -> Tensor:
+    """The HR-MSI in the radiometry of the LR-HSI, with its gaps filled from the interpolated LR-HSI."""
+    hr_msi = model.degradation.matched(scene.hr_msi)
+    if scene.hr_valid is None:
+        return hr_msi
+    psf, srf = model.degradation.psf, model.degradation.srf
+    filling = interpolate(scene.lr_hsi.double() @ srf, scene.scale, lr_offset(psf, scene)).to(hr_msi)
+    return torch.where(scene.hr_valid[..., None], hr_msi, filling)
+
+
+def smoothed(denoiser: Denoiser, hr_msi: Tensor, texture_share: Tensor) -> Smoothed:
+    """Split an HR-MSI, in the radiometry of the LR-HSI, in a denoised image and the texture of single pixels."""
+    smooth, variance = denoiser(hr_msi)
+    return Smoothed(smooth, (hr_msi - smooth) * texture_share.to(smooth), variance)
+
+
+def image_with_texture(model: Model, scene: Scene, parts: Smoothed, texture_gain: Tensor) -> Tensor:
+    """The model's image of a denoised HR-MSI, with the texture of single pixels added."""
+    denoised = replace(scene, hr_msi=model.degradation.unmatched(parts.smooth), partial=True)
+    fused = model.fuse(denoised).image
+    add_product(fused, parts.texture, texture_gain)
+    return fused
+
+
+def add_product(image: Tensor, pixels: Tensor, gain: Tensor) -> None:
+    """Add pixels, H×W×a, times a gain, a×C, to an image, H×W×C, in place, to save memory."""
+    image.view(-1, image.shape[2]).addmm_(pixels.to(image).flatten(0, 1), gain.to(image))
+
+
+def lr_offset(psf: Tensor, scene: Scene) -> tuple[float, float]:
+    """Shift of the LR-HSI against its nominal position on the scene's HR-MSI: rows, columns [HR pixels]."""
+    return centre_shift(psf.cpu().numpy(), scene.scale, scene.shift)
+
+
+def _to(part: Any, device: torch.device) -> Any:
+    """A structure of tensors on another device."""
+    if isinstance(part, Tensor):
+        return part.to(device)
+    if isinstance(part, dict):
+        return {key: _to(value, device) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_to(value, device) for value in part]
+    if isinstance(part, tuple):  # named
+        return type(part)(*_to(list(part), device))
+    return replace(part, **_to(vars(part), device))
