@@ -49,7 +49,7 @@ class BlockData(LightningDataModule):
         self.blocks = self.blocks.to(self.trainer.strategy.root_device)
 
     def transfer_batch_to_device(self, batch: Blocks, device: torch.device, dataloader_idx: int) -> Blocks:
-        """They are there: the very same at every call, of which stages keep what they make of them."""
+        """They are on the device already. It is the same object at every call, so that stages can cache results."""
         return batch
 
     def train_dataloader(self) -> Repeated:

@@ -7,9 +7,9 @@ from enum import Enum
 
 
 class Init(Enum):
-    """What a stage's networks start from: as they are, or the solution of stage 1 or stage 2 in closed form.
+    """The start of a stage: the networks as they are, or the closed-form solution of stage 1 or stage 2.
 
-    ``convex`` solves stage 1 with a Gaussian PSF and as much beyond it as the data support, ``gaussian`` with no more.
+    ``convex`` solves stage 1 with a PSF that is a Gaussian and a deviation from it; ``gaussian`` without the deviation.
     """
 
     none = "none"

@@ -1,4 +1,4 @@
-"""The part of each step's blocks that one of several processes sees, and what the processes add up."""
+"""How several processes share the blocks of a step, and how they add up their results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Share:
     ranks: int = 1
 
     def of(self, blocks: Tensor) -> Tensor:
-        """Its part of the blocks of some steps, (steps, blocks): the parts of all ranks are all blocks, each once."""
+        """Its part of the blocks of some steps, (steps, blocks); the parts of all ranks together are all blocks."""
         return blocks[:, self.rank :: self.ranks]
 
     @staticmethod

@@ -19,8 +19,8 @@ from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.training.share import Share
 from udaln.physics.blocks import Blocks, blocks_of
 
-SETTLED = 1e-3  # a fall of the loss that counts
-PROGRESS = ("steps_done", "started", "settled", "best_loss", "best_at")  # what a checkpoint keeps of a stage
+MIN_DECREASE = 1e-3  # relative decrease of the loss that counts
+PROGRESS = ("steps_done", "started", "converged", "best_loss", "best_at")  # what a checkpoint keeps of a stage
 
 
 def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
@@ -34,14 +34,14 @@ M = TypeVar("M", bound=Model)
 class Stage(LightningModule, ABC, Generic[M]):
     """One training stage: its loss, its optimizer and its schedule.
 
-    A step is far cheaper than a turn of Lightning's loop, so one ``training_step`` runs ``steps_per_call`` of them; the
-    stage counts its own steps, since Lightning's ``global_step`` does not see them.
+    An optimisation step takes less time than one turn of Lightning's loop. So one ``training_step`` runs
+    ``steps_per_call`` of them, and the stage counts its own steps: Lightning's ``global_step`` does not count them.
 
     Args:
         model: What is trained, shared by all stages.
         schedule: Learning rate and number of steps.
         steps_per_call: Optimisation steps per ``training_step``.
-        seed: Of the blocks drawn.
+        seed: Of the random blocks.
     """
 
     name: ClassVar[str]
@@ -57,7 +57,7 @@ class Stage(LightningModule, ABC, Generic[M]):
         self.steps_per_call = steps_per_call
         self.seed = seed
         self.steps_done = 0
-        self.started = self.settled = False
+        self.started = self.converged = False
         self.best_loss, self.best_at = math.inf, 0  # of a call's mean loss, and the step at its end
         self.first_step = 0  # optimisation steps of the stages before this one
 
@@ -70,17 +70,17 @@ class Stage(LightningModule, ABC, Generic[M]):
         """The terms whose sum a step minimises."""
 
     def start(self, blocks: Blocks) -> None:
-        """Take the networks to what the schedule says they start from.
+        """Set the networks to the start that the schedule asks for.
 
         Args:
-            blocks: The whole scene, in the precision it came in.
+            blocks: The whole scene, in the precision of its images.
         """
         assert self.schedule.init is Init.none
 
     @property
     def finished(self) -> bool:
         """Whether there is no step left to do."""
-        return self.settled or self.steps_done >= self.schedule.steps
+        return self.converged or self.steps_done >= self.schedule.steps
 
     @property
     def calls(self) -> int:
@@ -103,7 +103,7 @@ class Stage(LightningModule, ABC, Generic[M]):
         return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, self.schedule.factor)}
 
     def on_train_start(self) -> None:
-        """Start, unless a checkpoint is what it starts from; of several processes the first does, for all."""
+        """Set the start, unless a checkpoint was restored. Of several processes the first one does so for all."""
         self.share = Share(self.trainer.global_rank, self.trainer.world_size)
         if not self.started and self.schedule.init is not Init.none:
             if self.share.rank == 0:
@@ -116,16 +116,16 @@ class Stage(LightningModule, ABC, Generic[M]):
         self.started = True
 
     def on_train_batch_start(self, *_: Any) -> int | None:
-        """Tell Lightning that the epoch, which is the stage, is over where the loss has settled."""
-        return -1 if self.settled else None
+        """End Lightning's epoch, which is the stage, once the loss has converged."""
+        return -1 if self.converged else None
 
     def optimise(
         self, blocks: Blocks, steps: int, optimizer: Adam, scheduler: LambdaLR, scaler: GradScaler
     ) -> dict[str, Tensor]:
         """Run optimisation steps, without Lightning's wrappers, which cost as much as a step.
 
-        Of several processes each takes its share of a step's blocks, and all take the same step: that of the gradient
-        on all of the blocks, which is the sum of theirs, each weighted by its part.
+        Of several processes each takes its share of a step's blocks. All take the same step: its gradient is the sum
+        of theirs, each weighted by its share.
 
         Args:
             blocks: The whole scene.
@@ -137,7 +137,7 @@ class Stage(LightningModule, ABC, Generic[M]):
         Returns:
             The losses by name: the last step's where each sees the whole scene, else their mean.
         """
-        seen, drawn = self._seen(len(blocks.lr), steps)
+        seen, drawn = self._blocks_of_steps(len(blocks.lr), steps)
         part = None
         if seen is not None:
             mine = self.share.of(seen)
@@ -173,15 +173,16 @@ class Stage(LightningModule, ABC, Generic[M]):
             gradient.copy_(total)
 
     def _by_block(self, blocks: Blocks) -> Blocks:
-        """The whole scene in the layout for drawing: the same at every call, so copied once."""
+        """The whole scene in the layout for random blocks: the same at every call, so copied once."""
         if self._copied is None or self._copied[0] is not blocks:
             self._copied = blocks, blocks.by_block()
         return self._copied[1]
 
-    def _seen(self, number: int, steps: int) -> tuple[Tensor | None, bool]:
-        """The blocks that all processes see in the next steps, (steps, blocks), and whether they are drawn.
+    def _blocks_of_steps(self, number: int, steps: int) -> tuple[Tensor | None, bool]:
+        """The blocks that all processes use in the next steps, (steps, blocks), and whether they are random.
 
-        They follow from the seed and the steps done, for resuming. None where a step sees the whole scene at once.
+        Random ones follow from the seed and the steps done, so that a run can be resumed. None where a step uses the
+        whole scene at once.
         """
         if self.schedule.blocks is not None and self.schedule.blocks < number:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
@@ -200,24 +201,24 @@ class Stage(LightningModule, ABC, Generic[M]):
         logged: dict[str, Any] = {f"{self.name}/{term}": value for term, value in terms.items()}
         if terms:
             logged[f"{self.name}/lr"] = scheduler.get_last_lr()[0]
-            self._note(terms)
+            self._check_convergence(terms)
         self.log_dict(logged)
         self.log("step", float(self.global_steps_done))
 
-    def _note(self, terms: dict[str, Tensor]) -> None:
-        """Keep the least loss so far, and settle where none was lower for long."""
+    def _check_convergence(self, terms: dict[str, Tensor]) -> None:
+        """Keep the lowest loss so far; end the stage when it has not fallen for ``patience`` steps."""
         if self.schedule.patience is None:
             return
         loss = float(torch.stack(list(terms.values())).sum())
-        if loss < (1 - SETTLED) * self.best_loss:
+        if loss < (1 - MIN_DECREASE) * self.best_loss:
             self.best_loss, self.best_at = loss, self.steps_done
-        self.settled = self.steps_done - self.best_at >= self.schedule.patience
+        self.converged = self.steps_done - self.best_at >= self.schedule.patience
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how far it is."""
+        """Save the progress."""
         checkpoint["progress"] = {name: getattr(self, name) for name in PROGRESS}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the progress."""
         for name in PROGRESS:
             setattr(self, name, checkpoint["progress"][name])
