@@ -5,11 +5,14 @@ from dataclasses import replace
 import made_up
 import numpy as np
 import pytest
+import scipy.io
 import torch
 import toy_regression
 
 import udaln
+from udaln.experiment import command
 from udaln.experiment.model_file import load_model, save_model
+from udaln.experiment.plugins import import_plugins
 from udaln.experiment.presets import method_preset
 from udaln.io.image import Bands
 from udaln.methods.base import SpectralMap
@@ -119,6 +122,28 @@ def test_the_truth_is_not_looked_at(name, scene):
     """A fit of a scene that has none ends with the same bits."""
     blind = Scene(scene.lr_hsi, scene.hr_msi, scene.support)
     np.testing.assert_array_equal(fuse(name, blind).image, fuse(name, scene).image)
+
+
+@EVERY
+def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path, configure):
+    """Stopped before it has written its metrics, with or without a checkpoint."""
+    stages = [] if method_preset(name)[0].stages is None else ["degradation", "spectral", "joint"]
+    quick = [f"stages.{stage}.{setting}" for stage in stages for setting in ("steps=20", "constant_until=10")]
+    import_plugins(["toy_regression"])
+    config = configure(f"method={name}", "dataset.size=40", "dataset.bands=16", "trainer=cpu", *quick)
+    command.run(config, tmp_path)
+    before = scipy.io.loadmat(tmp_path / "fused.mat")["Out"]
+    (tmp_path / command.METRICS).unlink()
+    (tmp_path / "fused.mat").unlink()
+    command.resume(tmp_path)
+    np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / "fused.mat")["Out"], before)
+
+
+@EVERY
+def test_a_model_moves_with_its_degradation(name, scene):
+    model = chosen(name).model(fuse(name, scene).model.degradation).to("meta")
+    assert {part.device.type for part in (*model.parameters(), *model.buffers())} == {"meta"}
+    assert model.degradation.psf.device.type == "meta"
 
 
 def test_another_method_of_a_name_is_refused():
