@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""How fast, in one run on the same threads: ``make benchmark``, or ``scripts/benchmark.py part=quality reference=…``.
+"""Measure speed and memory, all parts with the same threads: ``make benchmark``, or ``benchmark.py part=quality``.
 
-* ``steps``: ms per step of ``stages=paper`` against a plain loop;
-* ``lightning``: what Lightning adds to it;
-* ``quality``: seconds in training until a PSNR and a SAM are reached, which only the reference tells;
-* ``size``: ms per step on sampled blocks, and seconds and memory of a fusion, against the size of the scene.
+* ``steps``: ms per step of ``stages=paper`` and of a plain loop;
+* ``lightning``: the overhead of Lightning;
+* ``quality``: seconds of training until a PSNR and a SAM are reached, measured with the reference;
+* ``size``: ms per step on sampled blocks, and seconds and memory of a fusion, for several sizes of the scene.
 """
 
 import json
@@ -37,7 +37,7 @@ console = Console()
 
 @dataclass
 class Arguments:
-    """What is measured, on which scene, how long, and where it goes. Lists have commas."""
+    """What is measured, on which scene, for how long, and the output files. Lists are separated by commas."""
 
     part: str = "all"
     size: int = 240  # of the built-in scene
@@ -46,20 +46,20 @@ class Arguments:
     threads: int = 2
     rounds: int = 5
     milliseconds: int = 500  # of one measurement of a step
-    share: float = 0.5  # of the schedule that Lightning's cost is measured on
-    reference: str | None = None  # quality: a cube, and its SRF; else the built-in scene of quality_size
+    share: float = 0.5  # of the schedule, to measure Lightning's overhead
+    reference: str | None = None  # quality: a reference cube and its SRF; if none, the built-in scene
     srf: str | None = None
     quality_size: int = 100
-    methods: str = "closed_form,paper"  # of method= or of stages=
-    paper_share: float = 0.1  # of the steps of stages=paper; 1 is the published schedule
-    psnr: float | None = None  # what is to be reached; what stages=paper ends with if not given
+    methods: str = "closed_form,paper"  # choices of method= or stages=
+    paper_share: float = 0.1  # share of the steps of stages=paper; 1 is the published schedule
+    psnr: float | None = None  # the target; the final value of stages=paper if not given
     sam: float | None = None
-    every: int = 1000  # steps between two looks
+    every: int = 1000  # steps between two evaluations
     seed: int = 2
-    sizes: str = "100,200,500,1000,2000"  # HR pixels a side
-    fuse_up_to: int = 500  # of them, whole fusions
-    figure: str | None = None  # picture of the curves
-    out: str | None = None  # JSON of everything
+    sizes: str = "100,200,500,1000,2000"  # HR pixels per side
+    fuse_up_to: int = 500  # largest size at which whole fusions are measured
+    figure: str | None = None  # file for a picture of the curves
+    out: str | None = None  # JSON file for all results
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def chosen(words: str, allowed: Sequence[str], key: str) -> list[str]:
-    """A list with commas, of words that are allowed."""
+    """Split a comma-separated list and check its words."""
     listed = words.split(",")
     if unknown := [word for word in listed if word not in allowed]:
         raise InputError(f"{key}: expected some of {', '.join(allowed)}, got {unknown[0]!r}")
@@ -94,7 +94,7 @@ def chosen(words: str, allowed: Sequence[str], key: str) -> list[str]:
 
 
 def numbers(words: str, key: str) -> list[int]:
-    """A list with commas, of whole numbers, from the smallest."""
+    """Split a comma-separated list of whole numbers and sort it."""
     try:
         return sorted(int(word) for word in words.split(","))
     except ValueError as error:
@@ -109,7 +109,7 @@ def built_in(size: int, bands: int, scale: int, sensor: str = "worldview2") -> S
 
 
 def with_reference(given: Arguments) -> Scene:
-    """The scene of the given files, else the built-in one."""
+    """The scene of the given files; the built-in one if there are none."""
     if given.reference is None:
         return built_in(given.quality_size, given.bands, given.scale)
     with initialize_config_module("udaln.conf", version_base="1.3"):
@@ -119,7 +119,7 @@ def with_reference(given: Arguments) -> Scene:
 
 
 def of_a_step(given: Arguments, parts: Sequence[str]) -> dict[str, Any]:
-    """``steps`` and ``lightning``."""
+    """Measure ``steps`` and ``lightning``."""
     found: dict[str, Any] = {}
     scene = built_in(given.size, given.bands, given.scale)
     if "steps" in parts:
@@ -141,7 +141,7 @@ def of_a_step(given: Arguments, parts: Sequence[str]) -> dict[str, Any]:
 
 
 def quality(given: Arguments) -> dict[str, Any]:
-    """``quality``: the course of each method, and when it reached the target."""
+    """Measure ``quality``: the figures of each method over time, and when it reached the target."""
     methods = {name: measure.chosen(name) for name in given.methods.split(",")}
     if "paper" in methods:
         methods["paper"] = measure.shortened(measure.udaln("paper"), given.paper_share), False
@@ -162,7 +162,7 @@ def quality(given: Arguments) -> dict[str, Any]:
 
 
 def show_quality(rows: Mapping[str, Any], title: str) -> None:
-    """Print when each method got there and how it ended, and how many times less than all of the paper's that is."""
+    """Print when each method reached the target, its final figures, and its speed-up over the whole of ``paper``."""
     table = Table("method", "reached [s]", "training [s]", "whole [s]", "PSNR [dB]", "SAM [°]", title=title)
     table.add_column("all of paper / reached")
     for name, row in rows.items():
@@ -174,7 +174,7 @@ def show_quality(rows: Mapping[str, Any], title: str) -> None:
 
 
 def against_size(given: Arguments) -> dict[str, Any]:
-    """``size``: 32 bands and IKONOS's 4."""
+    """Measure ``size``, with 32 bands and the 4 of IKONOS."""
     sides = numbers(given.sizes, "sizes")
     small = built_in(sides[0] // given.scale * given.scale, 32, given.scale, "ikonos")
     steps = measure.step_against_size(small, sides, given.rounds, given.milliseconds)
@@ -186,7 +186,7 @@ def against_size(given: Arguments) -> dict[str, Any]:
 
 
 def show_size(found: Mapping[str, Any], title: str) -> None:
-    """Print a step's time at each size, and what whole fusions take."""
+    """Print the time of a step and of whole fusions at each size."""
     sides = (f"{side}²" for side in found["sides"])
     table = Table("stage", *sides, f"against {found['sides'][0]}²", title=f"ms a step on sampled blocks, {title}")
     for name, times in found["milliseconds"].items():
@@ -204,7 +204,7 @@ def show_size(found: Mapping[str, Any], title: str) -> None:
 
 
 def drawn(found: Mapping[str, Any]) -> Figure:
-    """The curves of what was measured."""
+    """The measured curves."""
     rows = [name for name in ("quality", "size") if name in found]
     figure = Figure(figsize=(11, 3.6 * len(rows)), layout="constrained")
     for name, part in zip(rows, figure.subfigures(len(rows), 1, squeeze=False)[:, 0], strict=True):
@@ -213,7 +213,7 @@ def drawn(found: Mapping[str, Any]) -> Figure:
 
 
 def draw_quality(found: Mapping[str, Any], axes: Sequence[Axes]) -> None:
-    """PSNR and SAM against seconds in training."""
+    """Draw PSNR and SAM over seconds of training."""
     for axis, key, unit in zip(axes, ("psnr", "sam"), ("PSNR [dB]", "SAM [°]"), strict=True):
         for name, row in found["methods"].items():
             seconds = [point["seconds"] for point in row["points"]]
@@ -228,7 +228,7 @@ def draw_quality(found: Mapping[str, Any], axes: Sequence[Axes]) -> None:
 
 
 def draw_size(found: Mapping[str, Any], axes: Sequence[Axes]) -> None:
-    """A step, a fusion and its memory against the size of the scene."""
+    """Draw the time of a step, and time and memory of a fusion, over the size of the scene."""
     for name, times in found["milliseconds"].items():
         method, stage = name.split()
         style = {"degradation": ":", "spectral": "--", "joint": "-"}[stage]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fuse the built-in scene and show what came out: ``make demo``."""
+"""Fuse the built-in scene and show the result: ``make demo``."""
 
 import time
 from pathlib import Path
@@ -22,11 +22,11 @@ from udaln.metrics import fusion_metrics
 from udaln.pictures import images
 from udaln.scene import Scene
 
-SHOWN = 36  # characters that a picture is wide
+SHOWN = 36  # width of a picture [characters]
 
 
 def main() -> None:
-    """Run with the default configuration, then print the figures beside those of plain interpolation."""
+    """Run with the default configuration, and print the figures beside those of plain interpolation."""
     with initialize_config_module("udaln.conf", version_base="1.3"):
         config = typed(compose("config"))
     folder = Path("outputs/demo") / time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _bicubic(scene: Scene) -> dict[str, float]:
-    """The figures of the LR-HSI interpolated, the least that a fusion has to beat."""
+    """The figures of the interpolated LR-HSI, the minimum that a fusion has to exceed."""
     r = scene.scale
     interpolated = zoom(scene.lr_hsi.numpy(), (r, r, 1), order=3, mode="nearest", grid_mode=True)
     metrics = fusion_metrics(r)
@@ -57,7 +57,7 @@ def _bicubic(scene: Scene) -> dict[str, float]:
 
 
 def _in_characters(name: str, picture: NDArray[np.float32]) -> Text:
-    """A picture in half blocks, two pixels a character."""
+    """A picture in half-block characters, two pixels per character."""
     step = torch.linspace(0, picture.shape[0] - 1, SHOWN).round().long().numpy()
     pixels = (picture[step][:, step] * 255).round().astype(int)
     text = Text(f"{name}\n")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Judge a fused image on disk by its reference, by the pair it was made of, or by both.
+"""Evaluate a fused image on disk against a reference, against its input images, or both.
 
 ``evaluate.py fused=FILE reference=FILE scale=N`` or ``evaluate.py fused=FILE lr_hsi=FILE hr_msi=FILE [psf=FILE]``.
 """
@@ -25,7 +25,7 @@ from udaln.physics.srf import normalise
 from udaln.physics.windows import degrade
 from udaln.scene import scale_factor
 
-SHOWN = {  # how each figure is printed, and which way is better
+SHOWN = {  # format of each figure, and which direction is better
     "psnr": ("{:.4f} dB", "↑"),
     "sam": ("{:.4f}°", "↓"),
     "ergas": ("{:.4f}", "↓"),
@@ -44,7 +44,7 @@ SHOWN = {  # how each figure is printed, and which way is better
 class Arguments:
     """The cubes, the PSF and SRF, the variables in their ``.mat`` files, and a JSON file for the figures.
 
-    Without a pair, ``scale`` must be given; with one it follows from the sizes.
+    ``scale`` is required without a pair; with a pair it follows from the sizes.
     """
 
     fused: str = MISSING
@@ -64,7 +64,7 @@ class Arguments:
 
 
 def main() -> None:
-    """Print every figure that the given files allow, and write them as JSON where that is asked for."""
+    """Print all figures that the given files allow, and write them as JSON if ``out`` is given."""
     with one_line_errors():
         given = arguments(Arguments)
         paired = given.lr_hsi is not None or given.hr_msi is not None
@@ -101,7 +101,7 @@ def main() -> None:
 
 
 def _by_the_pair(given: Arguments, fused: Tensor) -> tuple[dict[str, float], int, str]:
-    """The figures that need no reference, the scale factor, and the PSF in words."""
+    """The figures that need no reference, the scale factor, and a description of the PSF."""
     lr_hsi, hr_msi = (_cube(given, key) for key in ("lr_hsi", "hr_msi"))
     try:
         scale = scale_factor(lr_hsi, hr_msi)
@@ -130,12 +130,12 @@ def _by_the_pair(given: Arguments, fused: Tensor) -> tuple[dict[str, float], int
 
 
 def _mean_error(image: Tensor, seen: Tensor) -> float:
-    """Mean absolute error, where both have data."""
+    """Mean absolute error of the pixels with data in both."""
     return float((image - seen).abs().nanmean())
 
 
 def _cube(given: Arguments, key: str) -> Tensor:
-    """Read a cube of finite values; except in the reference, NaN may stand for no data."""
+    """Read a cube of finite values. NaN is allowed as no data, except in the reference."""
     path = getattr(given, key)
     if path is None:
         raise InputError(f"{key}: expected a file, got none: lr_hsi and hr_msi go together")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Apply a trained model to another acquisition of the same sensors: ``fuse.py model=RUN hr_msi=FILE out=FILE``.
+"""Apply a fitted model to another acquisition of the same sensors: ``fuse.py model=RUN hr_msi=FILE out=FILE``.
 
-With ``lr_hsi=FILE`` too, the fused image is made consistent with both images; without, it is SpeUnet's map. Either way
-it is read, made and written window by window; a stopped call goes on where it was when it is made again.
+With ``lr_hsi=FILE`` the fused image is made consistent with both images; without, it is the model's map of the HR-MSI.
+Images are read, fused and written window by window. An interrupted call continues if it is repeated.
 """
 
 import sys
@@ -36,10 +36,10 @@ from udaln.scene import Scene
 
 @dataclass
 class Arguments:
-    """A run's folder or its ``model.ckpt``, the images, their variables in files of several, and where to.
+    """A run's folder or its ``model.ckpt``, the images, their variables in files with several, and the output file.
 
     ``resample``, ``memory_limit`` and ``memory_sample`` are ``dataset.resample``, ``memory.limit`` and
-    ``memory.sample`` of a run; ``uncertainty``: a file for how far the image may be off; ``plugins``: as in a run.
+    ``memory.sample`` of a run. ``uncertainty``: a file for the error's standard deviation. ``plugins``: as in a run.
     """
 
     model: str = MISSING
@@ -57,7 +57,7 @@ class Arguments:
 
 
 def main() -> None:
-    """Write the fused image, in the units of the LR-HSI that the model was made with, on the HR-MSI's pixels."""
+    """Write the fused image on the HR-MSI's pixels, in the units of the LR-HSI that the model was fitted to."""
     with one_line_errors(), ExitStack() as stack:
         given = arguments(Arguments)
         path = Path(given.model)
@@ -91,14 +91,14 @@ def main() -> None:
 
 
 def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, limit: int, fingerprint: object) -> None:
-    """Make the map consistent with both images."""
+    """Fuse with the consistency step."""
     model, left_out = saved.model, saved.left_out
     degradation = model.degradation
     if pair.scale != degradation.scale:
         raise InputError(f"lr_hsi: {given.lr_hsi}: expected a scale factor of {degradation.scale}, got {pair.scale}")
     support = degradation.support
     found = find_shift(pair, support, given.seed, left_out)
-    held = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # by the PSF
+    held = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # the part of the shift that the PSF contains
     down, right = (round(there - here) for there, here in zip(found, held, strict=True))
     pair = pair.shifted(down, right)
     values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
@@ -115,7 +115,7 @@ def _open(given: Arguments, key: str) -> AbstractContextManager[Image]:
 
 
 def _limit(given: Arguments) -> int:
-    """Bytes that the process may take."""
+    """Memory limit of the process [bytes]."""
     for key, least in (("memory_sample", 400), ("seed", 0)):
         if getattr(given, key) < least:
             raise InputError(f"{key}: expected at least {least}, got {getattr(given, key)}")
@@ -129,7 +129,7 @@ def _check(image: Image, key: str, bands: int) -> None:
 
 
 def _version(file: str | Path) -> list[float]:
-    """What changes when a file does."""
+    """Size and time of a file, which change with its content."""
     said = Path(file).stat()
     return [said.st_size, said.st_mtime_ns]
 

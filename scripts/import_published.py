@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turn the checkpoint that the paper's authors published into ours: ``import_published.py DIR out=model.ckpt``."""
+"""Convert the checkpoint that the paper's authors published: ``import_published.py DIR out=model.ckpt``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from udaln.experiment.published import read_published
 
 @dataclass
 class Arguments:
-    """The folder of the three ``.pth`` files, where to, and the SRF table if it is not the only ``.xls`` there."""
+    """The folder of the three ``.pth`` files, the output file, and the SRF table if there are several ``.xls``."""
 
     directory: str = MISSING
     out: str = MISSING
@@ -25,7 +25,7 @@ class Arguments:
 
 
 def main() -> None:
-    """Write our checkpoint and print what the PSF and the SRF sum to."""
+    """Write a ``model.ckpt`` and print the sums of the PSF and the SRF."""
     with one_line_errors():
         given = arguments(Arguments, positional="directory")
         model = read_published(Path(given.directory), None if given.srf is None else Path(given.srf))

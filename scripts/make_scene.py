@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make a pair of any size to try fusion on: ``make_scene.py out=FOLDER rows=2515 columns=2335 bands=128 scale=5``."""
+"""Simulate a pair of any size: ``make_scene.py out=FOLDER rows=2515 columns=2335 bands=128 scale=5``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from udaln.physics.landscape import Landscape, Pixels
 from udaln.physics.simulation import gaussian_psf, row_noise, simulate_strips
 from udaln.physics.srf import SRF, normalise, srf_from_edges
 
-EPSG, WEST, NORTH = 32654, 410000.0, 4020000.0  # UTM zone 54N, where Chikusei is [m]
-CACHE = 32  # what GDAL may keep in memory [MB]
-STEPS = 10000  # of uint16 for a reflectance of 1
+EPSG, WEST, NORTH = 32654, 410000.0, 4020000.0  # UTM zone 54N, near Chikusei [m]
+CACHE = 32  # cache of GDAL [MB]
+STEPS = 10000  # value of uint16 for a reflectance of 1
 
 Format = Enum("Format", ["tif", "img"])
 Number = Enum("Number", ["float32", "uint16"])
@@ -37,10 +37,10 @@ Number = Enum("Number", ["float32", "uint16"])
 
 @dataclass
 class Arguments:
-    """Where to, the sizes, what the two sensors are, and how the files are written.
+    """The output folder, the sizes, the two sensors, and the format of the files.
 
-    ``rows`` and ``columns`` are the HR-MSI's, ``pixel`` the side of one of its pixels [m]. The PSF is a Gaussian as
-    ``scale`` and ``dataset`` of a run have it. ``tif`` is GeoTIFF, ``img`` ENVI; uint16 counts 1/10000.
+    ``rows`` and ``columns`` are the HR-MSI's, ``pixel`` is the side of its pixels [m]. The PSF is a Gaussian with
+    ``kernel_size`` and ``fwhm`` as in ``scale`` of a run. ``tif`` is GeoTIFF, ``img`` is ENVI; uint16 is in 1/10000.
     """
 
     out: str = MISSING
@@ -63,7 +63,7 @@ class Arguments:
 
 
 def main() -> None:
-    """Write the pair, the truth if asked, ``srf.csv`` and ``psf.npy``, and print the sizes."""
+    """Write the pair, the truth if requested, ``srf.csv`` and ``psf.npy``, and print the sizes."""
     with one_line_errors():
         given = arguments(Arguments)
         _check(given)
@@ -100,7 +100,7 @@ def _check(given: Arguments) -> None:
 
 
 def _edges(sensor: str) -> Mapping[str, Sequence[float]]:
-    """The bands' edges of a sensor that the configuration has."""
+    """The band edges of a sensor of the configuration."""
     known = choices()["sensor"]
     if sensor not in known:
         raise InputError(f"sensor: expected one of {', '.join(known)}, got {sensor!r}")
@@ -110,7 +110,7 @@ def _edges(sensor: str) -> Mapping[str, Sequence[float]]:
 
 
 def _make(given: Arguments, landscape: Landscape, srf: SRF, msi: Bands, folder: Path) -> str:
-    """Write all files; returns the images' names and sizes."""
+    """Write all files; return the names and sizes of the images."""
     scale = given.scale
     height, width = (side // scale * scale for side in (given.rows, given.columns))
     top, left = (given.rows - height) // 2, (given.columns - width) // 2
@@ -153,11 +153,11 @@ def _make(given: Arguments, landscape: Landscape, srf: SRF, msi: Bands, folder: 
 
 
 class _Aside:
-    """An image that waits in a raw file until the mean power of each band, and so its noise, is known."""
+    """An image kept in a raw file until the mean power of each band, and therefore its noise, is known."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._power: list[NDArray[np.float64]] = []  # of each row, so that it does not matter where a strip ends
+        self._power: list[NDArray[np.float64]] = []  # per row, so that the result does not depend on the strips
         self._shape = (0, 0)
 
     def add(self, strip: Pixels) -> None:
@@ -180,7 +180,7 @@ class _Aside:
 def _raster(
     path: Path, given: Arguments, size: tuple[int, int, int], bands: Bands
 ) -> Iterator[Callable[[int, Pixels], None]]:
-    """Open a raster with all that is said of it; yields what writes a strip from a row on."""
+    """Open a raster with its metadata; yield a function that writes a strip from a row on."""
     try:
         import rasterio
     except ImportError as error:
@@ -216,12 +216,12 @@ def _raster(
     if given.format is Format.img:
         header = path.with_suffix(".hdr")
         text = header.read_text(encoding="utf-8")
-        # GDAL describes an image by its path, which is a temporary one
+        # GDAL writes the path into the description, and the path is temporary
         header.write_text(text.replace(str(path), path.name), encoding="utf-8")
 
 
 def _describe(file: Any, given: Arguments, bands: Bands) -> None:
-    """Say what the bands are: to GDAL (the domain IMAGERY) and in the words of ENVI's headers."""
+    """Write the metadata of the bands: for GDAL (the domain IMAGERY) and as in ENVI headers."""
     assert bands.names is not None and bands.wavelengths is not None and bands.fwhm is not None
     for index, name, nm, fwhm in zip(file.indexes, bands.names, bands.wavelengths, bands.fwhm, strict=True):
         file.set_band_description(index, name)

@@ -1,4 +1,4 @@
-"""What ``benchmark.py`` measures: a step, Lightning's cost, time to quality, and cost against scene size."""
+"""The measurements of ``benchmark.py``: a step, Lightning's overhead, time to quality, cost by scene size."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from udaln.physics.blocks import Blocks, blocks_of
 from udaln.physics.instruments import Instruments
 from udaln.scene import Scene
 
-STEPS_PER_CALL = 100  # as monitor.every has it
-ENDLESS = 10**9  # steps: a step's time is the same wherever in the schedule
-NOISE = 40, 45  # dB, of the LR-HSI and the HR-MSI of scenes of any size: real images have some
-BLOCKS = 256  # a step of the paper's stages sees, where they are made to sample
+STEPS_PER_CALL = 100  # the default of monitor.every
+ENDLESS = 10**9  # steps: the time of a step is the same anywhere in the schedule
+NOISE = 40, 45  # dB, of LR-HSI and HR-MSI in scenes of any size, as real images have noise
+BLOCKS = 256  # blocks per step of the paper's stages, if they sample
 Stepper = Callable[[int], object]
 T = TypeVar("T")
 
 
 def against_plain_loop(scene: Scene, rounds: int, milliseconds: float) -> dict[str, dict[str, float]]:
-    """By stage: ms per step of the plain loop and of ours, from the same weights; all over the whole schedule last."""
+    """By stage: ms per step of the plain loop and of udaln, from the same weights; last, over the whole schedule."""
     rows: dict[str, dict[str, float]] = {}
     total = {"plain": 0.0, "ours": 0.0}
     for stage in stages_of(udaln("paper"), scene):
@@ -66,43 +66,43 @@ def against_plain_loop(scene: Scene, rounds: int, milliseconds: float) -> dict[s
 
 
 def udaln(stages: str) -> Udaln:
-    """UDALN with a file of ``conf/stages``."""
+    """UDALN with the stages of a file of ``conf/stages``."""
     method, _ = method_preset(stages=stages)
     assert isinstance(method, Udaln)
     return method
 
 
 def chosen(name: str) -> tuple[Method, bool]:
-    """A method by its name or that of its stages, and whether the consistency step follows."""
+    """A method by its name or by that of its stages, and whether the consistency step follows."""
     method, refine = method_preset(name) if name in names() else method_preset(stages=name)
     return method, refine is Refine.consistent
 
 
 def stages_of(method: Udaln, scene: Scene) -> list[Stage[UdalnModel]]:
-    """The stages of untrained networks for a scene."""
+    """The stages, with untrained networks for a scene."""
     _, degradation = align(scene, options(method))
     return method.trained_stages(method.model(degradation), STEPS_PER_CALL, seed=0)
 
 
 def options(method: Method, *, refine: bool = False) -> FusionOptions:
-    """A method on two images of one camera."""
+    """Options of a method for two images of one camera."""
     return FusionOptions(method, refine=refine, instruments=Instruments(), progress=False)
 
 
 def our_stepper(stage: Stage[Any], blocks: Blocks) -> Stepper:
-    """Runs so many steps of a stage as ``training_step`` does, without Lightning."""
+    """Return a function that runs steps of a stage as ``training_step`` does, without Lightning."""
     made = stage.configure_optimizers()
     scaler = GradScaler(enabled=False)
 
     def run(steps: int) -> None:
         stage.optimise(blocks, steps, made["optimizer"], made["lr_scheduler"], scaler)
-        stage.steps_done += steps  # the blocks drawn follow from it
+        stage.steps_done += steps  # it determines the sampled blocks
 
     return run
 
 
 def in_turn(steppers: Mapping[str, Stepper], rounds: int, milliseconds: float) -> dict[str, float]:
-    """Median ms per step of each, measured in turn, round after round: machines are shared."""
+    """Median ms per step of each. They are measured in turn, in several rounds, as machines are shared."""
     counts: dict[str, int] = {}
     times: dict[str, list[float]] = {name: [] for name in steppers}
     for name, run in steppers.items():
@@ -115,14 +115,14 @@ def in_turn(steppers: Mapping[str, Stepper], rounds: int, milliseconds: float) -
 
 
 def seconds(run: Stepper, steps: int) -> float:
-    """Wall time of so many steps."""
+    """Wall time of a number of steps [s]."""
     start = time.perf_counter()
     run(steps)
     return time.perf_counter() - start
 
 
 def shortened(method: Udaln, share: float) -> Udaln:
-    """A method whose stages take only a share of their steps."""
+    """A method with only a share of the steps of each stage."""
 
     def less(schedule: Schedule | None) -> Schedule | None:
         if schedule is None or not schedule.steps:
@@ -136,7 +136,7 @@ def shortened(method: Udaln, share: float) -> Udaln:
 
 
 def lightning_cost(scene: Scene, rounds: int, share: float) -> dict[str, float]:
-    """Seconds of stages 1 and 2, bare and under Lightning with TensorBoard and checkpoints; the extra in per cent."""
+    """Seconds of stages 1 and 2, without and with Lightning, TensorBoard and checkpoints; the overhead in per cent."""
     method = shortened(udaln("no_joint"), share)
     times: dict[str, list[float]] = {"bare": [], "Lightning": []}
     for _ in range(rounds):
@@ -155,9 +155,10 @@ def lightning_cost(scene: Scene, rounds: int, share: float) -> dict[str, float]:
 
 
 class Course(Callback):
-    """PSNR and SAM against the seconds in training; taking them does not count as training.
+    """PSNR and SAM over the seconds of training; the time of the evaluation is not counted.
 
-    They are taken where there is a reference, from stage 2 on, after a stage's first call and last and each ``every``.
+    They are evaluated if there is a reference, from stage 2 on: after the first and the last call of a stage, and every
+    ``every`` steps.
     """
 
     def __init__(self, scene: Scene, every: int) -> None:
@@ -171,7 +172,7 @@ class Course(Callback):
         self._since, self._looked = time.perf_counter(), -self.every
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
-        """Stop the clock for a look where one is due."""
+        """Stop the clock for an evaluation if one is due."""
         assert isinstance(pl_module, Stage)
         self.training += time.perf_counter() - self._since
         due = pl_module.finished or pl_module.steps_done - self._looked >= self.every
@@ -181,7 +182,7 @@ class Course(Callback):
         self._since = time.perf_counter()
 
     def look(self, fused: Callable[[], Tensor]) -> None:
-        """Take the figures of the image as it is now."""
+        """Evaluate the current image."""
         began, truth = time.perf_counter(), self.scene.truth.image
         if truth is not None:
             image = fused()
@@ -194,15 +195,15 @@ def course(scene: Scene, method: Method, refine: bool, seed: int, every: int) ->
     """Fuse a scene as ``udaln.fuse`` does.
 
     Returns:
-        ``points``: seconds in training, PSNR and SAM; ``training``: seconds in the stages, their closed forms and
-        ``refine``; ``whole``: seconds from the scene to the fused image.
+        ``points``: seconds of training, PSNR and SAM; ``training``: seconds of the stages, their closed forms and the
+        consistency step; ``whole``: seconds from the scene to the fused image.
     """
     began = time.perf_counter()
     watch, chosen = Course(scene, every), options(method, refine=refine)
     training = Training(seed, "cpu", every=min(every, STEPS_PER_CALL), callbacks=[watch])
 
     def on_stage(record: StageRecord, model: Model, gives_image: bool) -> None:
-        if method.needs_degradation:  # else the callback has watched
+        if method.needs_degradation:  # otherwise the callback has measured it
             watch.training += record.seconds
             if gives_image:
                 watch.look(lambda: model.fuse(scene).image)
@@ -219,13 +220,13 @@ def course(scene: Scene, method: Method, refine: bool, seed: int, every: int) ->
 
 
 def reached(points: Sequence[Mapping[str, float]], target: Mapping[str, float]) -> float | None:
-    """Seconds in training until PSNR and SAM are both at least as good as the target; none if they never are."""
+    """Seconds of training until both PSNR and SAM reach the target; none if they never do."""
     good = (point for point in points if point["psnr"] >= target["psnr"] and point["sam"] <= target["sam"])
     return next((point["seconds"] for point in good), None)
 
 
 def tiled(scene: Scene, side: int) -> Scene:
-    """A noisy scene of ``side``² HR pixels (rounded down to whole LR pixels), of copies of a small one."""
+    """A noisy scene of ``side``² HR pixels (rounded down to whole LR pixels), from copies of a small one."""
     r, generator = scene.scale, torch.Generator().manual_seed(0)
     images = []
     for image, pixels, snr in zip((scene.lr_hsi, scene.hr_msi), (side // r, side // r * r), NOISE, strict=True):
@@ -237,7 +238,7 @@ def tiled(scene: Scene, side: int) -> Scene:
 
 
 def sampling_stages(scene: Scene) -> dict[str, Stage[UdalnModel]]:
-    """The stages that see a few blocks a step: of ``stages=sampled``, and of ``stages=paper`` made to sample."""
+    """The stages with sampled blocks: those of ``stages=sampled``, and those of ``stages=paper`` with sampling."""
     stages = {}
     for name, blocks in (("sampled", None), ("paper", BLOCKS)):
         for stage in stages_of(udaln(name), scene):
@@ -249,7 +250,7 @@ def sampling_stages(scene: Scene) -> dict[str, Stage[UdalnModel]]:
 
 
 def step_against_size(scene: Scene, sides: Sequence[int], rounds: int, milliseconds: float) -> dict[str, list[float]]:
-    """By stage: ms per step on a scene of each size, all measured in turn."""
+    """By stage: ms per step on scenes of several sizes, measured in turn."""
     steppers: dict[str, Stepper] = {}
     for side in sides:
         large = tiled(scene, side)
@@ -263,7 +264,7 @@ def step_against_size(scene: Scene, sides: Sequence[int], rounds: int, milliseco
 
 
 def cost_of_fusion(scene: Scene, side: int, threads: int) -> dict[str, float]:
-    """Seconds in training, and the peak of memory [MB] above that of a process that has only imported; alone in it."""
+    """Seconds of training, and peak memory [MB] above that after all imports; call it in a process of its own."""
     torch.set_num_threads(threads)
     quiet_lightning()
     bare = peak_memory()
@@ -272,13 +273,13 @@ def cost_of_fusion(scene: Scene, side: int, threads: int) -> dict[str, float]:
 
 
 def in_fresh_process(run: Callable[..., T], *arguments: object) -> T:
-    """What a function returns in a process that has done nothing else."""
+    """Call a function in a new process and return its result."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(run, *arguments).result()
 
 
 def peak_memory() -> float:
-    """The most memory [MB] that this process has held."""
+    """Peak memory of this process [MB]."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux, whose ru_maxrss may be the parent's
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024 / 1e6

@@ -1,6 +1,6 @@
 """The paper's method as a plain loop: a convolution per band for the PSF, one per MSI band for the SRF.
 
-The yardstick of ``benchmark.py``, and a second derivation of the mathematics for the tests. Images are 1×B×H×W.
+The baseline of ``benchmark.py``, and an independent implementation for the tests. Images are 1×B×H×W.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PlainLoop(nn.Module):
     """The three networks and the losses of the three stages (Li et al. 2022, section II), for a PSF as wide as r.
 
     Args:
-        model: Whose weights these start from.
+        model: The initial weights are copied from it.
         scene: The pair to fuse.
         dtype: Of weights and images.
     """
@@ -56,7 +56,7 @@ class PlainLoop(nn.Module):
         return torch.cat([F.conv2d(image[:, bands], weight) / weight.sum() for bands, weight in pairs], dim=1)
 
     def losses(self, stage: str) -> list[Tensor]:
-        """The losses that a stage adds up; in stage 2 SpaDnet(Z) is frozen, so computed once."""
+        """The losses that a stage sums. In stage 2 SpaDnet(Z) is frozen and therefore computed once."""
         y, z = self.lr_hsi, self.hr_msi
         if stage == "spectral":
             if self._frozen is None:
@@ -71,7 +71,7 @@ class PlainLoop(nn.Module):
         return losses
 
     def stepper(self, stage: str, lr: float) -> Callable[[int], None]:
-        """Runs so many steps of a stage."""
+        """Return a function that runs steps of a stage."""
         trained = {"degradation": (self.psf, *self.srf), "spectral": self.layers.parameters()}
         optimizer = torch.optim.Adam(trained.get(stage, self.parameters()), lr=lr)
 
