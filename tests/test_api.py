@@ -220,7 +220,7 @@ FAULTS = {
         y, z, stages="paper", settings={"network": "linear"}
     ),
     r"^method.netwrk: there is no such key": lambda y, z: fuse(y, z, stages="paper", settings={"netwrk": "paper"}),
-    r"^stages: expected stages of method closed_form, got paper$": lambda y, z: fuse(
+    r"^stages: expected stages of method=closed_form, got paper, of method=udaln$": lambda y, z: fuse(
         y, z, method="closed_form", stages="paper"
     ),
     r"^refine: expected one of none, consistent, got 'more'$": lambda y, z: fuse(y, z, refine="more"),

@@ -100,6 +100,8 @@ VALUES = {
     "+network=paper": "network: is now method.network",
     "stages.joint.steps=9": "stages.joint.steps: there is no such key with this choice of stages",
     "method=ours": "method: expected one of closed_form, *udaln, got 'ours'",
+    "method=closed_form stages=paper": "stages: expected stages of method=closed_form, got paper, of method=udaln",
+    "-m method=udaln stages=paper,closed_form": "stages: expected stages of method=udaln, got closed_form, of method=*",
     "method.network=paper": "method.network: there is no such key with this choice of method",
     "plugins=[no_such_module]": "plugins: no_such_module: cannot be imported: No module named 'no_such_module'",
     "+stages.name=mine": "stages: expected none for method=closed_form, which has no stages",

@@ -41,7 +41,7 @@ def test_it_is_short():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toy")
-    run("method=toy", PLUGIN, *SMALL, "hydra.run.dir=one", cwd=folder)
+    run("method=toy", "method.ridge=1e-5", PLUGIN, *SMALL, "hydra.run.dir=one", cwd=folder)
     return folder
 
 
@@ -55,7 +55,7 @@ def test_a_run_leaves_figures_pictures_and_files(folder):
 
 def test_it_is_swept_also_by_joblib(folder):
     for launcher, name in (("basic", "basic"), ("joblib", "joblib")):
-        words = ["-m", "method=closed_form,toy", PLUGIN, *SMALL, f"hydra/launcher={launcher}"]
+        words = ["-m", "method=closed_form,toy", "refine=none", PLUGIN, *SMALL, f"hydra/launcher={launcher}"]
         run(*words, f"hydra.sweep.dir={name}", cwd=folder)
         runs = {path.name: metrics(path)["psnr"] for path in (folder / name).iterdir() if path.is_dir()}
         assert {path.split("_", 1)[1] for path in runs} == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from udaln.experiment.cli import check_arguments, one_line_errors
 from udaln.experiment.config import choices, known_keys, typed
 from udaln.experiment.inspect import inspect
 from udaln.experiment.plugins import import_plugins, plugins_of
+from udaln.experiment.presets import check_stages
 from udaln.experiment.run import CHECKPOINT, CONFIG, METRICS, run
 from udaln.experiment.schema import Config
 from udaln.files import reading
@@ -34,11 +36,18 @@ def main() -> None:
         if not resumed:
             import_plugins(plugins_of(words))
             check_arguments(words, choices())
+            check_stages(_chosen(words, "method"), _chosen(words, "stages"))
             _compose_and_run()
         elif others := [word for word in words if word not in resumed[:1]]:
             raise InputError(f"resume: goes on with the run's own settings, expected no others, got {' '.join(others)}")
         else:
             resume(Path(resumed[0].removeprefix(RESUME)))
+
+
+def _chosen(words: Sequence[str], group: str) -> list[str]:
+    """The names that a command line chooses of a group."""
+    prefix = f"{group}="
+    return [name for word in words if word.startswith(prefix) for name in word.removeprefix(prefix).split(",")]
 
 
 @hydra.main(version_base="1.3", config_path="pkg://udaln.conf", config_name="config")

@@ -17,7 +17,6 @@ from udaln.consistency.fuser import Fuser
 from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
-from udaln.estimation.noise import Noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.sensors import estimate_sensors
 from udaln.io.bad_bands import fill_bad_bands
@@ -95,9 +94,15 @@ class Fusion:
         return np.asarray(self.model.degradation.offset.numpy())
 
     @property
-    def noise(self) -> Noise | None:
-        """Standard deviation of the noise of both images, in the units of the LR-HSI; none without consistency step."""
-        return None if self.fuser.refinement is None else self.fuser.refinement.noise
+    def noise(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Standard deviation of the noise of the LR-HSI, C, and the HR-MSI, c; none without the consistency step.
+
+        Both are in the units of the LR-HSI.
+        """
+        if self.fuser.refinement is None:
+            return None
+        noise = self.fuser.refinement.noise
+        return noise.lr_hsi.numpy(), noise.hr_msi.numpy()
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 from udaln.errors import InputError
-from udaln.methods.registry import names
+from udaln.methods.registry import method_class, names
 
 KEY = "plugins"
 
@@ -39,5 +40,7 @@ def import_plugins(modules: Iterable[str]) -> None:
             sys.path.remove("")
     built_in = {path.name.removesuffix(".yaml") for path in (resources.files("udaln.conf") / "method").iterdir()}
     for name in set(names()) - built_in:
-        ConfigStore.instance().store(group="method", name=name, node={"name": name}, provider="udaln")
-        ConfigStore.instance().store(group="stages", name=name, node={}, package="_global_", provider="udaln")
+        settings = OmegaConf.to_container(OmegaConf.structured(method_class(name).Settings()), enum_to_str=True)
+        preset = {"method": settings, "refine": "consistent"}
+        for group, node in (("method", preset), ("stages", {})):  # files of ``conf/`` that are not on disk
+            ConfigStore.instance().store(group=group, name=name, node=node, package="_global_", provider="udaln")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -49,8 +49,8 @@ def method_preset(
     if stages is None:
         for group in ("method", "stages"):
             composed.merge_with(_file(group, chosen))
-    elif name not in (None, OmegaConf.select(composed, "method.name")):
-        raise InputError(f"stages: expected stages of method {name}, got {stages}")
+    elif name is not None:
+        check_stages([name], [stages])
     schema = OmegaConf.structured(_Preset(method=method.Settings(), stages=method.Stages and method.Stages()))
     try:
         merged = OmegaConf.merge(schema, composed, {"method": dict(settings or {})})
@@ -61,6 +61,22 @@ def method_preset(
     made = method(preset.method, preset.stages)
     made.check()
     return made, preset.refine
+
+
+def check_stages(methods: Sequence[str], stages: Sequence[str]) -> None:
+    """Refuse stages of other methods than those that are asked for.
+
+    Args:
+        methods: By their names.
+        stages: Files of ``conf/stages`` by their names.
+
+    Raises:
+        InputError: Names the first one.
+    """
+    for chosen in stages:
+        trained = OmegaConf.select(_file("stages", chosen), "method.name") or chosen
+        if others := [method for method in methods if method != trained]:
+            raise InputError(f"stages: expected stages of method={others[0]}, got {chosen}, of method={trained}")
 
 
 def instruments_preset(name: str) -> Instruments:

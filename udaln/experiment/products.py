@@ -22,7 +22,9 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
     """What a run leaves beside the images and the metrics, which come last, since they mark it as finished."""
     config, folder, scene = job.config, job.folder, job.scene
     degradation = fusion.model.degradation
-    results.write_degradation(folder / "degradation.npz", degradation, scene.moved, fusion.noise)
+    refinement = fusion.fuser.refinement
+    noise = None if refinement is None else refinement.noise
+    results.write_degradation(folder / "degradation.npz", degradation, scene.moved, noise)
     bands = fused_bands(job.pair, scene, filled=True)
     save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.left_out, bands)
     results.write_stages(folder / "stages.csv", rows)

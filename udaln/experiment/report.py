@@ -38,11 +38,12 @@ def estimates(fusion: Fusion) -> list[str]:
     if not degradation.same_units:
         gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (fusion.gain, fusion.offset))
         lines += [f"gains of the MSI bands: {gains}", f"offsets of the MSI bands: {offsets}"]
-    if fusion.noise is not None:
+    refinement = fusion.fuser.refinement
+    if refinement is not None:
         hr_msi = degradation.matched(scene.hr_msi)
         for name, image, level in (
-            ("LR-HSI", scene.lr_hsi, fusion.noise.lr_hsi),
-            ("HR-MSI", hr_msi, fusion.noise.hr_msi),
+            ("LR-HSI", scene.lr_hsi, refinement.noise.lr_hsi),
+            ("HR-MSI", hr_msi, refinement.noise.hr_msi),
         ):
             power = image.double().square().mean((0, 1)) / level.square().clamp(min=torch.finfo(torch.float64).tiny)
             ratio = f"{10 * float(power.median().log10()):.0f} dB" if float(level.max()) > 0 else "without bounds"
