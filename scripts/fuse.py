@@ -67,8 +67,8 @@ def main() -> None:
         limit = _limit(given)
         hr_msi = stack.enter_context(_open(given, "hr_msi"))
         bands, msi_bands = saved.model.degradation.support.shape
-        if saved.left_out is not None:
-            bands, msi_bands = len(saved.left_out.kept), len(saved.left_out.msi_dead)
+        if saved.dropped_bands is not None:
+            bands, msi_bands = len(saved.dropped_bands.kept), len(saved.dropped_bands.msi_dead)
         _check(hr_msi, "hr_msi", msi_bands)
         files = [Path(file) for file in (given.out, given.uncertainty) if file is not None]
         for key, file in zip(("out", "uncertainty"), files, strict=False):
@@ -80,7 +80,7 @@ def main() -> None:
             model = saved.model
             if not isinstance(model, SpectralMap):
                 raise InputError(f"lr_hsi: expected a file: the model of {path} needs an LR-HSI, too")
-            map_to_file(model, hr_msi, files[0], saved.bands, saved.left_out, limit=limit, fingerprint=fingerprint)
+            map_to_file(model, hr_msi, files[0], saved.bands, saved.dropped_bands, limit=limit, fingerprint=fingerprint)
         else:
             lr_hsi = stack.enter_context(_open(given, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
@@ -92,21 +92,21 @@ def main() -> None:
 
 def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, limit: int, fingerprint: object) -> None:
     """Fuse with the consistency step."""
-    model, left_out = saved.model, saved.left_out
+    model, dropped_bands = saved.model, saved.dropped_bands
     degradation = model.degradation
     if pair.scale != degradation.scale:
         raise InputError(f"lr_hsi: {given.lr_hsi}: expected a scale factor of {degradation.scale}, got {pair.scale}")
     support = degradation.support
-    found = find_shift(pair, support, given.seed, left_out)
+    found = find_shift(pair, support, given.seed, dropped_bands)
     held = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # the part of the shift that the PSF contains
     down, right = (round(there - here) for there, here in zip(found, held, strict=True))
     pair = pair.shifted(down, right)
     values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
-    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*values, left_out)
-    scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, left_out=left_out)
+    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*values, dropped_bands)
+    scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, dropped_bands=dropped_bands)
     fuser = Fuser(model, fit_refinement(model, scene))
     cpu = torch.device("cpu")
-    fuse_to_files(fuser, pair, scene, files, saved.bands, cpu, left_out, limit=limit, fingerprint=fingerprint)
+    fuse_to_files(fuser, pair, scene, files, saved.bands, cpu, dropped_bands, limit=limit, fingerprint=fingerprint)
 
 
 def _open(given: Arguments, key: str) -> AbstractContextManager[Image]:

@@ -1,4 +1,4 @@
-"""What is fused: one LR-HSI and one HR-MSI of the same ground, and the same pair cut into blocks."""
+"""The pair to fuse: one LR-HSI and one HR-MSI of the same ground, and what is known of it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Truth:
-    """What a simulation knows. Reported against, never trained on, never used to choose or to stop.
+    """The answer, known in a simulation. It is used for reports only, never to train, to choose or to stop.
 
     Attributes:
         image: The reference, H×W×C, in the units of the pair.
         psf: Point spread function, k×k, sums to 1.
         srf: Spectral response, C×c, columns sum to 1.
-        gain: What each band of the HR-MSI is multiplied with beside the LR-HSI, c.
-        offset: What is then added to it, in its units, c.
+        gain: Gain of each band of the HR-MSI relative to the LR-HSI, c.
+        offset: Offset of each band of the HR-MSI, in its units, c.
     """
 
     image: Tensor | None = None
@@ -34,7 +34,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the two sensors, for use as it is where learning it is not asked for.
+    """What is known of the two sensors beforehand. A method uses it only where it is asked not to estimate it.
 
     Attributes:
         psf: Point spread function, k×k, sums to 1.
@@ -46,12 +46,12 @@ class Known:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """The bands of a pair that its scene is made without. All on the CPU.
+class DroppedBands:
+    """The bands of a pair that its scene does not contain. All on the CPU.
 
     Attributes:
         dead: C bool, the bands of the LR-HSI that are constant or hold no data.
-        noise: C bool, those that hold nothing but noise.
+        noise: C bool, those that contain only noise.
         msi_dead: c bool, the bands of the HR-MSI that are constant or hold no data.
         wavelengths: Centres of all C bands [nm], if known.
     """
@@ -63,7 +63,7 @@ class LeftOut:
 
     @property
     def kept(self) -> Tensor:
-        """C bool, the bands of the LR-HSI that the scene has."""
+        """The bands of the LR-HSI that the scene contains, C bool."""
         return ~(self.dead | self.noise)
 
 
@@ -77,13 +77,13 @@ class Scene:
         support: C×c bool: which hyperspectral bands each MSI band may cover.
         wavelengths: Band centres of the LR-HSI [nm], C, if known.
         known: What is known of the sensors.
-        truth: What is known of the answer, for reporting only.
+        truth: The answer, as far as it is known; for reports only.
         lr_valid: h×w bool, the LR-HSI pixels that hold data; all of them if none.
-        hr_valid: rh×rw bool, the same of the HR-MSI. Whatever lies in the others must be finite; no loss sees it.
-        shift: How far down and to the right of its place by the sizes the LR-HSI lies on the HR-MSI [HR pixels].
-        resampled: How much further it lay on the HR-MSI that this one was resampled from.
-        left_out: The bands of the images given that this scene is made without, if there are such.
-        partial: Whether it is a window of a pair, in which a band may have no signal and no pixel be valid.
+        hr_valid: rh×rw bool, the same of the HR-MSI. The values of the other pixels must be finite; they are not used.
+        shift: Shift of the LR-HSI, down and to the right of its nominal position on the HR-MSI [HR pixels].
+        resampling_shift: Additional shift that was removed by resampling the HR-MSI [HR pixels].
+        dropped_bands: The bands of the input images that this scene does not contain, if there are any.
+        partial: Whether it is a window of a pair: then a band may have no signal and all pixels may be invalid.
 
     Raises:
         InputError: If the images do not make a pair: sizes that do not divide, a scale factor that differs between
@@ -99,8 +99,8 @@ class Scene:
     lr_valid: Tensor | None = None
     hr_valid: Tensor | None = None
     shift: tuple[int, int] = (0, 0)
-    resampled: tuple[float, float] = (0.0, 0.0)
-    left_out: LeftOut | None = None
+    resampling_shift: tuple[float, float] = (0.0, 0.0)
+    dropped_bands: DroppedBands | None = None
     partial: bool = False
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class Scene:
 
     def to(self, device: torch.device) -> Scene:
         """The same scene on another device."""
-        return _moved(self, device)
+        return _on_device(self, device)
 
     @property
     def scale(self) -> int:
@@ -142,7 +142,7 @@ class Scene:
 
     @property
     def unit(self) -> float:
-        """The value of the LR-HSI that the networks see as 1: learning rates are absolute, digital numbers are scaled.
+        """The value of the LR-HSI that is 1 in network units, since learning rates do not scale with digital numbers.
 
         1 where the images are reflectance-like already (largest value from 0.1 to 2), else their largest value.
         """
@@ -150,7 +150,7 @@ class Scene:
 
     @property
     def msi_unit(self) -> float:
-        """The same of the HR-MSI; another one only where the images differ by more than tenfold."""
+        """The same of the HR-MSI. It differs only where the largest values differ by more than a factor of ten."""
         return self._units[1]
 
     @property
@@ -162,24 +162,24 @@ class Scene:
         return first, second
 
     @property
-    def moved(self) -> tuple[float, float]:
-        """All of the shift that the scene has been freed of, windows and resampling together [HR pixels]."""
-        return self.shift[0] + self.resampled[0], self.shift[1] + self.resampled[1]
+    def total_shift(self) -> tuple[float, float]:
+        """Shift of the LR-HSI against the HR-MSI as it was before resampling: rows, columns [HR pixels]."""
+        return self.shift[0] + self.resampling_shift[0], self.shift[1] + self.resampling_shift[1]
 
     @property
-    def covered(self) -> Tensor:
-        """The HR pixels, rh×rw bool, that hold data in both images."""
+    def valid(self) -> Tensor:
+        """The HR pixels that hold data in both images, rh×rw bool."""
         lr_hsi, hr_msi = self.lr_hsi, self.hr_msi
-        covered = torch.ones(hr_msi.shape[:2], dtype=torch.bool, device=hr_msi.device)
+        valid = torch.ones(hr_msi.shape[:2], dtype=torch.bool, device=hr_msi.device)
         if self.hr_valid is not None:
-            covered = covered & self.hr_valid
+            valid = valid & self.hr_valid
         if self.lr_valid is not None:
             rows, columns = (
-                ((torch.arange(side, device=hr_msi.device) - moved) // self.scale).clamp(0, last - 1)
-                for side, moved, last in zip(hr_msi.shape[:2], self.shift, lr_hsi.shape[:2], strict=True)
+                ((torch.arange(side, device=hr_msi.device) - shift) // self.scale).clamp(0, count - 1)
+                for side, shift, count in zip(hr_msi.shape[:2], self.shift, lr_hsi.shape[:2], strict=True)
             )
-            covered = covered & self.lr_valid[rows][:, columns]
-        return covered
+            valid = valid & self.lr_valid[rows][:, columns]
+        return valid
 
 
 def scale_factor(lr_hsi: Tensor, hr_msi: Tensor) -> int:
@@ -212,10 +212,10 @@ def check_image(image: Tensor, name: str) -> None:
         raise InputError(f"{name}: expected a signal in every band, got only zeros in band {listed} (counted from 0)")
 
 
-def _moved(part: T, device: torch.device) -> T:
+def _on_device(part: T, device: torch.device) -> T:
     """A dataclass of tensors, of dataclasses, or of nothing, on another device."""
     tensors = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(part).items()}
-    inner = {k: _moved(v, device) if isinstance(v, Known | Truth) else v for k, v in tensors.items()}
+    inner = {k: _on_device(v, device) if isinstance(v, Known | Truth) else v for k, v in tensors.items()}
     return type(part)(**inner)
 
 

@@ -19,15 +19,15 @@ from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Bands
 from udaln.io.partial_image import PartialImage
-from udaln.scene import LeftOut
+from udaln.scene import DroppedBands
 
 
 def whole(given, *, uncertainty=False, put_back="all"):
     found = consistent(given.model, given.refinement, given.scene, with_deviation=uncertainty)
     images = [image.clone() for image in found if image is not None]
     for image in images:
-        image[~given.scene.covered] = torch.nan
-    return [fill_bad_bands(image, given.left_out) if put_back == "all" else image for image in images]
+        image[~given.scene.valid] = torch.nan
+    return [fill_bad_bands(image, given.dropped_bands) if put_back == "all" else image for image in images]
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def test_the_map_alone_is_written_where_nothing_is_refined(tmp_path):
     given = made(**EVERYTHING)
     (found,) = fuse(given, tmp_path, refine=False)
     expected = given.model.map(given.scene.hr_msi)
-    expected[~given.scene.covered] = torch.nan
-    torch.testing.assert_close(found, fill_bad_bands(expected, given.left_out), rtol=0, atol=1e-6, equal_nan=True)
+    expected[~given.scene.valid] = torch.nan
+    torch.testing.assert_close(found, fill_bad_bands(expected, given.dropped_bands), rtol=0, atol=1e-6, equal_nan=True)
 
 
 def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path):
@@ -132,10 +132,10 @@ def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path
 # an HR-MSI alone
 
 
-def mapped(networks, hr_msi, folder, left_out=None, **more):
+def mapped(networks, hr_msi, folder, dropped_bands=None, **more):
     file = folder / "map.npy"
     more = {"limit": 1, "fingerprint": None} | more
-    map_to_file(networks, made_up_pairs.image(hr_msi), file, Bands(), left_out, **more)
+    map_to_file(networks, made_up_pairs.image(hr_msi), file, Bands(), dropped_bands, **more)
     return np.load(file)
 
 
@@ -145,14 +145,14 @@ def test_a_map_of_an_hr_msi_alone(tmp_path, windows, monkeypatch):
     hr_msi = rng.uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
     hr_msi[18:30, 20:40], hr_msi[5, 5, 2] = np.nan, np.nan
     hr_msi[..., 1] = np.nan  # the model does without
-    expected = fill_bad_bands(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.left_out).numpy()
+    expected = fill_bad_bands(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.dropped_bands).numpy()
     interrupted(monkeypatch, PartialImage, "write", 8)
     with pytest.raises(Stopped):
-        mapped(given.model, hr_msi, tmp_path, given.left_out)
+        mapped(given.model, hr_msi, tmp_path, given.dropped_bands)
     assert len(windows) == 12
     monkeypatch.undo()
     written = interrupted(monkeypatch, PartialImage, "write", None)
-    found = mapped(given.model, hr_msi, tmp_path, given.left_out)
+    found = mapped(given.model, hr_msi, tmp_path, given.dropped_bands)
     assert len(written) == 5
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert np.isnan(found[20, 30]).all() and np.isnan(found[5, 5]).all()
@@ -225,9 +225,11 @@ def test_bands_are_those_of_the_file_or_of_the_scene():
     said = Bands([f"x{i}" for i in range(8)], np.linspace(400.0, 1000.0, 8), np.arange(8.0) + 5, np.arange(8) < 7)
     pair = replace(given.pair, lr_hsi=replace(given.pair.lr_hsi, bands=said))
     told = torch.linspace(500, 900, 8)  # by the configuration
-    left_out = LeftOut(given.left_out.dead, given.left_out.noise, given.left_out.msi_dead, told)
+    dropped_bands = DroppedBands(
+        given.dropped_bands.dead, given.dropped_bands.noise, given.dropped_bands.msi_dead, told
+    )
     kept = [0, 1, 2, 4, 5, 7]
-    scene = replace(given.scene, wavelengths=told[kept], left_out=left_out)
+    scene = replace(given.scene, wavelengths=told[kept], dropped_bands=dropped_bands)
     found = stream.fused_bands(pair, scene, filled=True)
     assert found.names == said.names and found.fwhm is said.fwhm
     np.testing.assert_array_equal(found.wavelengths, told)
@@ -235,7 +237,7 @@ def test_bands_are_those_of_the_file_or_of_the_scene():
     assert found.names == ["x0", "x1", "x2", "x4", "x5", "x7"]
     np.testing.assert_array_equal(found.fwhm, said.fwhm[kept])
     np.testing.assert_array_equal(found.wavelengths, told[kept])
-    bare = stream.fused_bands(None, replace(scene, left_out=None, wavelengths=None), filled=False)
+    bare = stream.fused_bands(None, replace(scene, dropped_bands=None, wavelengths=None), filled=False)
     assert bare.names is None and bare.wavelengths is None and bare.fwhm is None
 
 

@@ -61,7 +61,7 @@ def reduced_resolution(
     figures = {"check_scale": float(scale)}
     for name, image in (("", fused.estimate.image), ("interpolated_", interpolate(pair.lr_hsi, scale).float())):
         metrics = fusion_metrics(scale)
-        metrics.update(pair.truth.image, torch.where(pair.covered[..., None], image, torch.nan))
+        metrics.update(pair.truth.image, torch.where(pair.valid[..., None], image, torch.nan))
         figures |= {f"check_{name}{key}": float(value) for key, value in metrics.compute().items()}
     return figures
 

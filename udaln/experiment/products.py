@@ -24,9 +24,9 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
     degradation = fusion.model.degradation
     refinement = fusion.fuser.refinement
     noise = None if refinement is None else refinement.noise
-    results.write_degradation(folder / "degradation.npz", degradation, scene.moved, noise)
+    results.write_degradation(folder / "degradation.npz", degradation, scene.total_shift, noise)
     bands = fused_bands(job.pair, scene, filled=True)
-    save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.left_out, bands)
+    save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.dropped_bands, bands)
     results.write_stages(folder / "stages.csv", rows)
     page = pictures.overview(
         degradation,
@@ -51,7 +51,7 @@ def write_images(job: Job, fusion: Fusion) -> dict[str, float]:
         fuse_to_files(fusion.fuser, job.pair, job.scene, files, bands, job.device, filled, limit=limit, look=quicklook)
         return {"stream_seconds": round(monotonic() - began, 3)}
     pair = job.pair
-    grid = None if pair is None or pair.grid is None else pair.grid.window(*job.scene.resampled)
+    grid = None if pair is None or pair.grid is None else pair.grid.window(*job.scene.resampling_shift)
     fusion = Fusion(fusion.scene, fusion.fuser, fusion.estimate, fusion.complete, bad_bands=filled)
     for file, image in zip(files, (fusion.image, fusion.deviation), strict=False):
         if image is not None:

@@ -24,7 +24,7 @@ from udaln.io.write import ADOPTABLE, adopt_envi, write_image
 from udaln.methods.base import SpectralMap
 from udaln.monitor.progress import share_done
 from udaln.physics.part import Part
-from udaln.scene import LeftOut, Scene
+from udaln.scene import DroppedBands, Scene
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ def fuse_to_files(
     files: Sequence[Path],
     bands: Bands,
     device: torch.device,
-    put_back: LeftOut | None,
+    put_back: DroppedBands | None,
     *,
     limit: int,
     fingerprint: object = None,
@@ -115,7 +115,7 @@ def fuse_to_files(
     def work(scene: Scene | None, part: Part) -> list[Tensor] | None:
         if scene is None:
             return None
-        covered = scene.covered[part.inside(part.wanted, scene.scale)]
+        covered = scene.valid[part.inside(part.wanted, scene.scale)]
         if not covered.any():
             return None
         estimate = on_device.fuse(scene.to(device), part, with_deviation=len(files) > 1)
@@ -140,7 +140,7 @@ def map_to_file(
     hr_msi: Image,
     file: Path,
     bands: Bands,
-    left_out: LeftOut | None,
+    dropped_bands: DroppedBands | None,
     *,
     limit: int,
     fingerprint: object,
@@ -152,11 +152,11 @@ def map_to_file(
         hr_msi: What is read, with all bands of the HR-MSI that the model was fitted with.
         file: For the image.
         bands: Of the image.
-        left_out: Bands that the model was fitted without; they are filled in.
+        dropped_bands: Bands that the model was fitted without; they are filled in.
         limit: About how many bytes the process may take.
         fingerprint: What else decides the result, in plain types.
     """
-    used = slice(None) if left_out is None else ~left_out.msi_dead
+    used = slice(None) if dropped_bands is None else ~dropped_bands.msi_dead
     count, msi_count = model.degradation.support.shape
     sides = hr_msi.shape[:2]
 
@@ -164,10 +164,10 @@ def map_to_file(
         return BASE + rows * columns * (12 * count + 16 * msi_count)
 
     def work(pixels: Tensor, part: Part) -> list[Tensor]:
-        return [fill_bad_bands(model.map(pixels[..., used]), left_out)]
+        return [fill_bad_bands(model.map(pixels[..., used]), dropped_bands)]
 
     windows = windows_of(sides, lambda box: Part(sides, box, box), limit, needed)
-    shape = (*sides, count if left_out is None else len(left_out.kept))
+    shape = (*sides, count if dropped_bands is None else len(dropped_bands.kept))
     canvas = _canvas(file, shape, windows, fingerprint)
     stream(windows, lambda part: torch.from_numpy(hr_msi.read(*part.read)), work, [canvas])
     _finish([canvas], [file], bands, hr_msi.grid)
@@ -199,10 +199,10 @@ def fused_bands(pair: Pair | None, scene: Scene, *, filled: bool) -> Bands:
         scene: Of the same pair.
         filled: Whether it has the bands again that the scene is made without.
     """
-    kept = None if filled or scene.left_out is None else scene.left_out.kept.numpy()
+    kept = None if filled or scene.dropped_bands is None else scene.dropped_bands.kept.numpy()
     wavelengths = scene.wavelengths
-    if filled and scene.left_out is not None:
-        wavelengths = scene.left_out.wavelengths
+    if filled and scene.dropped_bands is not None:
+        wavelengths = scene.dropped_bands.wavelengths
     found = Bands() if pair is None else pair.lr_hsi.bands
     names = found.names if found.names is None or kept is None else list(compress(found.names, kept))
     fwhm = found.fwhm if found.fwhm is None or kept is None else found.fwhm[kept]

@@ -37,7 +37,7 @@ def lr_hsi_misfit(degradation: Degradation, scene: Scene, complete: Tensor) -> N
 
 def hr_msi_misfit(degradation: Degradation, scene: Scene, fused: Tensor) -> NDArray[np.float64]:
     """|SpeDnet(X̂) − Z|, mean over bands, relative to the mean of Z [%], rh×rw; NaN where pixels hold no data."""
-    hr_msi, covered = scene.hr_msi.double(), scene.covered
+    hr_msi, covered = scene.hr_msi.double(), scene.valid
     response = degradation.srf
     seen = torch.stack([row.double() @ response for row in fused])  # row by row, to bound memory
     error = (degradation.unmatched(seen) - hr_msi).abs().mean(2) / hr_msi[covered].abs().mean()

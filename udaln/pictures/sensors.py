@@ -50,7 +50,7 @@ def draw_psfs(axes: list[Axes], degradation: Degradation, scene: Scene) -> None:
         axis.add_patch(Rectangle((-0.5, -0.5), side, side, fill=False, edgecolor="black", linewidth=1.0))
         row, column = centre(values)
         axis.plot(left + 0.5 + column, upper + 0.5 + row, "+", color="red", markersize=9, markeredgewidth=1.6)
-        from_place = scene.moved if name == "PSF" else shift
+        from_place = scene.total_shift if name == "PSF" else shift
         down, across = (round(moved, 2) for moved in centre_shift(values, scene.scale, from_place))
         directions = "up" if down < 0 else "down", "left" if across < 0 else "right"
         moved = f"{abs(down):.2f} {directions[0]}, {abs(across):.2f} {directions[1]}"
