@@ -79,3 +79,19 @@ def smooth_mixtures(side=20, bands=60, seed=0):
     at = np.linspace(0, 1, bands)
     spectra = 0.3 + 0.25 * np.sin(rng.uniform(2, 8, (5, 1)) * at + rng.uniform(0, 6, (5, 1)))
     return torch.from_numpy(rng.dirichlet(np.full(5, 0.5), (side, side)) @ (spectra * rng.uniform(0.3, 1.5, (5, 1))))
+
+
+def random_pair(lr=(3, 4, 6), hr=(6, 8, 2), covered=None):
+    generator = torch.Generator().manual_seed(0)
+    covered = torch.ones(lr[2], hr[2], dtype=torch.bool) if covered is None else covered
+    return torch.rand(lr, generator=generator) + 0.1, torch.rand(hr, generator=generator) + 0.1, covered
+
+
+def masked_scene(shift=(0, 0)):
+    """6×5 LR pixels of 4×4, of which one has no data, and some HR pixels beside."""
+    generator = torch.Generator().manual_seed(0)
+    lr, hr = torch.rand(6, 5, 4, generator=generator), torch.rand(24, 20, 2, generator=generator)
+    lr_valid, hr_valid = torch.ones(6, 5, dtype=torch.bool), torch.ones(24, 20, dtype=torch.bool)
+    lr_valid[1, 3] = hr_valid[17, 6:11] = False
+    covered = torch.ones(4, 2, dtype=torch.bool)
+    return Scene(lr, hr, covered, lr_valid=lr_valid, hr_valid=hr_valid, shift=shift)

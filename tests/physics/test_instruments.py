@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from udaln.experiment.config import instruments_preset
+from udaln.experiment.presets import instruments_preset
 from udaln.physics.instruments import Instruments, OutputGrid
 
 
