@@ -50,7 +50,7 @@ SENSORS = {
 }
 CHOICES = {
     "dataset=houston": "dataset: expected one of chikusei, houston2018, mat, pair, synthetic, got 'houston'",
-    "stages=papr": "stages: expected one of closed_form, joint_only, no_joint, paper, sampled, udaln, got 'papr'",
+    "stages=papr": "stages: expected one of closed_form, joint_only, no_joint, paper, sampled, *udaln, got 'papr'",
     "experiment=nope": "experiment: expected one of *, got 'nope'",
     "instruments=different": "instruments: expected one of alike, auto, unlike, got 'different'",
     "scale=5": "scale: expected one of auto, x5, x8, got 5",
