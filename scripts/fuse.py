@@ -18,8 +18,8 @@ from udaln.consistency.step import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift
 from udaln.experiment.cli import arguments, one_line_errors
-from udaln.experiment.datasets.pair import values_of
-from udaln.experiment.datasets.simulated import called
+from udaln.experiment.datasets.pair import training_images
+from udaln.experiment.error_keys import errors_name_key
 from udaln.experiment.model_file import ModelFile, load_model
 from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.schema import Memory
@@ -85,7 +85,7 @@ def main() -> None:
             lr_hsi = stack.enter_context(_open(given, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
             pair = overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi"))
-            with called({"LR-HSI": f"lr_hsi: {given.lr_hsi}", "HR-MSI": f"hr_msi: {given.hr_msi}"}):
+            with errors_name_key({"LR-HSI": f"lr_hsi: {given.lr_hsi}", "HR-MSI": f"hr_msi: {given.hr_msi}"}):
                 _fuse(saved, pair, files, given, limit, fingerprint)
         print(given.out)
 
@@ -101,7 +101,7 @@ def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, lim
     held = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # by the PSF
     down, right = (round(there - here) for there, here in zip(found, held, strict=True))
     pair = pair.shifted(down, right)
-    values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
+    values = training_images(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
     lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*values, left_out)
     scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, left_out=left_out)
     fuser = Fuser(model, fit_refinement(model, scene))
@@ -119,7 +119,7 @@ def _limit(given: Arguments) -> int:
     for key, least in (("memory_sample", 400), ("seed", 0)):
         if getattr(given, key) < least:
             raise InputError(f"{key}: expected at least {least}, got {getattr(given, key)}")
-    with called({"memory.limit": "memory_limit"}):
+    with errors_name_key({"memory.limit": "memory_limit"}):
         return Memory(given.memory_limit, given.memory_sample).bytes
 
 

@@ -15,7 +15,7 @@ from udaln.errors import InputError
 from udaln.experiment import report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.dataset_schema import PairDataset
-from udaln.experiment.datasets.pair import open_pair
+from udaln.experiment.datasets.pair_files import open_pair
 from udaln.experiment.fusion import Fusion, fit, fused, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
@@ -46,8 +46,10 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
     quiet_lightning()
     with ExitStack() as stack:
-        pair = stack.enter_context(open_pair(config)) if isinstance(config.dataset, PairDataset) else None
-        job = prepare(config, folder, pair)
+        files = None
+        if isinstance(config.dataset, PairDataset):
+            files = stack.enter_context(open_pair(config.dataset, config.scale))
+        job = prepare(config, folder, files)
         results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
         log = stack.enter_context(run_log(folder / "udaln.log"))
         stack.enter_context(report.hint_at_resuming(folder, log))
