@@ -13,8 +13,8 @@ from udaln.experiment.datasets.pair import is_sampled, pair_scene
 from udaln.experiment.datasets.pair_files import PairFiles
 from udaln.experiment.datasets.simulated import simulated_scene
 from udaln.experiment.fusion import FusionOptions, align
+from udaln.experiment.output import output_format
 from udaln.experiment.schema import Config, PsfShape, Refine, Source
-from udaln.experiment.stream import output_format
 from udaln.io.pair import Pair
 from udaln.io.write import check_output
 from udaln.methods.training.trainer import root_device
