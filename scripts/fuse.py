@@ -67,8 +67,8 @@ def main() -> None:
         memory = _memory(args)
         hr_msi = stack.enter_context(_open(args, "hr_msi"))
         bands, msi_bands = saved.model.degradation.support.shape
-        if saved.left_out is not None:
-            bands, msi_bands = len(saved.left_out.kept), len(saved.left_out.msi_dead)
+        if saved.dropped_bands is not None:
+            bands, msi_bands = len(saved.dropped_bands.kept), len(saved.dropped_bands.msi_dead)
         _check(hr_msi, "hr_msi", msi_bands)
         files = [Path(file) for file in (args.out, args.uncertainty) if file is not None]
         for key, file in zip(("out", "uncertainty"), files, strict=False):
@@ -80,8 +80,10 @@ def main() -> None:
             model = saved.model
             if not isinstance(model, SpectralMap):
                 raise InputError(f"lr_hsi: expected a file: the model of {path} needs an LR-HSI, too")
-            limit, left_out = memory.bytes, saved.left_out
-            map_to_file(model, hr_msi, files[0], saved.bands, left_out, memory_limit=limit, fingerprint=fingerprint)
+            limit, dropped_bands = memory.bytes, saved.dropped_bands
+            map_to_file(
+                model, hr_msi, files[0], saved.bands, dropped_bands, memory_limit=limit, fingerprint=fingerprint
+            )
         else:
             lr_hsi = stack.enter_context(_open(args, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
@@ -95,17 +97,17 @@ def _fuse(
     saved: ModelFile, pair: Pair, files: list[Path], args: Arguments, memory: Memory, fingerprint: object
 ) -> None:
     """Fuse the pair by the model and the consistency step, into files."""
-    model, left_out = saved.model, saved.left_out
+    model, dropped_bands = saved.model, saved.dropped_bands
     degradation = model.degradation
     if pair.scale != degradation.scale:
         raise InputError(f"lr_hsi: {args.lr_hsi}: expected a scale factor of {degradation.scale}, got {pair.scale}")
     support = degradation.support
-    shift = find_shift(pair, support, args.seed, left_out)
+    shift = find_shift(pair, support, args.seed, dropped_bands)
     psf_shift = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # the model's PSF accounts for this part
     pair = pair.shifted(*(round(whole - part) for whole, part in zip(shift, psf_shift, strict=True)))
     images = training_images(pair, memory, args.seed)
-    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*images, left_out)
-    scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, left_out=left_out)
+    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*images, dropped_bands)
+    scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, dropped_bands=dropped_bands)
     fuser = Fuser(model, fit_refinement(model, scene))
     fuse_to_files(
         fuser,
@@ -114,7 +116,7 @@ def _fuse(
         files,
         saved.bands,
         torch.device("cpu"),
-        left_out,
+        dropped_bands,
         memory_limit=memory.bytes,
         fingerprint=fingerprint,
     )

@@ -56,14 +56,18 @@ def made(scale=2, wide=False, snr=(None, None), shift=(0, 0), gaps=(), scattered
     regression = SpectralStage(networks, Schedule(1e-3, 0, 1, init=Init.regression), 1)
     regression.start(blocks_of(scene, len(psf), torch.float64))
     return SimpleNamespace(
-        model=networks, refinement=fit_refinement(networks, scene), pair=pair, scene=scene, left_out=scene.left_out
+        model=networks,
+        refinement=fit_refinement(networks, scene),
+        pair=pair,
+        scene=scene,
+        dropped_bands=scene.dropped_bands,
     )
 
 
 def fuse(given, folder, *, uncertainty=False, fill_bands="all", refine=True, limit=1, suffix=".npy", **more):
     """The files' images; with as little memory as can be asked for."""
     files = [folder / f"{name}{suffix}" for name in ("fused", "uncertainty")][: 1 + uncertainty]
-    filled = given.left_out if fill_bands == "all" else None
+    filled = given.dropped_bands if fill_bands == "all" else None
     bands = more.pop("bands", Bands())
     fuse_to_files(
         Fuser(given.model, given.refinement if refine else None),

@@ -207,10 +207,10 @@ def test_pixels_are_covered_where_both_images_hold_data(shift):
     scene = masked(shift)
     rows, columns = (torch.arange(side) - moved for side, moved in zip((24, 20), shift, strict=True))
     under = ((rows // 4).clamp(0, 5) == 1)[:, None] & ((columns // 4).clamp(0, 4) == 3)
-    assert torch.equal(scene.covered, scene.hr_valid & ~under)
+    assert torch.equal(scene.valid, scene.hr_valid & ~under)
     assert under.sum() == (0 if shift[0] == -9 else 16)  # there it lies beyond the image
-    assert replace(scene, lr_valid=None, hr_valid=None).covered.all()
-    assert torch.equal(replace(scene, lr_valid=None).covered, scene.hr_valid)
+    assert replace(scene, lr_valid=None, hr_valid=None).valid.all()
+    assert torch.equal(replace(scene, lr_valid=None).valid, scene.hr_valid)
 
 
 def test_a_scene_degrades_with_its_shift():

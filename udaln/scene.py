@@ -46,7 +46,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class DroppedBands:
     """The bands of a pair that its scene is made without. All on the CPU.
 
     Attributes:
@@ -81,8 +81,8 @@ class Scene:
         lr_valid: h×w bool, the LR-HSI pixels that hold data; all of them if none.
         hr_valid: rh×rw bool, the same of the HR-MSI. Whatever lies in the others must be finite; no loss sees it.
         shift: How far down and to the right of its place by the sizes the LR-HSI lies on the HR-MSI [HR pixels].
-        resampled: How much further it lay on the HR-MSI that this one was resampled from.
-        left_out: The bands of the images given that this scene is made without, if there are such.
+        resampling_shift: How much further it lay on the HR-MSI that this one was resampled from.
+        dropped_bands: The bands of the images given that this scene is made without, if there are such.
         partial: Whether it is a window of a pair, in which a band may have no signal and no pixel be valid.
 
     Raises:
@@ -99,8 +99,8 @@ class Scene:
     lr_valid: Tensor | None = None
     hr_valid: Tensor | None = None
     shift: tuple[int, int] = (0, 0)
-    resampled: tuple[float, float] = (0.0, 0.0)
-    left_out: LeftOut | None = None
+    resampling_shift: tuple[float, float] = (0.0, 0.0)
+    dropped_bands: DroppedBands | None = None
     partial: bool = False
 
     def __post_init__(self) -> None:
@@ -162,12 +162,12 @@ class Scene:
         return first, second
 
     @property
-    def moved(self) -> tuple[float, float]:
+    def total_shift(self) -> tuple[float, float]:
         """All of the shift that the scene has been freed of, windows and resampling together [HR pixels]."""
-        return self.shift[0] + self.resampled[0], self.shift[1] + self.resampled[1]
+        return self.shift[0] + self.resampling_shift[0], self.shift[1] + self.resampling_shift[1]
 
     @property
-    def covered(self) -> Tensor:
+    def valid(self) -> Tensor:
         """The HR pixels, rh×rw bool, that hold data in both images."""
         lr_hsi, hr_msi = self.lr_hsi, self.hr_msi
         covered = torch.ones(hr_msi.shape[:2], dtype=torch.bool, device=hr_msi.device)

@@ -66,9 +66,9 @@ def test_the_hr_msi_can_be_resampled_to_nest_in_the_lr_hsi(shift):
     nested, side = aligned(scene, replace(UNLIKE, grid=OutputGrid.lr_hsi))
     whole = tuple(round(part) if abs(part) > 2 else 0 for part in shift)
     assert nested.shift == whole and side == 9
-    np.testing.assert_allclose(nested.moved, shift, atol=0.05)
-    again, _ = aligned(replace(nested, resampled=(0.0, 0.0)), replace(UNLIKE, grid=OutputGrid.lr_hsi))
-    np.testing.assert_allclose(again.moved, whole, atol=0.1)
+    np.testing.assert_allclose(nested.total_shift, shift, atol=0.05)
+    again, _ = aligned(replace(nested, resampling_shift=(0.0, 0.0)), replace(UNLIKE, grid=OutputGrid.lr_hsi))
+    np.testing.assert_allclose(again.total_shift, whole, atol=0.1)
     assert nested.hr_msi.dtype == scene.hr_msi.dtype and nested.hr_msi.shape == scene.hr_msi.shape
     assert torch.equal(nested.lr_hsi, scene.lr_hsi) and nested.lr_valid is None
 
@@ -82,16 +82,16 @@ def test_resampling_by_whole_pixels_is_a_translation(monkeypatch):
     nested, _ = aligned(replace(scene, hr_valid=hr_valid), replace(UNLIKE, grid=OutputGrid.lr_hsi))
     torch.testing.assert_close(nested.hr_msi[3:-3, 3:-3], scene.hr_msi.roll((-1, 2), (0, 1))[3:-3, 3:-3])
     assert torch.equal(nested.hr_valid[3:-3, 3:-3], hr_valid.roll((-1, 2), (0, 1))[3:-3, 3:-3])
-    assert nested.resampled == (1, -2)
+    assert nested.resampling_shift == (1, -2)
 
 
 def test_auto_resamples_only_images_that_disagree_beyond_their_noise():
     scene = made_up.unlike((30, 28), shift=(0.6, -0.4))
     auto = replace(UNLIKE, grid=OutputGrid.auto)
     kept, side = aligned(scene, auto)
-    assert torch.equal(kept.hr_msi, scene.hr_msi) and kept.resampled == (0, 0) and side == 11
+    assert torch.equal(kept.hr_msi, scene.hr_msi) and kept.resampling_shift == (0, 0) and side == 11
     other = made_up.unlike((30, 28), shift=(0.6, -0.4), seed=1).hr_msi  # another scene: clouds, growth, a later day
     changed = replace(scene, hr_msi=scene.hr_msi + 0.1 * (other - other.mean((0, 1))))
     nested, side = aligned(changed, auto)
     assert not torch.equal(nested.hr_msi, changed.hr_msi) and side == 9
-    np.testing.assert_allclose(nested.moved, (0.6, -0.4), atol=0.1)
+    np.testing.assert_allclose(nested.total_shift, (0.6, -0.4), atol=0.1)

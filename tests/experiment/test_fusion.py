@@ -92,11 +92,11 @@ def test_the_image_holds_data_where_both_images_do(holed, refine, moved):
     scene = replace(holed, shift=moved)
     image = fused(scene, made_up.networks(scene, 7), options(refine=refine), CPU).estimate.image
     assert image.dtype == torch.float32 and image.device == CPU
-    assert torch.equal(image.isfinite().all(2), scene.covered)
-    assert torch.equal(image.isnan().any(2), ~scene.covered)
+    assert torch.equal(image.isfinite().all(2), scene.valid)
+    assert torch.equal(image.isnan().any(2), ~scene.valid)
     without = torch.ones(48, 56, dtype=torch.bool)
     without[0:3, 9:14] = without[8 + moved[0] : 16 + moved[0], 4 + moved[1] : 8 + moved[1]] = False
-    assert torch.equal(scene.covered, without)
+    assert torch.equal(scene.valid, without)
 
 
 def test_a_scene_is_fused_with_its_shift():

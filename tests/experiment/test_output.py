@@ -10,7 +10,7 @@ from made_up_fusions import made
 from udaln.experiment.output import fused_bands, output_format
 from udaln.experiment.schema import Format
 from udaln.io.image import Bands
-from udaln.scene import LeftOut
+from udaln.scene import DroppedBands
 
 
 def test_bands_are_those_of_the_file_or_of_the_scene():
@@ -18,9 +18,11 @@ def test_bands_are_those_of_the_file_or_of_the_scene():
     metadata = Bands([f"x{i}" for i in range(8)], np.linspace(400.0, 1000.0, 8), np.arange(8.0) + 5, np.arange(8) < 7)
     pair = replace(fusion.pair, lr_hsi=replace(fusion.pair.lr_hsi, bands=metadata))
     configured = torch.linspace(500, 900, 8)  # wavelengths
-    left_out = LeftOut(fusion.left_out.dead, fusion.left_out.noise, fusion.left_out.msi_dead, configured)
+    dropped_bands = DroppedBands(
+        fusion.dropped_bands.dead, fusion.dropped_bands.noise, fusion.dropped_bands.msi_dead, configured
+    )
     kept = [0, 1, 2, 4, 5, 7]
-    scene = replace(fusion.scene, wavelengths=configured[kept], left_out=left_out)
+    scene = replace(fusion.scene, wavelengths=configured[kept], dropped_bands=dropped_bands)
     bands = fused_bands(pair, scene, filled=True)
     assert bands.names == metadata.names and bands.fwhm is metadata.fwhm
     np.testing.assert_array_equal(bands.wavelengths, configured)
@@ -28,7 +30,7 @@ def test_bands_are_those_of_the_file_or_of_the_scene():
     assert bands.names == ["x0", "x1", "x2", "x4", "x5", "x7"]
     np.testing.assert_array_equal(bands.fwhm, metadata.fwhm[kept])
     np.testing.assert_array_equal(bands.wavelengths, configured[kept])
-    bare = fused_bands(None, replace(scene, left_out=None, wavelengths=None), filled=False)
+    bare = fused_bands(None, replace(scene, dropped_bands=None, wavelengths=None), filled=False)
     assert bare.names is None and bare.wavelengths is None and bare.fwhm is None
 
 

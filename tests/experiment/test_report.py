@@ -32,7 +32,7 @@ def test_what_was_found_of_the_instruments():
 
     (line,) = estimates(made_up.networks(scene, known=Known(scene.truth.psf)), scene)
     assert line.replace("-0", "+0") == "LR-HSI: +0.00 rows and +0.00 columns [HR pixels] off its place on the HR-MSI"
-    moved = replace(scene, shift=(2, -3), resampled=(0.25, 0.0))
+    moved = replace(scene, shift=(2, -3), resampling_shift=(0.25, 0.0))
     unlike = made_up.networks(scene, known=Known(scene.truth.psf), gain=True, offset=True)
     with torch.no_grad():
         unlike.sped.gain[:] = torch.tensor([1.5, 2.0, 0.25])

@@ -24,8 +24,8 @@ def whole(given, *, uncertainty=False, fill_bands="all"):
     found = consistent(given.model, given.refinement, given.scene, with_deviation=uncertainty)
     images = [image.clone() for image in found if image is not None]
     for image in images:
-        image[~given.scene.covered] = torch.nan
-    return [fill_bad_bands(image, given.left_out) if fill_bands == "all" else image for image in images]
+        image[~given.scene.valid] = torch.nan
+    return [fill_bad_bands(image, given.dropped_bands) if fill_bands == "all" else image for image in images]
 
 
 @pytest.fixture
@@ -107,8 +107,8 @@ def test_the_map_alone_is_written_where_nothing_is_refined(tmp_path):
     given = made(**EVERYTHING)
     (found,) = fuse(given, tmp_path, refine=False)
     expected = given.model.map(given.scene.hr_msi)
-    expected[~given.scene.covered] = torch.nan
-    torch.testing.assert_close(found, fill_bad_bands(expected, given.left_out), rtol=0, atol=1e-6, equal_nan=True)
+    expected[~given.scene.valid] = torch.nan
+    torch.testing.assert_close(found, fill_bad_bands(expected, given.dropped_bands), rtol=0, atol=1e-6, equal_nan=True)
 
 
 def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path):
@@ -130,10 +130,10 @@ def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path
 # an HR-MSI alone
 
 
-def mapped(networks, hr_msi, folder, left_out=None, **more):
+def mapped(networks, hr_msi, folder, dropped_bands=None, **more):
     file = folder / "map.npy"
     more = {"memory_limit": 1, "fingerprint": None} | more
-    map_to_file(networks, made_up_pairs.image(hr_msi), file, Bands(), left_out, **more)
+    map_to_file(networks, made_up_pairs.image(hr_msi), file, Bands(), dropped_bands, **more)
     return np.load(file)
 
 
@@ -143,14 +143,14 @@ def test_a_map_of_an_hr_msi_alone(tmp_path, windows, monkeypatch):
     hr_msi = rng.uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
     hr_msi[18:30, 20:40], hr_msi[5, 5, 2] = np.nan, np.nan
     hr_msi[..., 1] = np.nan  # the model does without
-    expected = fill_bad_bands(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.left_out).numpy()
+    expected = fill_bad_bands(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.dropped_bands).numpy()
     interrupted(monkeypatch, PartialImage, "write", 8)
     with pytest.raises(Stopped):
-        mapped(given.model, hr_msi, tmp_path, given.left_out)
+        mapped(given.model, hr_msi, tmp_path, given.dropped_bands)
     assert len(windows) == 12
     monkeypatch.undo()
     written = interrupted(monkeypatch, PartialImage, "write", None)
-    found = mapped(given.model, hr_msi, tmp_path, given.left_out)
+    found = mapped(given.model, hr_msi, tmp_path, given.dropped_bands)
     assert len(written) == 5
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert np.isnan(found[20, 30]).all() and np.isnan(found[5, 5]).all()

@@ -37,7 +37,7 @@ def pair():
 def test_without_bad_bands_the_scene_is_the_pair():
     lr_hsi, hr_msi = pair()
     scene = made(lr_hsi, hr_msi)
-    assert scene.left_out is None and scene.lr_valid is None and scene.hr_valid is None
+    assert scene.dropped_bands is None and scene.lr_valid is None and scene.hr_valid is None
     assert scene.lr_hsi is lr_hsi and scene.hr_msi is hr_msi and scene.known.srf is SRF
 
 
@@ -48,8 +48,8 @@ def test_the_scene_is_made_of_the_good_bands():
     lr_hsi[..., [2, 6]], lr_hsi[1, 3, 8] = torch.nan, torch.nan
     scene = made(lr_hsi, hr_msi, wavelengths=wavelengths, truth=Truth(srf=SRF))
     kept = [0, 1, 3, 4, 5, 7, 8, 9, 10, 11]
-    assert scene.left_out.kept.nonzero().flatten().tolist() == kept
-    assert scene.left_out.msi_dead.tolist() == [False, True, False]
+    assert scene.dropped_bands.kept.nonzero().flatten().tolist() == kept
+    assert scene.dropped_bands.msi_dead.tolist() == [False, True, False]
     np.testing.assert_array_equal(scene.wavelengths, wavelengths[kept])
     np.testing.assert_array_equal(scene.support, (SRF > 0)[kept][:, [0, 2]])
     rest = SRF[kept][:, [0, 2]]

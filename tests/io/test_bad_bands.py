@@ -7,10 +7,10 @@ import torch
 from made_up import smooth_mixtures
 from places import SHARED
 
-from udaln.io.bad_bands import dead_bands, describe_bands, describe_left_out, fill_bad_bands, noise_bands
+from udaln.io.bad_bands import dead_bands, describe_bands, describe_dropped_bands, fill_bad_bands, noise_bands
 from udaln.io.gaps import valid_values
 from udaln.physics.simulation import degrade, gaussian_psf
-from udaln.scene import LeftOut
+from udaln.scene import DroppedBands
 
 
 def real(name, scale):
@@ -119,10 +119,10 @@ def test_masked_pixels_have_no_say():
     assert found(image)[0] == [] and found(image, valid=cloudless) == [[5], []]
 
 
-def left_out(*bad, total=9, wavelengths=None):
+def dropped_bands(*bad, total=9, wavelengths=None):
     dead = torch.zeros(total, dtype=torch.bool)
     dead[list(bad)] = True
-    return LeftOut(dead, torch.zeros_like(dead), torch.zeros(3, dtype=torch.bool), wavelengths)
+    return DroppedBands(dead, torch.zeros_like(dead), torch.zeros(3, dtype=torch.bool), wavelengths)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -133,7 +133,7 @@ def test_a_straight_spectrum_is_filled_exactly(known):
     bad = at.argsort()[[1, 4, 5, 7]].tolist()
     image = torch.from_numpy(rng.normal(size=(4, 5, 1))) * at + torch.from_numpy(rng.normal(size=(4, 5, 1)))
     image[2, 3] = torch.nan
-    gone = left_out(*bad, wavelengths=wavelengths)
+    gone = dropped_bands(*bad, wavelengths=wavelengths)
     whole = fill_bad_bands(image[..., gone.kept], gone)
     np.testing.assert_allclose(whole, image, rtol=1e-12)
     np.testing.assert_array_equal(whole[..., gone.kept], image[..., gone.kept])
@@ -141,7 +141,7 @@ def test_a_straight_spectrum_is_filled_exactly(known):
 
 def test_beyond_the_last_band_kept_is_that_band():
     image = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 5, 9))).float()
-    gone = left_out(0, 1, 8)
+    gone = dropped_bands(0, 1, 8)
     whole = fill_bad_bands(image[..., gone.kept], gone)
     assert whole.dtype == torch.float32
     for band, like in ((0, 2), (1, 2), (8, 7)):
@@ -153,11 +153,11 @@ def test_in_words():
     assert describe_bands(torch.arange(6) == 4) == "band 4 (counted from 0)"
     wavelengths = torch.linspace(400, 1200, 9)
     filled = "filled in from their neighbours"
-    gone = left_out(0, 4, 5, 6, wavelengths=wavelengths)
-    gone = LeftOut(gone.dead, torch.arange(9) == 8, torch.arange(3) == 1, wavelengths)
-    assert describe_left_out(gone, filled=True) == [
+    gone = dropped_bands(0, 4, 5, 6, wavelengths=wavelengths)
+    gone = DroppedBands(gone.dead, torch.arange(9) == 8, torch.arange(3) == 1, wavelengths)
+    assert describe_dropped_bands(gone, filled=True) == [
         f"LR-HSI bands 0, 4–6 (counted from 0; 400, 800–1000 nm): constant or almost without data; {filled}",
         f"LR-HSI band 8 (counted from 0; 1200 nm): nothing but noise; {filled}",
         "HR-MSI band 1 (counted from 0): constant or almost without data; not used",
     ]
-    assert describe_left_out(gone, filled=False)[1].endswith("nothing but noise; left out")
+    assert describe_dropped_bands(gone, filled=False)[1].endswith("nothing but noise; left out")

@@ -92,7 +92,7 @@ def test_a_part_has_the_pixels_and_the_bands_of_the_whole(dtype):
     box = slice(1, 17), slice(2, 20)
     part = pair.scene(Part(pair.sides, box, box), whole)
     hr_box = slice(2, 34), slice(4, 40)
-    assert part.scale == 2 and part.shift == (1, -1) and part.left_out is whole.left_out and part.partial
+    assert part.scale == 2 and part.shift == (1, -1) and part.dropped_bands is whole.dropped_bands and part.partial
     assert part.lr_hsi.dtype == part.hr_msi.dtype == (torch.float32 if dtype == np.float32 else torch.float64)
     assert part.lr_hsi.shape[2] == 11 and part.hr_msi.shape[2] == 2
     assert torch.equal(part.lr_valid, whole.lr_valid[box]) and torch.equal(part.hr_valid, whole.hr_valid[hr_box])

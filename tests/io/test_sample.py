@@ -14,7 +14,7 @@ from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.io.sample import PLOT, find_shift, plots, sample
 from udaln.physics.observation import usable_lr_pixels
 from udaln.physics.windows import windows
-from udaln.scene import LeftOut, Scene
+from udaln.scene import DroppedBands, Scene
 
 
 def flat(boxes):
@@ -189,8 +189,8 @@ def test_bands_that_a_model_does_without_are_not_looked_at():
     more[..., ~(dead | noise).numpy()] = lr_hsi
     more[..., 3], more[..., 9] = np.nan, rng.normal(size=lr_hsi.shape[:2])
     wider = np.concatenate([rng.normal(size=(*hr_msi.shape[:2], 1)).astype(np.float32), hr_msi], 2)
-    left_out = LeftOut(dead, noise, msi_dead)
-    assert find_shift(pair(more, wider, 2), support, 0, left_out) == pytest.approx(expected)
+    dropped_bands = DroppedBands(dead, noise, msi_dead)
+    assert find_shift(pair(more, wider, 2), support, 0, dropped_bands) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("empty", ["lr_hsi", "hr_msi"])

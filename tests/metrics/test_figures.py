@@ -146,7 +146,7 @@ def test_pixels_without_data_have_no_say():
     scene = replace(whole, lr_valid=lr_valid, hr_valid=hr_valid)
     networks = made_up.networks(scene)
     fused = networks.map(scene.hr_msi)
-    fused[~scene.covered] = torch.nan
+    fused[~scene.valid] = torch.nan
     expected = figures(networks.degradation, scene, fused)
     assert np.isfinite(list(expected.values())).all()
     lr_hsi, hr_msi = whole.lr_hsi.clone(), whole.hr_msi.clone()
@@ -156,7 +156,7 @@ def test_pixels_without_data_have_no_say():
     assert figures(networks.degradation, spoilt, fused) == pytest.approx(expected, rel=0, abs=0)
     x, y, z = (image.double().numpy() for image in (fused, scene.lr_hsi, scene.hr_msi))
     srf, psf = networks.sped.srf.detach().numpy(), networks.spad.psf.numpy()
-    covered = scene.covered.numpy()
+    covered = scene.valid.numpy()
     assert expected["hr_msi_error"] == pytest.approx(np.abs(x @ srf - z)[covered].mean(), rel=1e-5)
     blurred = np.einsum("iajbc,ab->ijc", x.reshape(6, 4, 6, 4, -1), psf)
     seen = np.isfinite(blurred).all(2)

@@ -36,7 +36,7 @@ def shifted(scene):
 
 
 def as_fused(scene, image):
-    return torch.where(scene.covered[..., None], image, torch.nan)
+    return torch.where(scene.valid[..., None], image, torch.nan)
 
 
 def knowing(scene):
@@ -116,7 +116,7 @@ def test_pixels_without_data_are_grey_and_change_nothing_else():
     hr_msi = torch.where(scene.hr_valid[..., None], scene.hr_msi, 1e3)
     lr_valid = scene.lr_valid.repeat_interleave(4, 0).repeat_interleave(4, 1)
     shown, spoilt = pictures.images(scene, fused), pictures.images(replace(scene, hr_msi=hr_msi), fused)
-    for name, valid in (("HR-MSI", scene.hr_valid), ("LR-HSI", lr_valid), ("fused", scene.covered)):
+    for name, valid in (("HR-MSI", scene.hr_valid), ("LR-HSI", lr_valid), ("fused", scene.valid)):
         assert (shown[name][~valid.numpy()] == 0.5).all() and shown[name][valid.numpy()].std() > 0.1
         np.testing.assert_array_equal(shown[name], spoilt[name])
 
@@ -203,7 +203,7 @@ def test_where_the_fused_image_contradicts_the_pair():
 
     lr, hr = misfits(exact)
     np.testing.assert_array_equal(np.isfinite(lr), usable_lr_pixels(scene, scene.truth.psf).view(6, 6))
-    np.testing.assert_array_equal(np.isfinite(hr), scene.covered)
+    np.testing.assert_array_equal(np.isfinite(hr), scene.valid)
     assert np.nanmax(lr) < 1e-4 and np.nanmax(hr) < 1e-4
 
     wrong = exact.clone()

@@ -151,7 +151,7 @@ def acquired(tmp_path):
     def made(bad=False):
         given = sensors(bad)
         method, _ = method_preset("udaln", settings={"network": "affine"})
-        save_model(tmp_path / "run" / "model.ckpt", method, given.model, given.left_out, BANDS)
+        save_model(tmp_path / "run" / "model.ckpt", method, given.model, given.dropped_bands, BANDS)
         lr_hsi, hr_msi, _ = made_up_pairs.images((24, 22), 2, bands=8, snr_hsi=35, snr_msi=40, fwhm=1.4, shift=(2, 0))
         if bad:
             lr_hsi[..., 3], lr_hsi[..., 6], hr_msi[..., 1] = 0.3, np.nan, np.nan
@@ -172,17 +172,17 @@ def test_with_the_lr_hsi_it_is_made_consistent_with_both(script, acquired, bad):
     assert script(**words, uncertainty=spread) == f"{words['out']}\n"
     # the shift is taken out by cropping: LR row i lies on the HR rows 2i + 2 and 2i + 3
     pair = Pair(made_up_pairs.image(lr_hsi[:-1]), made_up_pairs.image(hr_msi[2:]), 2)
-    y, lr_valid, z, hr_valid = select_bands_and_fill_gaps(*made_up_pairs.tensors(pair), given.left_out)
+    y, lr_valid, z, hr_valid = select_bands_and_fill_gaps(*made_up_pairs.tensors(pair), given.dropped_bands)
     networks = given.model
     scene = Scene(y, z, networks.sped.support, lr_valid=lr_valid, hr_valid=hr_valid)
     found = consistent(networks, fit_refinement(networks, scene), scene, with_deviation=True)
     for file, expected in zip((words["out"], spread), found, strict=True):
-        expected[~scene.covered] = torch.nan
+        expected[~scene.valid] = torch.nan
         with open_image(file, key="x") as image:
             assert image.shape == (46, 44, 8)
             assert image.grid.xy(0.0, 0.0) == (made_up_pairs.X, made_up_pairs.Y - 20)
             np.testing.assert_allclose(image.bands.wavelengths, NM, atol=1e-3)
-            whole = fill_bad_bands(expected, given.left_out).numpy()
+            whole = fill_bad_bands(expected, given.dropped_bands).numpy()
             np.testing.assert_allclose(image.whole(), whole, rtol=0, atol=5e-6)
 
 

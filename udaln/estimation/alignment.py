@@ -81,7 +81,7 @@ def _estimate(
 def _shift_by_psf(scene: Scene, instruments: Instruments, side: int) -> tuple[float, float]:
     """The shift [HR pixels] at which stage 1 centres the PSF; the centre of a Gaussian PSF is the most stable one."""
     _, degradation = _estimate(scene, instruments, side, gaussian=True)
-    return centre_shift(degradation.psf.numpy(), scene.scale, scene.moved)
+    return centre_shift(degradation.psf.numpy(), scene.scale, scene.total_shift)
 
 
 def _disagreement(scene: Scene, instruments: Instruments, side: int) -> float:
@@ -109,4 +109,4 @@ def _resampled(scene: Scene, shift: tuple[float, float]) -> Scene:
     valid = scene.hr_valid
     if valid is not None:
         valid = shifted(valid[..., None].double(), order=1)[..., 0] > 1 - 1e-6
-    return replace(scene, hr_msi=shifted(scene.hr_msi, order=3), hr_valid=valid, resampled=shift)
+    return replace(scene, hr_msi=shifted(scene.hr_msi, order=3), hr_valid=valid, resampling_shift=shift)

@@ -28,7 +28,7 @@ from udaln.monitor.progress import progress_bar
 from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
-from udaln.scene import Known, LeftOut, Scene
+from udaln.scene import DroppedBands, Known, Scene
 
 OnStage = Callable[[StageRecord, Model, bool], None]
 
@@ -51,7 +51,7 @@ class Fusion:
     estimate: Estimate
     complete: Tensor
     figures: dict[str, float] = field(default_factory=dict)
-    bad_bands: LeftOut | None = None
+    bad_bands: DroppedBands | None = None
 
     @property
     def model(self) -> Model:
@@ -77,7 +77,7 @@ class Fusion:
     @property
     def shift(self) -> tuple[float, float]:
         """How far down and to the right of its place by the sizes the LR-HSI lies [HR pixels]."""
-        return centre_shift(self.psf, self.scene.scale, self.scene.moved)
+        return centre_shift(self.psf, self.scene.scale, self.scene.total_shift)
 
     @property
     def srf(self) -> NDArray[np.float64]:
@@ -210,8 +210,8 @@ def fused(scene: Scene, model: Model, options: FusionOptions, device: torch.devi
         fuser = Fuser(model)
         estimate = fuser.fuse(on_device)
     complete = estimate.image.cpu()
-    deviation = None if estimate.deviation is None else _masked(estimate.deviation.cpu(), scene.covered)
-    return Fusion(scene, fuser.to(cpu), Estimate(_masked(complete, scene.covered), deviation), complete)
+    deviation = None if estimate.deviation is None else _masked(estimate.deviation.cpu(), scene.valid)
+    return Fusion(scene, fuser.to(cpu), Estimate(_masked(complete, scene.valid), deviation), complete)
 
 
 def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusion:

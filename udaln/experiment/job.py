@@ -20,7 +20,7 @@ from udaln.io.write import check_output
 from udaln.methods.training.trainer import root_device
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import on_grid
-from udaln.scene import LeftOut, Scene
+from udaln.scene import DroppedBands, Scene
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Job:
     image_file: Path
 
     @property
-    def filled_bands(self) -> LeftOut | None:
+    def filled_bands(self) -> DroppedBands | None:
         """The bands left out of the scene that are filled in in the fused image."""
         dataset = self.config.dataset
         filled = isinstance(dataset, PairDataset) and dataset.bad_bands is BadBands.fill
-        return self.scene.left_out if filled else None
+        return self.scene.dropped_bands if filled else None
 
 
 def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:

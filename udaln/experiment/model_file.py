@@ -17,7 +17,7 @@ from udaln.io.image import Bands
 from udaln.methods.base import Method, Model
 from udaln.methods.registry import method_class
 from udaln.physics.degradation import Degradation
-from udaln.scene import LeftOut
+from udaln.scene import DroppedBands
 
 FORMAT = 5
 
@@ -27,17 +27,17 @@ class ModelFile(NamedTuple):
 
     Attributes:
         model: Fitted.
-        left_out: The bands that were not in use; None if all were.
+        dropped_bands: The bands that were not in use; None if all were.
         bands: Metadata of all bands of the LR-HSI, those left out included.
     """
 
     model: Model
-    left_out: LeftOut | None
+    dropped_bands: DroppedBands | None
     bands: Bands
 
 
 def save_model(
-    path: Path, method: Method, model: Model, left_out: LeftOut | None = None, bands: Bands | None = None
+    path: Path, method: Method, model: Model, dropped_bands: DroppedBands | None = None, bands: Bands | None = None
 ) -> None:
     """Write a fitted model.
 
@@ -48,7 +48,7 @@ def save_model(
         path: The file.
         method: The method.
         model: Fitted; on the CPU afterwards.
-        left_out: As in `ModelFile`.
+        dropped_bands: As in `ModelFile`.
         bands: As in `ModelFile`.
     """
     model = model.cpu()
@@ -61,7 +61,7 @@ def save_model(
         "kernel_size": degradation.kernel_size,
         "support": degradation.support,
         "state_dict": model.state_dict(),
-        "left_out": None if left_out is None else vars(left_out),
+        "dropped_bands": None if dropped_bands is None else vars(dropped_bands),
         "bands": {
             name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value and list(value)
             for name, value in vars(bands or Bands()).items()
@@ -92,11 +92,11 @@ def load_model(path: Path, *, key: str = "model") -> ModelFile:
         stages = None if content["stages"] is None else _from_plain(method.Stages, content["stages"])
         model = method(_from_plain(method.Settings, content["method"]), stages).model(degradation)
         model.load_state_dict(content["state_dict"])
-        left_out = None if content["left_out"] is None else LeftOut(**content["left_out"])
+        dropped_bands = None if content["dropped_bands"] is None else DroppedBands(**content["dropped_bands"])
         bands: dict[str, Any] = {
             name: value.numpy() if isinstance(value, Tensor) else value for name, value in content["bands"].items()
         }
-    return ModelFile(model, left_out, Bands(**bands))
+    return ModelFile(model, dropped_bands, Bands(**bands))
 
 
 def read_torch(path: Path, *, key: str, expected: str) -> dict[str, Any]:

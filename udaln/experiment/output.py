@@ -25,10 +25,10 @@ def fused_bands(pair: Pair | None, scene: Scene, *, filled: bool) -> Bands:
         scene: Of the same pair.
         filled: Whether the bands that are not in use in the scene are filled in.
     """
-    kept = None if filled or scene.left_out is None else scene.left_out.kept.numpy()
+    kept = None if filled or scene.dropped_bands is None else scene.dropped_bands.kept.numpy()
     wavelengths = scene.wavelengths
-    if filled and scene.left_out is not None:
-        wavelengths = scene.left_out.wavelengths
+    if filled and scene.dropped_bands is not None:
+        wavelengths = scene.dropped_bands.wavelengths
     bands = Bands() if pair is None else pair.lr_hsi.bands
     names = bands.names if bands.names is None or kept is None else list(compress(bands.names, kept))
     fwhm = bands.fwhm if bands.fwhm is None or kept is None else bands.fwhm[kept]

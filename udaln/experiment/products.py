@@ -30,9 +30,9 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
     """
     config, folder, scene = job.config, job.folder, job.scene
     degradation = fusion.model.degradation
-    results.write_degradation(folder / "degradation.npz", degradation, scene.moved, fusion.noise)
+    results.write_degradation(folder / "degradation.npz", degradation, scene.total_shift, fusion.noise)
     bands = fused_bands(job.pair, scene, filled=True)
-    save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.left_out, bands)
+    save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.dropped_bands, bands)
     results.write_stages(folder / "stages.csv", rows)
     page = pictures.overview(
         degradation,
@@ -71,7 +71,7 @@ def write_images(job: Job, fusion: Fusion) -> dict[str, float]:
         )
         return {"stream_seconds": round(monotonic() - start, 3)}
     pair = job.pair
-    grid = None if pair is None or pair.grid is None else pair.grid.window(*job.scene.resampled)
+    grid = None if pair is None or pair.grid is None else pair.grid.window(*job.scene.resampling_shift)
     fusion = replace(fusion, bad_bands=filled)
     for file, image in zip(files, (fusion.image, fusion.deviation), strict=False):
         if image is not None:

@@ -39,7 +39,7 @@ def estimates(fusion: Fusion) -> list[str]:
     scene, degradation = fusion.scene, fusion.model.degradation
     down, right = fusion.shift
     lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
-    if any(scene.resampled):
+    if any(scene.resampling_shift):
         lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
     if not degradation.same_units:
         gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (fusion.gain, fusion.offset))

@@ -20,7 +20,7 @@ from udaln.experiment.fusion import Fusion, fit, fused, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
 from udaln.experiment.schema import Config
-from udaln.io.bad_bands import describe_left_out
+from udaln.io.bad_bands import describe_dropped_bands
 from udaln.methods.base import Model, StageRecord, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor.console import print_columns, run_log
@@ -77,8 +77,8 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
 def _log_scene(job: Job, log: logging.Logger) -> None:
     for line in report.sizes(job.scene, job.pair, streamed=job.streamed):
         log.info("%s: %s", job.config.dataset.name, line)
-    if job.scene.left_out:
-        for line in describe_left_out(job.scene.left_out, filled=job.filled_bands is not None):
+    if job.scene.dropped_bands:
+        for line in describe_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None):
             log.warning("%s", line)
     if (job.folder / CHECKPOINT).exists():
         log.info("going on from %s", job.folder / CHECKPOINT)

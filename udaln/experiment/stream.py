@@ -22,7 +22,7 @@ from udaln.io.write import ADOPTABLE, adopt_envi, write_image
 from udaln.methods.base import SpectralMap
 from udaln.monitor.progress import progress_bar
 from udaln.physics.part import Part
-from udaln.scene import LeftOut, Scene
+from udaln.scene import DroppedBands, Scene
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ def fuse_to_files(
     files: Sequence[Path],
     bands: Bands,
     device: torch.device,
-    filled_bands: LeftOut | None,
+    filled_bands: DroppedBands | None,
     *,
     memory_limit: int,
     fingerprint: object = None,
@@ -114,7 +114,7 @@ def fuse_to_files(
     def work(scene: Scene | None, part: Part) -> list[Tensor] | None:
         if scene is None:
             return None
-        covered = scene.covered[part.inside(part.wanted, scene.scale)]
+        covered = scene.valid[part.inside(part.wanted, scene.scale)]
         if not covered.any():
             return None
         estimate = on_device.fuse(scene.to(device), part, with_deviation=len(files) > 1)
@@ -139,7 +139,7 @@ def map_to_file(
     hr_msi: Image,
     file: Path,
     bands: Bands,
-    left_out: LeftOut | None,
+    dropped_bands: DroppedBands | None,
     *,
     memory_limit: int,
     fingerprint: object,
@@ -151,11 +151,11 @@ def map_to_file(
         hr_msi: With all bands of the HR-MSI that the model was fitted to.
         file: For the image.
         bands: Metadata of the image's bands.
-        left_out: Bands that were not in use when the model was fitted; they are filled in. None if all were.
+        dropped_bands: Bands that were not in use when the model was fitted; they are filled in. None if all were.
         memory_limit: Memory that the process may take, approximately [bytes].
         fingerprint: What else determines the result, in plain types.
     """
-    used = slice(None) if left_out is None else ~left_out.msi_dead
+    used = slice(None) if dropped_bands is None else ~dropped_bands.msi_dead
     count, msi_count = model.degradation.support.shape
     sides = hr_msi.shape[:2]
 
@@ -163,10 +163,10 @@ def map_to_file(
         return BASE + rows * columns * (12 * count + 16 * msi_count)
 
     def work(pixels: Tensor, part: Part) -> list[Tensor]:
-        return [fill_bad_bands(model.map(pixels[..., used]), left_out)]
+        return [fill_bad_bands(model.map(pixels[..., used]), dropped_bands)]
 
     windows = windows_of(sides, lambda box: Part(sides, box, box), memory_limit, bytes_needed)
-    shape = (*sides, count if left_out is None else len(left_out.kept))
+    shape = (*sides, count if dropped_bands is None else len(dropped_bands.kept))
     output = _partial_image(file, shape, windows, fingerprint)
     stream(windows, lambda part: torch.from_numpy(hr_msi.read(*part.read)), work, [output])
     _finish([output], [file], bands, hr_msi.grid)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.io.bad_bands import dead_bands, describe_bands, describe_left_out, noise_bands
+from udaln.io.bad_bands import dead_bands, describe_bands, describe_dropped_bands, noise_bands
 from udaln.io.gaps import fill_gaps
-from udaln.scene import Known, LeftOut, Scene, Truth
+from udaln.scene import DroppedBands, Known, Scene, Truth
 
 
 def assemble_scene(
@@ -37,7 +37,7 @@ def assemble_scene(
         truth: Of all bands; without an image.
 
     Returns:
-        The scene. A pixel of it is valid where all bands in use are valid; ``left_out`` names the other bands.
+        The scene. A pixel of it is valid where all bands in use are valid; ``dropped_bands`` names the other bands.
 
     Raises:
         InputError: If no valid band or pixel remains in an image, or none of the bands that an MSI band covers; or if
@@ -46,12 +46,14 @@ def assemble_scene(
     known, truth = known or Known(), truth or Truth()
     _check_shapes((lr_hsi.shape[2], hr_msi.shape[2]), support, known, truth)
     none, msi_none = (torch.zeros(image.shape[2], dtype=torch.bool) for image in (lr_hsi, hr_msi))
-    left_out = LeftOut(none, none, msi_none, wavelengths)
+    dropped_bands = DroppedBands(none, none, msi_none, wavelengths)
     if not keep:
         dead = dead_bands(lr_hsi, lr_valid)
-        left_out = LeftOut(dead, noise_bands(lr_hsi, lr_valid, dead), dead_bands(hr_msi, hr_valid), wavelengths)
-    _check_coverage(left_out, support, known)
-    kept, msi_kept = left_out.kept, ~left_out.msi_dead
+        dropped_bands = DroppedBands(
+            dead, noise_bands(lr_hsi, lr_valid, dead), dead_bands(hr_msi, hr_valid), wavelengths
+        )
+    _check_coverage(dropped_bands, support, known)
+    kept, msi_kept = dropped_bands.kept, ~dropped_bands.msi_dead
     lr_hsi, lr_pixels = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI")
     hr_msi, hr_pixels = _select_and_fill(hr_msi, hr_valid, msi_kept, "HR-MSI")
     return Scene(
@@ -63,7 +65,7 @@ def assemble_scene(
         truth=Truth(psf=truth.psf, srf=_select_response(truth.srf, kept, msi_kept)),
         lr_valid=lr_pixels,
         hr_valid=hr_pixels,
-        left_out=None if kept.all() and msi_kept.all() else left_out,
+        dropped_bands=None if kept.all() and msi_kept.all() else dropped_bands,
     )
 
 
@@ -74,9 +76,9 @@ def _check_shapes(expected: tuple[int, int], support: Tensor, known: Known, trut
             raise InputError(f"{name}: expected shape {sizes[0]}, got {sizes[1]}")
 
 
-def _check_coverage(left_out: LeftOut, support: Tensor, known: Known) -> None:
+def _check_coverage(dropped_bands: DroppedBands, support: Tensor, known: Known) -> None:
     """Check that both images keep a band, and each MSI band one that it covers."""
-    kept, msi_kept = left_out.kept, ~left_out.msi_dead
+    kept, msi_kept = dropped_bands.kept, ~dropped_bands.msi_dead
     for name, bands in (("LR-HSI", kept), ("HR-MSI", msi_kept)):
         if not bands.any():
             raise InputError(f"{name}: expected a signal in some band, got none in {len(bands)} bands")
@@ -86,7 +88,7 @@ def _check_coverage(left_out: LeftOut, support: Tensor, known: Known) -> None:
     if lost.any():
         raise InputError(
             f"bad_bands: expected a signal in some band of the LR-HSI that the HR-MSI's {describe_bands(lost)} covers, "
-            f"got none: {'; '.join(describe_left_out(left_out, filled=False))}"
+            f"got none: {'; '.join(describe_dropped_bands(dropped_bands, filled=False))}"
         )
 
 

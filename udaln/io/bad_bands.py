@@ -10,7 +10,7 @@ from scipy.stats import beta
 from torch import Tensor
 
 from udaln.estimation.noise import SAMPLES, noise_edge
-from udaln.scene import LeftOut
+from udaln.scene import DroppedBands
 
 ROUNDING = 1e-6  # a range of values below this fraction of the largest is rounding error of float32
 LEAST_VALID = 0.5  # a band valid in a smaller fraction of the pixels that are valid in any band is dead
@@ -73,7 +73,7 @@ def noise_bands(image: Tensor, valid: Tensor, dead: Tensor) -> Tensor:
     return noise
 
 
-def fill_bad_bands(image: Tensor, left_out: LeftOut | None) -> Tensor:
+def fill_bad_bands(image: Tensor, dropped_bands: DroppedBands | None) -> Tensor:
     """Fill the bands that were left out, by linear interpolation between their neighbours.
 
     Neighbours are found by wavelength or, if there are none, by band number. Beyond the last band kept, that band is
@@ -81,19 +81,19 @@ def fill_bad_bands(image: Tensor, left_out: LeftOut | None) -> Tensor:
 
     Args:
         image: H×W×B, the bands kept, on the CPU.
-        left_out: The bands left out; None if there are none.
+        dropped_bands: The bands left out; None if there are none.
 
     Returns:
         H×W×C, all bands of the LR-HSI.
     """
-    if left_out is None or left_out.kept.all():
+    if dropped_bands is None or dropped_bands.kept.all():
         return image
-    kept = left_out.kept.nonzero().flatten()
-    at = torch.arange(len(left_out.kept)) if left_out.wavelengths is None else left_out.wavelengths
+    kept = dropped_bands.kept.nonzero().flatten()
+    at = torch.arange(len(dropped_bands.kept)) if dropped_bands.wavelengths is None else dropped_bands.wavelengths
     order = at[kept].argsort()
-    filled = image.new_empty(*image.shape[:2], len(left_out.kept))
+    filled = image.new_empty(*image.shape[:2], len(dropped_bands.kept))
     filled[..., kept] = image
-    for band in (~left_out.kept).nonzero().flatten().tolist():
+    for band in (~dropped_bands.kept).nonzero().flatten().tolist():
         position = float(np.interp(at[band], at[kept][order], np.arange(len(kept))))
         below, above = (image[..., order[round_(position)]] for round_ in (math.floor, math.ceil))
         filled[..., band] = torch.lerp(below, above, position % 1)
@@ -124,17 +124,17 @@ def describe_bands(bands: Tensor, wavelengths: Tensor | None = None) -> str:
     return f"band{'s' * (len(numbers) > 1)} {text} (counted from 0{nanometres})"
 
 
-def describe_left_out(left_out: LeftOut, filled: bool) -> list[str]:
+def describe_dropped_bands(dropped_bands: DroppedBands, filled: bool) -> list[str]:
     """A line of text for each kind of bad band.
 
     Args:
-        left_out: The bands.
+        dropped_bands: The bands.
         filled: Whether the fused image has them all the same, as ``fill_bad_bands`` makes them.
     """
     outcome = "filled in from their neighbours" if filled else "left out"
     found = (
-        ("LR-HSI", left_out.dead, left_out.wavelengths, f"constant or almost without data; {outcome}"),
-        ("LR-HSI", left_out.noise, left_out.wavelengths, f"nothing but noise; {outcome}"),
-        ("HR-MSI", left_out.msi_dead, None, "constant or almost without data; not used"),
+        ("LR-HSI", dropped_bands.dead, dropped_bands.wavelengths, f"constant or almost without data; {outcome}"),
+        ("LR-HSI", dropped_bands.noise, dropped_bands.wavelengths, f"nothing but noise; {outcome}"),
+        ("HR-MSI", dropped_bands.msi_dead, None, "constant or almost without data; not used"),
     )
     return [f"{name} {describe_bands(bad, at)}: {what}" for name, bad, at, what in found if bad.any()]

@@ -12,7 +12,7 @@ from udaln.io.grid import Grid
 from udaln.io.image import Image
 from udaln.io.views import cropped
 from udaln.physics.part import Box, Part
-from udaln.scene import LeftOut, Scene, Truth
+from udaln.scene import DroppedBands, Scene, Truth
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Pair:
         Returns:
             None if the part holds no data.
         """
-        lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*self.read(part.read), template.left_out)
+        lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*self.read(part.read), template.dropped_bands)
         if not all(valid is None or valid.any() for valid in (lr_valid, hr_valid)):
             return None
         return replace(
@@ -85,18 +85,18 @@ class Pair:
 
 
 def select_bands_and_fill_gaps(
-    lr_hsi: Tensor, hr_msi: Tensor, left_out: LeftOut | None
+    lr_hsi: Tensor, hr_msi: Tensor, dropped_bands: DroppedBands | None
 ) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
     """Select the bands in use of both images, and fill their gaps so that every value is finite.
 
     Args:
         lr_hsi: h×w×C.
         hr_msi: rh×rw×c.
-        left_out: The bands not in use; None if all are.
+        dropped_bands: The bands not in use; None if all are.
 
     Returns:
         The LR-HSI and its valid pixels, h×w bool, None if all are valid; then the same of the HR-MSI.
     """
-    if left_out is not None:
-        lr_hsi, hr_msi = lr_hsi[..., left_out.kept], hr_msi[..., ~left_out.msi_dead]
+    if dropped_bands is not None:
+        lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., ~dropped_bands.msi_dead]
     return *fill_gaps(lr_hsi), *fill_gaps(hr_msi)

@@ -14,7 +14,7 @@ from udaln.estimation.registration import register
 from udaln.io.bad_bands import dead_bands
 from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.physics.part import Box
-from udaln.scene import LeftOut
+from udaln.scene import DroppedBands
 
 PLOT = 16  # side of a plot [LR pixels]; its outermost LR pixels are not trained on
 CANDIDATES = 4  # positions considered for each plot
@@ -69,22 +69,24 @@ def sample(pair: Pair, boxes: list[list[Box]]) -> tuple[Tensor, Tensor]:
     return lr_hsi, hr_msi
 
 
-def find_shift(pair: Pair, support: Tensor, seed: int, left_out: LeftOut | None = None) -> tuple[float, float]:
+def find_shift(
+    pair: Pair, support: Tensor, seed: int, dropped_bands: DroppedBands | None = None
+) -> tuple[float, float]:
     """Estimate the shift of the LR-HSI against the HR-MSI, down and to the right [HR pixels], from one window.
 
     Args:
         pair: The pair.
         support: C×c bool, the hyperspectral bands that each MSI band may cover.
         seed: Seed of the candidate positions of the window.
-        left_out: Bands that are not in use and not in the support.
+        dropped_bands: Bands that are not in use and not in the support.
 
     Raises:
         InputError: If the window holds no data.
     """
     rows, columns = ((0, side - min(side, REGISTRATION_SIDE), min(side, REGISTRATION_SIDE)) for side in pair.sides)
     lr_hsi, hr_msi = pair.read(_choose_box(pair, rows, columns, np.random.default_rng(seed)))
-    if left_out is not None:
-        lr_hsi, hr_msi = lr_hsi[..., left_out.kept], hr_msi[..., ~left_out.msi_dead]
+    if dropped_bands is not None:
+        lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., ~dropped_bands.msi_dead]
     alive, msi_alive = (~dead_bands(image, torch.isfinite(image)) for image in (lr_hsi, hr_msi))
     msi_alive &= support[alive].any(0)
     lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(lr_hsi[..., alive], hr_msi[..., msi_alive], None)

@@ -40,7 +40,7 @@ def figures(degradation: Degradation, scene: Scene, fused: Tensor | None) -> dic
     usable = usable_lr_pixels(scene, psf)
     lr_hsi, hr_msi = scene.lr_hsi.flatten(0, 1)[usable].double(), scene.hr_msi.double()
     if fused is not None:
-        valid = scene.covered
+        valid = scene.valid
         if truth.image is not None:
             metrics = fusion_metrics(scene.scale, sync_on_compute=False).to(fused.device)  # of one process's image
             metrics.update(truth.image, fused)
@@ -51,7 +51,7 @@ def figures(degradation: Degradation, scene: Scene, fused: Tensor | None) -> dic
         result["hr_msi_error"] = float(l1_loss(degradation.unmatched(fused[valid].double() @ srf), hr_msi[valid]))
     lr_msi_spad, lr_msi_sped = degraded(scene, hr_msi, psf)[usable], degradation.unmatched(lr_hsi @ srf)
     result["lr_msi_error"] = float(l1_loss(lr_msi_sped, lr_msi_spad))
-    shift = centre_shift(psf.cpu().numpy(), scene.scale, scene.moved)
+    shift = centre_shift(psf.cpu().numpy(), scene.scale, scene.total_shift)
     result["shift_rows"], result["shift_columns"] = shift
     if truth.psf is not None:
         result["psf_error"] = _psf_error(psf, scene.shift, truth.psf, scene.scale)

@@ -42,7 +42,7 @@ class Gallery(Callback):
         """
         writer = logger.experiment
         if fused is not None:
-            fused = torch.where(self.scene.covered[..., None], fused, torch.nan)
+            fused = torch.where(self.scene.valid[..., None], fused, torch.nan)
         for colour in pictures.colours(self.scene):
             writer.add_figure(f"images/{colour}", pictures.composites(self.scene, fused, colour), step)
         writer.add_figure("degradation", pictures.degradation(degradation, self.scene), step)

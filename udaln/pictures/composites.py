@@ -58,7 +58,7 @@ def images(scene: Scene, fused: Tensor | None, colour: str = "true colour") -> d
     limits = _percentiles(lr_hsi if lr_valid is None else lr_hsi[lr_valid])
     result = {
         "HR-MSI": _stretched(hr_msi, _percentiles(hr_msi if hr_valid is None else hr_msi[hr_valid]), hr_valid),
-        "LR-HSI": _stretched(interpolated, limits, replace(scene, hr_valid=None).covered.cpu().numpy()),
+        "LR-HSI": _stretched(interpolated, limits, replace(scene, hr_valid=None).valid.cpu().numpy()),
     }
     for name, image in (("fused", fused), ("truth", scene.truth.image)):
         if image is not None:

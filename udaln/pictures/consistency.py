@@ -49,7 +49,7 @@ def hr_msi_misfit(degradation: Degradation, scene: Scene, fused: Tensor) -> NDAr
     Returns:
         rh×rw [%]; NaN for pixels without data.
     """
-    hr_msi, valid = scene.hr_msi.double(), scene.covered
+    hr_msi, valid = scene.hr_msi.double(), scene.valid
     response = degradation.srf
     hr_msi_fused = torch.stack([row.double() @ response for row in fused])  # row by row, to bound memory
     error = (degradation.unmatched(hr_msi_fused) - hr_msi).abs().mean(2) / hr_msi[valid].abs().mean()

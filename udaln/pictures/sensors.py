@@ -50,7 +50,7 @@ def draw_psfs(axes: list[Axes], degradation: Degradation, scene: Scene) -> None:
         axis.add_patch(Rectangle((-0.5, -0.5), side, side, fill=False, edgecolor="black", linewidth=1.0))
         row, column = centre(values)
         axis.plot(left + 0.5 + column, upper + 0.5 + row, "+", color="red", markersize=9, markeredgewidth=1.6)
-        window_shift = scene.moved if name == "PSF" else shift
+        window_shift = scene.total_shift if name == "PSF" else shift
         down, across = (round(component, 2) for component in centre_shift(values, scene.scale, window_shift))
         directions = "up" if down < 0 else "down", "left" if across < 0 else "right"
         shift_text = f"{abs(down):.2f} {directions[0]}, {abs(across):.2f} {directions[1]}"

@@ -147,12 +147,12 @@ def test_bands_that_the_file_flags_are_left_out(configure, arrays):
     envi.save_image("lr.hdr", arrays[0], metadata=metadata, ext=".img")
     words = ["dataset.lr_hsi=lr.img"]
     scene = loaded(configure, *words)
-    np.testing.assert_array_equal(scene.left_out.kept, good == 1)
+    np.testing.assert_array_equal(scene.dropped_bands.kept, good == 1)
     np.testing.assert_array_equal(scene.lr_hsi, arrays[0][..., good == 1])
     np.testing.assert_allclose(scene.wavelengths, NM[good == 1], atol=1e-3)
     assert scene.lr_valid is None
     kept = loaded(configure, *words, "dataset.bad_bands=keep")
-    assert kept.lr_hsi.shape[2] == 12 and kept.left_out is None
+    assert kept.lr_hsi.shape[2] == 12 and kept.dropped_bands is None
 
 
 def mask(path, shape, *places, size=10.0, value=1, **profile):
@@ -273,7 +273,7 @@ def test_a_band_without_data_in_a_large_pair_is_left_out(configure, in_folder):
     write_raster("lr.tif", lr_hsi, 20.0, wavelengths=NM)
     with open_pair(config.dataset, config.scale) as files:
         scene, moved = pair_scene(config, files, shift=True)
-    assert scene.left_out.kept.logical_not().nonzero().tolist() == [[7]]
+    assert scene.dropped_bands.kept.logical_not().nonzero().tolist() == [[7]]
     assert moved.sides == (43, 40)
 
 

@@ -261,12 +261,12 @@ def test_dead_bands_of_a_pair(configure, pair, value):
     words = ["dataset.nodata=-1", "dataset.srf=srf.npy", "dataset.wavelengths=[400,950]"]
     empty, scene = masked(configure, *words)
     kept = [0, 1, 2, *range(5, 12)]
-    assert empty == [None, None] and scene.left_out.kept.nonzero().flatten().tolist() == kept
+    assert empty == [None, None] and scene.dropped_bands.kept.nonzero().flatten().tolist() == kept
     np.testing.assert_array_equal(scene.lr_hsi, lr_hsi[..., kept])
     np.testing.assert_allclose(scene.wavelengths, np.linspace(400, 950, 12)[kept])
     np.testing.assert_allclose(scene.known.srf, SRF[kept] / SRF[kept].sum(0), rtol=1e-6)
-    left_out = masked(configure, *words, "dataset.bad_bands=leave_out")[1]
-    np.testing.assert_array_equal(left_out.lr_hsi, scene.lr_hsi)
+    dropped_bands = masked(configure, *words, "dataset.bad_bands=leave_out")[1]
+    np.testing.assert_array_equal(dropped_bands.lr_hsi, scene.lr_hsi)
     if value == 0.4:
         assert masked(configure, *words, "dataset.bad_bands=keep")[1].lr_hsi.shape[2] == 12
 
