@@ -18,8 +18,8 @@ from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift
 from udaln.experiment.cli import arguments, one_line_errors
-from udaln.experiment.datasets.pair import values_of
-from udaln.experiment.datasets.simulated import called
+from udaln.experiment.datasets.pair import training_images
+from udaln.experiment.error_keys import errors_name_key
 from udaln.experiment.model_file import ModelFile, load_model
 from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.schema import Memory
@@ -59,68 +59,83 @@ class Arguments:
 def main() -> None:
     """Write the fused image on the HR-MSI's pixels, in the units of the LR-HSI that the model was fitted to."""
     with one_line_errors(), ExitStack() as stack:
-        given = arguments(Arguments)
-        path = Path(given.model)
+        args = arguments(Arguments)
+        path = Path(args.model)
         path = path / "model.ckpt" if path.is_dir() else path
         import_plugins(plugins_of(sys.argv[1:]))
         saved = load_model(path)
-        limit = _limit(given)
-        hr_msi = stack.enter_context(_open(given, "hr_msi"))
+        memory = _memory(args)
+        hr_msi = stack.enter_context(_open(args, "hr_msi"))
         bands, msi_bands = saved.model.degradation.support.shape
         if saved.dropped_bands is not None:
             bands, msi_bands = len(saved.dropped_bands.kept), len(saved.dropped_bands.msi_dead)
         _check(hr_msi, "hr_msi", msi_bands)
-        files = [Path(file) for file in (given.out, given.uncertainty) if file is not None]
+        files = [Path(file) for file in (args.out, args.uncertainty) if file is not None]
         for key, file in zip(("out", "uncertainty"), files, strict=False):
             check_output(file, key=key, georeferenced=hr_msi.grid is not None, grid=hr_msi.grid)
-        fingerprint = [sys.argv[1:], *(_version(file) for file in (path, Path(given.hr_msi), given.lr_hsi) if file)]
-        if given.lr_hsi is None:
-            if given.uncertainty is not None:
+        fingerprint = [sys.argv[1:], *(_version(file) for file in (path, Path(args.hr_msi), args.lr_hsi) if file)]
+        if args.lr_hsi is None:
+            if args.uncertainty is not None:
                 raise InputError("uncertainty: expected lr_hsi=… too: a map alone does not tell how far off it is")
             model = saved.model
             if not isinstance(model, SpectralMap):
                 raise InputError(f"lr_hsi: expected a file: the model of {path} needs an LR-HSI, too")
-            map_to_file(model, hr_msi, files[0], saved.bands, saved.dropped_bands, limit=limit, fingerprint=fingerprint)
+            limit, dropped_bands = memory.bytes, saved.dropped_bands
+            map_to_file(
+                model, hr_msi, files[0], saved.bands, dropped_bands, memory_limit=limit, fingerprint=fingerprint
+            )
         else:
-            lr_hsi = stack.enter_context(_open(given, "lr_hsi"))
+            lr_hsi = stack.enter_context(_open(args, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
-            pair = overlap(lr_hsi, hr_msi, resample=given.resample, keys=("lr_hsi", "hr_msi"))
-            with called({"LR-HSI": f"lr_hsi: {given.lr_hsi}", "HR-MSI": f"hr_msi: {given.hr_msi}"}):
-                _fuse(saved, pair, files, given, limit, fingerprint)
-        print(given.out)
+            pair = overlap(lr_hsi, hr_msi, resample=args.resample, keys=("lr_hsi", "hr_msi"))
+            with errors_name_key({"LR-HSI": f"lr_hsi: {args.lr_hsi}", "HR-MSI": f"hr_msi: {args.hr_msi}"}):
+                _fuse(saved, pair, files, args, memory, fingerprint)
+        print(args.out)
 
 
-def _fuse(saved: ModelFile, pair: Pair, files: list[Path], given: Arguments, limit: int, fingerprint: object) -> None:
-    """Fuse with the consistency step."""
+def _fuse(
+    saved: ModelFile, pair: Pair, files: list[Path], args: Arguments, memory: Memory, fingerprint: object
+) -> None:
+    """Fuse the pair by the model and the consistency step, into files."""
     model, dropped_bands = saved.model, saved.dropped_bands
     degradation = model.degradation
     if pair.scale != degradation.scale:
-        raise InputError(f"lr_hsi: {given.lr_hsi}: expected a scale factor of {degradation.scale}, got {pair.scale}")
+        raise InputError(f"lr_hsi: {args.lr_hsi}: expected a scale factor of {degradation.scale}, got {pair.scale}")
     support = degradation.support
-    found = find_shift(pair, support, given.seed, dropped_bands)
-    held = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # the part of the shift that the PSF contains
-    down, right = (round(there - here) for there, here in zip(found, held, strict=True))
-    pair = pair.shifted(down, right)
-    values = values_of(pair, Memory(given.memory_limit, given.memory_sample), given.seed)
-    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*values, dropped_bands)
+    shift = find_shift(pair, support, args.seed, dropped_bands)
+    psf_shift = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # the model's PSF accounts for this part
+    pair = pair.shifted(*(round(whole - part) for whole, part in zip(shift, psf_shift, strict=True)))
+    images = training_images(pair, memory, args.seed)
+    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*images, dropped_bands)
     scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, dropped_bands=dropped_bands)
     fuser = Fuser(model, fit_refinement(model, scene))
-    cpu = torch.device("cpu")
-    fuse_to_files(fuser, pair, scene, files, saved.bands, cpu, dropped_bands, limit=limit, fingerprint=fingerprint)
+    fuse_to_files(
+        fuser,
+        pair,
+        scene,
+        files,
+        saved.bands,
+        torch.device("cpu"),
+        dropped_bands,
+        memory_limit=memory.bytes,
+        fingerprint=fingerprint,
+    )
 
 
-def _open(given: Arguments, key: str) -> AbstractContextManager[Image]:
+def _open(args: Arguments, key: str) -> AbstractContextManager[Image]:
     variable_key = f"{key}_variable"
-    return open_image(getattr(given, key), getattr(given, variable_key), key=key, variable_key=variable_key)
+    return open_image(getattr(args, key), getattr(args, variable_key), key=key, variable_key=variable_key)
 
 
-def _limit(given: Arguments) -> int:
-    """Memory limit of the process [bytes]."""
+def _memory(args: Arguments) -> Memory:
+    """The memory that may be used; the seed is checked, too."""
     for key, least in (("memory_sample", 400), ("seed", 0)):
-        if getattr(given, key) < least:
-            raise InputError(f"{key}: expected at least {least}, got {getattr(given, key)}")
-    with called({"memory.limit": "memory_limit"}):
-        return Memory(given.memory_limit, given.memory_sample).bytes
+        if getattr(args, key) < least:
+            raise InputError(f"{key}: expected at least {least}, got {getattr(args, key)}")
+    memory = Memory(args.memory_limit, args.memory_sample)
+    with errors_name_key({"memory.limit": "memory_limit"}):
+        _ = memory.bytes  # raises if it is no size
+    return memory
 
 
 def _check(image: Image, key: str, bands: int) -> None:
@@ -129,9 +144,9 @@ def _check(image: Image, key: str, bands: int) -> None:
 
 
 def _version(file: str | Path) -> list[float]:
-    """Size and time of a file, which change with its content."""
-    said = Path(file).stat()
-    return [said.st_size, said.st_mtime_ns]
+    """Size and time of a file: they change with its content."""
+    status = Path(file).stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 if __name__ == "__main__":

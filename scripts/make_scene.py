@@ -22,7 +22,7 @@ from udaln.errors import InputError
 from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.config import choices
 from udaln.io.image import Bands
-from udaln.monitor.progress import share_done
+from udaln.monitor.progress import progress_bar
 from udaln.physics.landscape import Landscape, Pixels
 from udaln.physics.simulation import gaussian_psf, row_noise, simulate_strips
 from udaln.physics.srf import SRF, normalise, srf_from_edges
@@ -130,7 +130,7 @@ def _make(given: Arguments, landscape: Landscape, srf: SRF, msi: Bands, folder: 
     with ExitStack() as opened:
         writers = [opened.enter_context(_raster(folder / name, given, *image)) for name, image in images.items()]
         aside = [_Aside(opened.enter_context(tempfile.TemporaryFile(dir=folder))) for _ in range(2)]
-        progress = opened.enter_context(share_done("scene"))
+        progress = opened.enter_context(progress_bar("scene"))
 
         def rows(first: int, last: int) -> Pixels:
             return landscape.rows(top + first, top + last)[:, left : left + width]

@@ -64,10 +64,10 @@ def made(scale=2, wide=False, snr=(None, None), shift=(0, 0), gaps=(), scattered
     )
 
 
-def fuse(given, folder, *, uncertainty=False, put_back="all", refine=True, limit=1, suffix=".npy", **more):
+def fuse(given, folder, *, uncertainty=False, fill_bands="all", refine=True, limit=1, suffix=".npy", **more):
     """The files' images; with as little memory as can be asked for."""
     files = [folder / f"{name}{suffix}" for name in ("fused", "uncertainty")][: 1 + uncertainty]
-    put_back = given.dropped_bands if put_back == "all" else None
+    filled = given.dropped_bands if fill_bands == "all" else None
     bands = more.pop("bands", Bands())
     fuse_to_files(
         Fuser(given.model, given.refinement if refine else None),
@@ -76,8 +76,8 @@ def fuse(given, folder, *, uncertainty=False, put_back="all", refine=True, limit
         files,
         bands,
         torch.device("cpu"),
-        put_back,
-        limit=limit,
+        filled,
+        memory_limit=limit,
         **more,
     )
     if suffix != ".npy":

@@ -45,11 +45,11 @@ def test_what_was_found_of_the_instruments():
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_who_stops_a_run_is_told_how_it_goes_on(tmp_path, caplog, error):
     log = logging.getLogger("told")
-    with pytest.raises(error), report.hint_at_resuming(tmp_path, log):
+    with pytest.raises(error), report.log_how_to_resume(tmp_path, log):
         raise error
     assert caplog.messages == [f"stopped; go on with: udaln resume={tmp_path}"]
     caplog.clear()
-    with pytest.raises(ValueError, match="x"), report.hint_at_resuming(tmp_path, log):
+    with pytest.raises(ValueError, match="x"), report.log_how_to_resume(tmp_path, log):
         raise ValueError("x")
     assert not caplog.messages
 

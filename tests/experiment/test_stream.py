@@ -12,22 +12,20 @@ from made_up_fusions import CORNER, EVERYTHING, HR_BLOCKS, LR_BLOCK, NOISE, SMAL
 from udaln.consistency.step import consistent
 from udaln.consistency.tiles import edges, tiled_part
 from udaln.experiment import stream, stream_windows
-from udaln.experiment.schema import Format
-from udaln.experiment.stream import map_to_file, output_format
+from udaln.experiment.stream import map_to_file
 from udaln.experiment.stream_windows import windows_of
 from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Bands
 from udaln.io.partial_image import PartialImage
-from udaln.scene import DroppedBands
 
 
-def whole(given, *, uncertainty=False, put_back="all"):
+def whole(given, *, uncertainty=False, fill_bands="all"):
     found = consistent(given.model, given.refinement, given.scene, with_deviation=uncertainty)
     images = [image.clone() for image in found if image is not None]
     for image in images:
         image[~given.scene.valid] = torch.nan
-    return [fill_bad_bands(image, given.dropped_bands) if put_back == "all" else image for image in images]
+    return [fill_bad_bands(image, given.dropped_bands) if fill_bands == "all" else image for image in images]
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ PAIRS = {
         {},
     ),
     "shift, gaps, bands left out": (EVERYTHING, {"uncertainty": True}),
-    "no noise, a corner empty": ({"gaps": (CORNER, HR_BLOCKS[0]), "bad": True}, {"put_back": None}),
+    "no noise, a corner empty": ({"gaps": (CORNER, HR_BLOCKS[0]), "bad": True}, {"fill_bands": None}),
 }
 
 
@@ -69,7 +67,7 @@ def test_windows_leave_no_seams(name, tmp_path, windows):
         torch.testing.assert_close(
             image, whole_image, rtol=0, atol=5e-6 * whole_image.nan_to_num().max().item(), equal_nan=True
         )
-    bands = 8 - 2 * ("put_back" in wanted)
+    bands = 8 - 2 * ("fill_bands" in wanted)
     assert found[0].shape == (*given.pair.hr_msi.shape[:2], bands)
 
 
@@ -134,7 +132,7 @@ def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path
 
 def mapped(networks, hr_msi, folder, dropped_bands=None, **more):
     file = folder / "map.npy"
-    more = {"limit": 1, "fingerprint": None} | more
+    more = {"memory_limit": 1, "fingerprint": None} | more
     map_to_file(networks, made_up_pairs.image(hr_msi), file, Bands(), dropped_bands, **more)
     return np.load(file)
 
@@ -166,7 +164,7 @@ def test_a_map_begun_with_other_windows_begins_anew(tmp_path, monkeypatch):
     with pytest.raises(Stopped):
         mapped(given.model, hr_msi, tmp_path)
     monkeypatch.undo()
-    found = mapped(given.model, hr_msi, tmp_path, limit=1 << 40)
+    found = mapped(given.model, hr_msi, tmp_path, memory_limit=1 << 40)
     np.testing.assert_allclose(found, given.model.map(torch.from_numpy(hr_msi)), rtol=0, atol=1e-6)
 
 
@@ -215,39 +213,3 @@ def test_the_memory_needed_grows_with_all_there_is():
     for more in ((2, 1, 2, 10, 3), (1, 2, 2, 10, 3), (1, 1, 3, 10, 3), (1, 1, 2, 11, 3), (1, 1, 2, 10, 4)):
         assert stream_windows.working_set(*more, deviation=False) > least
     assert stream_windows.working_set(1, 1, 2, 10, 3, deviation=True) > least
-
-
-# what is known of the result
-
-
-def test_bands_are_those_of_the_file_or_of_the_scene():
-    given = made(bad=True)
-    said = Bands([f"x{i}" for i in range(8)], np.linspace(400.0, 1000.0, 8), np.arange(8.0) + 5, np.arange(8) < 7)
-    pair = replace(given.pair, lr_hsi=replace(given.pair.lr_hsi, bands=said))
-    told = torch.linspace(500, 900, 8)  # by the configuration
-    dropped_bands = DroppedBands(
-        given.dropped_bands.dead, given.dropped_bands.noise, given.dropped_bands.msi_dead, told
-    )
-    kept = [0, 1, 2, 4, 5, 7]
-    scene = replace(given.scene, wavelengths=told[kept], dropped_bands=dropped_bands)
-    found = stream.fused_bands(pair, scene, filled=True)
-    assert found.names == said.names and found.fwhm is said.fwhm
-    np.testing.assert_array_equal(found.wavelengths, told)
-    found = stream.fused_bands(pair, scene, filled=False)
-    assert found.names == ["x0", "x1", "x2", "x4", "x5", "x7"]
-    np.testing.assert_array_equal(found.fwhm, said.fwhm[kept])
-    np.testing.assert_array_equal(found.wavelengths, told[kept])
-    bare = stream.fused_bands(None, replace(scene, dropped_bands=None, wavelengths=None), filled=False)
-    assert bare.names is None and bare.wavelengths is None and bare.fwhm is None
-
-
-def test_the_format_is_what_is_asked_for_or_what_fits():
-    pair = made().pair
-    there = {
-        name: replace(pair, hr_msi=replace(pair.hr_msi, grid=lies))
-        for name, lies in (("map", made_up_pairs.grid(10.0)), ("no crs", replace(made_up_pairs.grid(10.0), crs="")))
-    }
-    assert output_format(Format.auto, there["map"]) == "tif"
-    assert output_format(Format.auto, there["no crs"]) == output_format(Format.auto, pair) == "mat"
-    assert output_format(Format.auto, None) == "mat"
-    assert output_format(Format.img, there["map"]) == "img" and output_format(Format.tif, None) == "tif"

@@ -17,7 +17,7 @@ EMPTY = 4  # of them
 
 
 def ground():
-    """Six windows of two canvases, one window without data; what the canvases shall show, in float32."""
+    """Six windows of two outputs, one window without data; what the outputs shall show, in float32."""
     windows = windows_of(LARGE, lambda box: Part(LARGE, box, box), 1, lambda rows, columns: 2)
     rng = np.random.default_rng(0)
     images = [rng.normal(size=(2 * LARGE[0], 2 * LARGE[1], bands)).astype("f4") for bands in (3, 2)]
@@ -33,10 +33,10 @@ class Process:
     def __init__(self, folder, at=None, where=None):
         self.windows, self.images = ground()
         self.at, self.where, self.worked = at, where, []
-        self.canvases = [self.canvas(folder / f"{i}.part", image.shape, i) for i, image in enumerate(self.images)]
-        self.finished = [canvas.finished for canvas in self.canvases]
+        self.outputs = [self.output(folder / f"{i}.part", image.shape, i) for i, image in enumerate(self.images)]
+        self.finished = [output.finished for output in self.outputs]
 
-    def canvas(self, path, shape, index):
+    def output(self, path, shape, index):
         process = self
 
         class Breaking(PartialImage):
@@ -79,12 +79,12 @@ class Process:
         return None if number == EMPTY else [torch.from_numpy(image[box].copy()) for image in self.images]
 
     def run(self):
-        stream.stream(self.windows, self.read, self.work, self.canvases, 2)
+        stream.stream(self.windows, self.read, self.work, self.outputs, 2)
         return self
 
     def assert_done(self):
-        for canvas, image in zip(self.canvases, self.images, strict=True):
-            assert canvas.pixels().tobytes() == image.tobytes() and canvas.finished == 6
+        for output, image in zip(self.outputs, self.images, strict=True):
+            assert output.pixels().tobytes() == image.tobytes() and output.finished == 6
 
 
 def test_all_windows_are_written_once_and_in_order(tmp_path):
@@ -134,7 +134,7 @@ def expected(tmp_path_factory):
     [("write", 2, 4), ("consistent", 3, 2), ("write_image", 2, 0)],
 )
 def test_a_fusion_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch, expected, name, at, left):
-    """Two canvases; ``left``: windows still to be worked on."""
+    """Two outputs; ``left``: windows still to be worked on."""
     given = made(**EVERYTHING)
     interrupted(monkeypatch, PartialImage if name == "write" else fuser if name == "consistent" else stream, name, at)
     with pytest.raises(Stopped):
@@ -149,11 +149,11 @@ def test_a_fusion_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch
     assert {path.name for path in (tmp_path / "stopped").iterdir()} == {"fused.npy", "uncertainty.npy"}
 
 
-@pytest.mark.parametrize("changed", ["fingerprint", "limit", "put_back", None])
+@pytest.mark.parametrize("changed", ["fingerprint", "limit", "fill_bands", None])
 def test_what_other_settings_left_is_not_gone_on_with(tmp_path, monkeypatch, changed):
     given = made(**EVERYTHING)
-    before = {"fingerprint": [1], "limit": 1, "put_back": "all"}
-    after = before | {"fingerprint": [2], "limit": 1 << 40, "put_back": None} if changed else before
+    before = {"fingerprint": [1], "limit": 1, "fill_bands": "all"}
+    after = before | {"fingerprint": [2], "limit": 1 << 40, "fill_bands": None} if changed else before
     after = {key: after[key] if key == changed else value for key, value in before.items()}
     interrupted(monkeypatch, PartialImage, "write", 4)
     with pytest.raises(Stopped):

@@ -12,7 +12,7 @@ from udaln.estimation.psf import centre_shift
 from udaln.physics.degradation import Degradation
 from udaln.physics.observation import usable_lr_pixels
 from udaln.pictures.sensors import draw_psfs, draw_srf
-from udaln.pictures.spectra import broken
+from udaln.pictures.spectra import with_breaks
 from udaln.scene import Known, Truth
 
 
@@ -138,10 +138,10 @@ def test_bands_removed_break_a_line():
     scene = made_up.scene(bands=12)
     wavelengths = torch.cat([torch.arange(400, 460, 10), torch.arange(700, 760, 10)]).flip(0)
     values = np.arange(12.0)
-    at, drawn = broken(replace(scene, wavelengths=wavelengths), values)
+    at, drawn = with_breaks(replace(scene, wavelengths=wavelengths), values)
     assert np.isnan(drawn).sum() == 1 and 450 < at[np.isnan(drawn)].item() < 700
     assert (np.diff(at) > 0).all() and (drawn[~np.isnan(drawn)] == values[::-1]).all()
-    np.testing.assert_array_equal(broken(with_wavelengths(scene), values)[1], values)
+    np.testing.assert_array_equal(with_breaks(with_wavelengths(scene), values)[1], values)
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2)])

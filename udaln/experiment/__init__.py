@@ -1,1 +1,1 @@
-"""What Hydra, the command line and files have to do with: from a configuration to a finished run."""
+"""Runs: from a configuration of Hydra and the command line to the files of a finished fusion."""

@@ -1,4 +1,4 @@
-"""The reduced-resolution check: how well the same fusion does where the answer is known, one scale below."""
+"""The reduced-resolution check: the same fusion one scale below, where the LR-HSI is the reference."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import degrade
 from udaln.scene import Known, Scene, Truth
 
-FEWEST = 8  # LR pixels along a side that a pair to fuse has at least
-LEFT = FEWEST**2 // 4  # of them that gaps must leave
+MIN_SIDE = 8  # shortest side of the reduced pair [LR pixels]
+MIN_VALID = MIN_SIDE**2 // 4  # valid LR pixels that the reduced pair needs
 
 
 def reduced_resolution(
     degradation: Degradation, scene: Scene, options: FusionOptions, training: Training
 ) -> dict[str, float]:
-    """Degrade a pair once more, fuse it in the same way, and compare the result with the LR-HSI (Wald et al. 1997).
+    """Degrade a pair by its scale factor, fuse it in the same way, and compare the result with the LR-HSI.
 
-    The HR-MSI is brought to the LR-HSI's pixels by the PSF that was found, the LR-HSI degraded by a Gaussian of the
-    scale factor's width, or of the largest factor that leaves 8 pixels a side. Both images' noise counts as error, and
-    a scene is rougher one scale below: the figures say more about bands and pairs beside each other than in themselves.
+    This is Wald's protocol (Wald, Ranchin and Mangolini, Photogramm. Eng. Remote Sens. 63, 1997). The HR-MSI is
+    degraded by the estimated PSF, the LR-HSI by a Gaussian with a FWHM of the scale factor, or of the largest factor
+    that leaves 8 pixels along each side. The noise of both images counts as error, and a scene has more detail per
+    pixel one scale below. The figures are therefore better for comparing bands and pairs than as absolute values.
 
     Args:
         degradation: As it was estimated, on the CPU.
@@ -39,16 +40,16 @@ def reduced_resolution(
 
     Returns:
         ``check_scale``; the six figures as ``check_psnr`` …; and those of the LR-HSI interpolated alone as
-        ``check_interpolated_psnr`` …; empty where the LR-HSI is too small for it or gaps leave too little.
+        ``check_interpolated_psnr`` …. Empty if the LR-HSI is too small or has too few valid pixels.
     """
-    scale = min(scene.scale, *(side // FEWEST for side in scene.lr_hsi.shape[:2]))
+    scale = min(scene.scale, *(side // MIN_SIDE for side in scene.lr_hsi.shape[:2]))
     if scale < 2:
         return {}
-    pair = _reduced(degradation, scene, scale)
-    if pair is None:
+    reduced = _reduced_scene(degradation, scene, scale)
+    if reduced is None:
         return {}
-    assert pair.truth.image is not None
-    again = replace(
+    assert reduced.truth.image is not None
+    options = replace(
         options,
         instruments=replace(options.instruments, shift=False),
         known_psf=False,
@@ -57,17 +58,17 @@ def reduced_resolution(
         uncertainty=False,
         progress=False,
     )
-    fused = fuse_scene(pair, again, training)
+    fused = fuse_scene(reduced, options, training)
     figures = {"check_scale": float(scale)}
-    for name, image in (("", fused.estimate.image), ("interpolated_", interpolate(pair.lr_hsi, scale).float())):
+    for name, image in (("", fused.estimate.image), ("interpolated_", interpolate(reduced.lr_hsi, scale).float())):
         metrics = fusion_metrics(scale)
-        metrics.update(pair.truth.image, torch.where(pair.valid[..., None], image, torch.nan))
+        metrics.update(reduced.truth.image, torch.where(reduced.valid[..., None], image, torch.nan))
         figures |= {f"check_{name}{key}": float(value) for key, value in metrics.compute().items()}
     return figures
 
 
-def _reduced(degradation: Degradation, scene: Scene, scale: int) -> Scene | None:
-    """The pair one scale below, if gaps leave enough of one; the LR-HSI is its truth."""
+def _reduced_scene(degradation: Degradation, scene: Scene, scale: int) -> Scene | None:
+    """The degraded pair, with the LR-HSI as its truth; None if it has too few valid pixels."""
     rows, columns = (side // scale * scale for side in scene.lr_hsi.shape[:2])
     psf = degradation.psf
 
@@ -77,15 +78,15 @@ def _reduced(degradation: Degradation, scene: Scene, scale: int) -> Scene | None
     reference = cropped(scene.lr_hsi)
     lr_msi = cropped(degraded(scene, scene.hr_msi, psf).view(*scene.lr_hsi.shape[:2], -1))
     usable = cropped(usable_lr_pixels(scene, psf).view(scene.lr_hsi.shape[:2]))
-    filled, hr_valid = fill_gaps(lr_msi, usable)
+    hr_msi, hr_valid = fill_gaps(lr_msi, usable)
     blur = gaussian_psf(scale, scale, scale)
-    whole = degrade(usable[..., None].double(), blur, scale)[..., 0] > 1 - 1e-9
-    if whole.sum() < LEFT:
+    fully_usable = degrade(usable[..., None].double(), blur, scale)[..., 0] > 1 - 1e-9
+    if fully_usable.sum() < MIN_VALID:
         return None
-    lr_hsi, lr_valid = fill_gaps(degrade(reference, blur, scale), whole)
+    lr_hsi, lr_valid = fill_gaps(degrade(reference, blur, scale), fully_usable)
     return Scene(
         lr_hsi,
-        filled,
+        hr_msi,
         scene.support,
         wavelengths=scene.wavelengths,
         known=Known(),

@@ -1,4 +1,4 @@
-"""The command line: ``key=value`` arguments, and one line for a user's mistake."""
+"""The command line: ``key=value`` arguments, and error messages of one line."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 from udaln.errors import InputError
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-TRACEBACKS = bool(os.environ.get(FULL_ERROR))  # as the user set it: one_line_errors sets it too, for Hydra
+TRACEBACKS = bool(os.environ.get(FULL_ERROR))  # read at import, since one_line_errors sets the variable for Hydra
 
-RENAMED = {  # settings of earlier versions, and those that have taken their place
+RENAMED = {  # settings of earlier versions, and those that replace them
     "network": "method.network",
     "stages.psf": "degradation.psf",
     "stages.srf": "degradation.srf",
@@ -30,10 +30,10 @@ RENAMED = {  # settings of earlier versions, and those that have taken their pla
 
 T = TypeVar("T")
 
-_NO_FOLDER = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)  # Hydra makes the run's folder
-_MISTAKES = (InputError, HydraException, OmegaConfBaseException, *_NO_FOLDER)
-_NO_NAME = re.compile(r"(null|true|false|[-+.\d][-+.\de]*)$|[\[{]", re.IGNORECASE)
-_EXPECTED = (  # what OmegaConf says of a value of the wrong type, and what it expected
+_FOLDER_ERRORS = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)  # Hydra makes the folder
+_USER_ERRORS = (InputError, HydraException, OmegaConfBaseException, *_FOLDER_ERRORS)
+_NOT_A_NAME = re.compile(r"(null|true|false|[-+.\d][-+.\de]*)$|[\[{]", re.IGNORECASE)
+_EXPECTED = (  # OmegaConf's message about a value of the wrong type, and the value that it expected
     (r"could not be converted to Integer", "a whole number"),
     (r"could not be converted to Float", "a number"),
     (r"is not a valid bool", "true or false"),
@@ -47,17 +47,17 @@ _EXPECTED = (  # what OmegaConf says of a value of the wrong type, and what it e
 
 @contextmanager
 def one_line_errors(known_keys: Iterable[str] = ()) -> Iterator[None]:
-    """Print a user's mistake as one line and exit with status 2; anything else keeps its traceback.
+    """Print a user error as one line and exit with status 2. Other errors keep their traceback.
 
-    With ``HYDRA_FULL_ERROR=1`` in the environment a mistake keeps its traceback too.
+    With ``HYDRA_FULL_ERROR=1`` in the environment user errors keep it, too.
 
     Args:
-        known_keys: What a misspelt key is compared with.
+        known_keys: Candidates for the correction of a misspelt key.
     """
     try:
         with env_override({FULL_ERROR: "1"}):  # else Hydra prints errors its own way and exits
             yield
-    except _MISTAKES as error:
+    except _USER_ERRORS as error:
         if TRACEBACKS:
             raise
         print(f"udaln: {describe(error, known_keys)}", file=sys.stderr)
@@ -65,14 +65,14 @@ def one_line_errors(known_keys: Iterable[str] = ()) -> Iterator[None]:
 
 
 def check_arguments(words: Sequence[str], choices: Mapping[str, Sequence[str]]) -> None:
-    """Refuse what Hydra would answer with its usage or a traceback: unknown options, and choices that are no names.
+    """Check for errors that Hydra would answer with its usage or a traceback.
 
     Args:
         words: The command line.
-        choices: The configuration groups and what there is in each.
+        choices: The names in each configuration group.
 
     Raises:
-        InputError: If there is such a word.
+        InputError: If a setting was renamed, an option is unknown or out of place, or a choice is not a name.
     """
     for word in words:
         key, _, choice = word.partition("=")
@@ -86,7 +86,7 @@ def check_arguments(words: Sequence[str], choices: Mapping[str, Sequence[str]]) 
         raise InputError(f"{word}: expected options such as -m before or after all settings, not among them")
     for word in words:
         group, _, choice = word.partition("=")
-        if group in choices and any(map(_NO_NAME.match, choice.split(","))):
+        if group in choices and any(map(_NOT_A_NAME.match, choice.split(","))):
             hint = "; ~sensor leaves it out" if word == "sensor=null" else ""
             raise InputError(f"{group}: expected one of {', '.join(choices[group])}, got {choice}{hint}")
 
@@ -95,8 +95,8 @@ def arguments(schema: type[T], positional: str | None = None) -> T:
     """The ``key=value`` arguments of a script, checked against a dataclass.
 
     Args:
-        schema: What may and what must be given. Values are taken as they stand, so that file names stay what they are.
-        positional: The key that one argument without ``=`` belongs to.
+        schema: The keys, with types and default values. Values are not parsed, so that file names are not changed.
+        positional: The key of the one argument that may be given without ``=``.
 
     Raises:
         InputError: If one is unknown, missing, or of the wrong type.
@@ -106,9 +106,9 @@ def arguments(schema: type[T], positional: str | None = None) -> T:
     plain = [word for word in sys.argv[1:] if "=" not in word]
     if plain and (positional is None or len(plain) > 1 or plain[0].startswith("-")):
         raise InputError(f"expected {', '.join(f'{key}=…' for key in keys)}, got {plain[-1]!r}")
-    given = dict((word if "=" in word else f"{positional}={word}").split("=", 1) for word in sys.argv[1:])
+    values = dict((word if "=" in word else f"{positional}={word}").split("=", 1) for word in sys.argv[1:])
     try:
-        config = OmegaConf.merge(config, given)
+        config = OmegaConf.merge(config, values)
         if missing := sorted(OmegaConf.missing_keys(config)):
             raise InputError(f"expected {', '.join(f'{key}=…' for key in missing)}")
         result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
@@ -118,10 +118,15 @@ def arguments(schema: type[T], positional: str | None = None) -> T:
 
 
 def describe(error: Exception, known_keys: Iterable[str] = ()) -> str:
-    """What an error says, on one line that begins with the key or file at fault where there is one."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    """The message of an error on one line, which begins with the key or file at fault if there is one.
+
+    Args:
+        error: The error.
+        known_keys: Candidates for the correction of a misspelt key.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if isinstance(error, InputError):
-        return " ".join(said)
+        return " ".join(lines)
     if isinstance(error, OverrideParseException):
         return f"{error.override}: expected key=value, values with special characters in quotes: 'key=\"a (1).mat\"'"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
@@ -130,37 +135,38 @@ def describe(error: Exception, known_keys: Iterable[str] = ()) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: cannot be made or opened: {error.strerror}"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
-        return _of_key(error.full_key, error, said[0], known_keys)
-    return _of_override(said, known_keys)
+        return _describe_key_error(error.full_key, error, lines[0], known_keys)
+    return _describe_override_error(lines, known_keys)
 
 
-def _of_key(key: str, error: OmegaConfBaseException, said: str, known_keys: Iterable[str]) -> str:
-    """What OmegaConf says of a key or its value."""
-    if re.match(r"Key '.*' (?:not in|is not in)", said):
-        return _unknown(key, known_keys)
-    if match := re.match(r"Interpolation key '(.*)' not found", said):
+def _describe_key_error(key: str, error: OmegaConfBaseException, message: str, known_keys: Iterable[str]) -> str:
+    """OmegaConf's message about a key or its value."""
+    if re.match(r"Key '.*' (?:not in|is not in)", message):
+        return _describe_unknown_key(key, known_keys)
+    if match := re.match(r"Interpolation key '(.*)' not found", message):
         return f"{match[1]}: expected a value for {key}, got none"
     for pattern, expected in _EXPECTED:
-        if match := re.search(pattern, said):
+        if match := re.search(pattern, message):
             got = "null" if error.value is None else repr(error.value)
             return f"{key}: expected {match.expand(expected)}, got {got}"
-    return f"{key}: {said}"
+    return f"{key}: {message}"
 
 
-def _of_override(said: Sequence[str], known_keys: Iterable[str]) -> str:
-    """What Hydra says of a ``key=value``."""
-    if match := re.match(r"Could not append to config. An item is already at '(.*)'", said[0]):
+def _describe_override_error(lines: Sequence[str], known_keys: Iterable[str]) -> str:
+    """Hydra's message about a ``key=value``."""
+    if match := re.match(r"Could not append to config. An item is already at '(.*)'", lines[0]):
         return f"{match[1]}: is there already; without the plus sign it is changed"
-    if match := re.match(r"Could not (?:override|append|delete)[^']*'([^']+)'", said[0]):
-        return _unknown(match[1], known_keys)
-    if match := re.match(r"Multiple values for (.*?)\. ", said[0]):
+    if match := re.match(r"Could not (?:override|append|delete)[^']*'([^']+)'", lines[0]):
+        return _describe_unknown_key(match[1], known_keys)
+    if match := re.match(r"Multiple values for (.*?)\. ", lines[0]):
         return f"{match[1]}: expected one choice, got several; without the plus sign it is changed"
-    if match := re.match(r"Ambiguous value for argument '(.*)'", said[0]):
+    if match := re.match(r"Ambiguous value for argument '(.*)'", lines[0]):
         return f"{match[1]}: expected one value, got several: with -m each is a run of its own, in […] they are a list"
-    return ", ".join(dict.fromkeys(said))
+    return ", ".join(dict.fromkeys(lines))
 
 
-def _unknown(key: str, known_keys: Iterable[str]) -> str:
+def _describe_unknown_key(key: str, known_keys: Iterable[str]) -> str:
+    """Name the key that was probably meant, or those beside it."""
     known = list(known_keys)
     parent, dot, _ = key.rpartition(".")
     siblings = [name.removeprefix(parent + dot) for name in known if name.rpartition(".")[0] == parent]

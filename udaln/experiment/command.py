@@ -1,4 +1,4 @@
-"""The command ``udaln``: its arguments, and what they ask for."""
+"""The command ``udaln``: it composes a configuration and runs it, resumes a run, or inspects files."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def _chosen(words: Sequence[str], group: str) -> list[str]:
 def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        # Here too, else Hydra adds a line of its own. A launcher's jobs inherit HYDRA_FULL_ERROR and pass a mistake on
-        # to the command, which tells it when all are done.
+        # Here, too, since Hydra would add a line of its own. Jobs of a launcher inherit HYDRA_FULL_ERROR and pass the
+        # error on to the command, which prints it when all jobs are done.
         with one_line_errors():
             config = typed(composed)
             if (folder / CHECKPOINT).exists() and _config_of(folder, "hydra.run.dir") != config:
@@ -67,10 +67,10 @@ def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
 
 
 def resume(folder: Path) -> dict[str, Any]:
-    """Go on with a run that was stopped; it ends with bitwise the model and figures of one that was not.
+    """Resume an interrupted run. Model and figures are bitwise those of a run without interruption.
 
     Args:
-        folder: What the stopped run left.
+        folder: The folder of the interrupted run.
 
     Returns:
         The content of ``metrics.json``.
@@ -85,7 +85,7 @@ def resume(folder: Path) -> dict[str, Any]:
 
 
 def _config_of(folder: Path, key: str) -> Config:
-    """The configuration that a run left in its folder."""
+    """Read the configuration that a run wrote to its folder."""
     with reading(folder / CONFIG, key=key) as file:
         composed = OmegaConf.load(file)
         assert isinstance(composed, DictConfig), "expected keys and values"

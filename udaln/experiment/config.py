@@ -53,7 +53,13 @@ def method_of(config: Config) -> Method:
 
 
 def _schema(dataset: str, method: str, staged: bool) -> DictConfig:
-    """The schema with the keys of a kind of dataset and of a method."""
+    """The schema with the keys of one kind of dataset and of one method.
+
+    Args:
+        dataset: The kind.
+        method: The name of the method.
+        staged: Whether the configuration has ``stages``.
+    """
     schema = OmegaConf.structured(Config)
     schema.dataset = OmegaConf.structured(DATASETS[dataset])
     chosen = method_class(method)
@@ -67,7 +73,7 @@ def _schema(dataset: str, method: str, staged: bool) -> DictConfig:
 
 
 def known_keys() -> list[str]:
-    """Every key of the schema."""
+    """Every key of the schema, of all datasets and methods."""
     keys = set()
     for method in map(method_class, names()):
         stages = None if method.Stages is None else method.Stages.every()
@@ -86,10 +92,10 @@ def _leaves(config: DictConfig, prefix: str) -> Iterator[str]:
 
 
 def choices() -> dict[str, list[str]]:
-    """The groups of ``conf/`` and the names of the files in each, and the methods that plugins have registered."""
+    """The names of the files in each group of ``conf/``, and of the methods that plugins have registered."""
     groups = (path for path in resources.files("udaln.conf").iterdir() if path.is_dir() and path.name[0] != "_")
-    found = {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
-    return found | {"method": names()}
+    files = {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
+    return files | {"method": names()}
 
 
 def _check_ranges(config: Config) -> None:
@@ -122,10 +128,10 @@ def _check_ranges(config: Config) -> None:
 
 
 def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse a value that is not among those allowed.
+    """Check that a value is one of those allowed.
 
     Raises:
-        InputError: Names the key.
+        InputError: If it is not; the message begins with the key.
     """
     if value not in allowed:
         raise InputError(f"{key}: expected one of {', '.join(allowed)}, got {value!r}")

@@ -1,4 +1,4 @@
-"""The schema of ``conf/dataset``: what a pair is made of, or simulated from."""
+"""The schema of ``conf/dataset``: the files of a pair, or the reference that it is simulated from."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from omegaconf import MISSING
 
 
 class BadBands(Enum):
-    """What becomes of bands without a signal, which are not used.
+    """What is done with bands of the LR-HSI without a signal.
 
-    ``fill``: the fused image has them, made of their neighbours; ``leave_out``: it does not; ``keep``: all are used.
+    ``fill``: they are not used, and the fused image has them interpolated from their neighbours; ``leave_out``: they
+    are not used, and the fused image does not have them; ``keep``: all bands are used.
     """
 
     fill = "fill"
@@ -22,10 +23,15 @@ class BadBands(Enum):
 
 @dataclass
 class Simulated:
-    """How the two instruments of a simulated pair differ from ideal ones.
+    """Noise, radiometry and shift of a simulated pair.
 
-    Signal-to-noise ratios [dB], none for no noise, and the seed; the range [lowest, highest] from which a gain of each
-    MSI band is drawn, and likewise an offset; how far down and to the right the LR-HSI is shifted [HR pixels].
+    Attributes:
+        snr_hsi: Signal-to-noise ratio of the LR-HSI [dB]; None for no noise.
+        snr_msi: The same of the HR-MSI.
+        noise_seed: Seed of the noise, the gains and the offsets.
+        gain: [lowest, highest] of the random gain of each MSI band; None for 1.
+        offset: The same of the offset; None for 0.
+        shift: Shift of the LR-HSI, [down, right] [HR pixels].
     """
 
     snr_hsi: float | None = None
@@ -38,7 +44,7 @@ class Simulated:
 
 @dataclass
 class SyntheticDataset(Simulated):
-    """The built-in scene, degraded by Wald's protocol."""
+    """A synthetic reference of ``size``×``size`` pixels and ``bands`` bands, degraded by Wald's protocol."""
 
     kind: str = "synthetic"
     name: str = MISSING
@@ -51,8 +57,13 @@ class SyntheticDataset(Simulated):
 class ReferenceDataset(Simulated):
     """A reference cube on disk, degraded by Wald's protocol.
 
-    ``crop`` is [first row, first column, rows, columns] and ``bands`` [first, past the last], both from 0.
-    ``wavelengths`` is [first, last] for evenly spaced bands, one number a band, or a file [nm].
+    Attributes:
+        reference: The file.
+        variable: The variable in a file of several.
+        crop: [first row, first column, rows, columns], counted from 0.
+        bands: [first, one past the last], counted from 0.
+        wavelengths: [first, last] for evenly spaced bands, one number per band, or a file [nm].
+        srf: File of the SRF.
     """
 
     kind: str = "reference"
@@ -67,10 +78,24 @@ class ReferenceDataset(Simulated):
 
 @dataclass
 class PairDataset:
-    """A real pair. ``psf`` and ``srf``: what is known of the sensors; the ``true_`` ones are only reported against.
+    """A real pair.
 
-    Pixels where a mask is not zero, or that have in any band the value ``nodata``, or ``saturation`` or more (one
-    number, or one for the LR-HSI and one for the HR-MSI), are not used.
+    Attributes:
+        lr_hsi: File of the LR-HSI.
+        lr_hsi_variable: The variable in a file of several.
+        hr_msi: File of the HR-MSI.
+        hr_msi_variable: The variable in a file of several.
+        lr_hsi_mask: File of a mask; pixels where it is not zero are invalid.
+        hr_msi_mask: The same of the HR-MSI.
+        nodata: The value that means no data.
+        saturation: Values from this one on are invalid: one number, or one for each image.
+        bad_bands: What is done with bands without a signal.
+        resample: Whether an LR-HSI whose pixels do not nest in those of the HR-MSI is resampled.
+        wavelengths: Of the LR-HSI, as in ``ReferenceDataset``.
+        psf: File of the known PSF.
+        srf: File of the known SRF.
+        true_psf: File of the true PSF, used for reporting only.
+        true_srf: File of the true SRF, used for reporting only.
     """
 
     kind: str = "pair"

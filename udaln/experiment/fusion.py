@@ -23,7 +23,7 @@ from udaln.io.bad_bands import fill_bad_bands
 from udaln.methods.base import Estimate, Method, Model, StageRecord, Training
 from udaln.methods.training.trainer import root_device
 from udaln.metrics.figures import figures, without_reference
-from udaln.monitor.progress import share_done
+from udaln.monitor.progress import progress_bar
 from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
@@ -208,9 +208,9 @@ def fused(scene: Scene, model: Model, options: FusionOptions, device: torch.devi
     model.to(device)
     on_device, cpu = scene.to(device), torch.device("cpu")
     if options.refine:
-        with share_done("refine", shown=options.progress) as done:
+        with progress_bar("refine", shown=options.progress) as progress:
             fuser = Fuser(model, fit_refinement(model, on_device))
-            estimate = fuser.fuse(on_device, progress=done, with_deviation=options.uncertainty)
+            estimate = fuser.fuse(on_device, progress=progress, with_deviation=options.uncertainty)
     else:
         fuser = Fuser(model)
         estimate = fuser.fuse(on_device)

@@ -9,11 +9,12 @@ import torch
 
 from udaln.experiment.config import method_of
 from udaln.experiment.dataset_schema import BadBands, PairDataset
-from udaln.experiment.datasets.pair import pair_scene, sampled
+from udaln.experiment.datasets.pair import is_sampled, pair_scene
+from udaln.experiment.datasets.pair_files import PairFiles
 from udaln.experiment.datasets.simulated import simulated_scene
 from udaln.experiment.fusion import FusionOptions, align
+from udaln.experiment.output import output_format
 from udaln.experiment.schema import Config, PsfShape, Refine, Source
-from udaln.experiment.stream import output_format
 from udaln.io.pair import Pair
 from udaln.io.write import check_output
 from udaln.methods.training.trainer import root_device
@@ -58,15 +59,25 @@ class Job:
         return self.scene.dropped_bands if filled else None
 
 
-def prepare(config: Config, folder: Path, pair: Pair | None) -> Job:
-    """The scene and how it is fused; refuses what cannot be done before anything is written."""
+def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
+    """Make the scene and decide how it is fused. Nothing is written.
+
+    Args:
+        config: The configuration.
+        folder: Where everything goes.
+        files: The files of a real pair, open; None if the pair is simulated.
+
+    Raises:
+        InputError: If the configuration asks for what cannot be done.
+    """
     method = method_of(config)
-    real, streamed = pair is not None, pair is not None and sampled(pair, config.memory)
+    real, streamed = files is not None, files is not None and is_sampled(files.pair, config.memory)
     instruments = config.instruments.resolved(real and method.tells_instruments_apart)
-    if pair is None:
+    pair: Pair | None = None
+    if files is None:
         scene = simulated_scene(config)
     else:
-        scene, pair = pair_scene(config, pair, shift=bool(instruments.shift))
+        scene, pair = pair_scene(config, files, shift=bool(instruments.shift))
         instruments = on_grid(instruments, georeferenced=pair.grid is not None, streamed=streamed)
     image_file = folder / f"fused.{output_format(config.output, pair)}"
     check_output(image_file, key="output", georeferenced=pair is not None and pair.grid is not None)

@@ -1,4 +1,4 @@
-"""``model.ckpt``: a fitted method of any kind, with its sensors and bands."""
+"""``model.ckpt``: a fitted model of any method, with its sensors and bands."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FORMAT = 5
 
 
 class ModelFile(NamedTuple):
-    """What ``model.ckpt`` holds.
+    """The content of ``model.ckpt``.
 
     Attributes:
         model: Fitted.
-        dropped_bands: The bands that it was made without, if there are such.
-        bands: What is known of the bands of the LR-HSI, those left out included.
+        dropped_bands: The bands that were not in use; None if all were.
+        bands: Metadata of all bands of the LR-HSI, those left out included.
     """
 
     model: Model
@@ -39,16 +39,24 @@ class ModelFile(NamedTuple):
 def save_model(
     path: Path, method: Method, model: Model, dropped_bands: DroppedBands | None = None, bands: Bands | None = None
 ) -> None:
-    """Write a fitted model, the method by its name and settings, and what `ModelFile` has beside it.
+    """Write a fitted model.
 
-    Plain types and tensors only, so that the file loads without running code.
+    The file holds plain types and tensors only, so that it can be loaded without running code. The method is stored by
+    its name and settings.
+
+    Args:
+        path: The file.
+        method: The method.
+        model: Fitted; on the CPU afterwards.
+        dropped_bands: As in `ModelFile`.
+        bands: As in `ModelFile`.
     """
     model = model.cpu()
     degradation = model.degradation
     content = {
         "format": FORMAT,
-        "method": _plain(method.settings),
-        "stages": None if method.stages is None else _plain(method.stages),
+        "method": _to_plain(method.settings),
+        "stages": None if method.stages is None else _to_plain(method.stages),
         "scale": degradation.scale,
         "kernel_size": degradation.kernel_size,
         "support": degradation.support,
@@ -64,10 +72,14 @@ def save_model(
 
 
 def load_model(path: Path, *, key: str = "model") -> ModelFile:
-    """Read what ``save_model`` wrote.
+    """Read a file that `save_model` wrote.
+
+    Args:
+        path: The file.
+        key: The argument that names the file. Messages begin with it.
 
     Raises:
-        InputError: If the file is not there, is no model of this version, or is of a method that is not registered.
+        InputError: If there is no such file, it is no model of this version, or its method is not registered.
     """
     content = read_torch(path, key=key, expected="a model.ckpt that a run left")
     if content.get("format") != FORMAT:
@@ -77,8 +89,8 @@ def load_model(path: Path, *, key: str = "model") -> ModelFile:
         degradation = Degradation(
             scale=content["scale"], kernel_size=content["kernel_size"], support=content["support"]
         )
-        stages = None if content["stages"] is None else _settings(method.Stages, content["stages"])
-        model = method(_settings(method.Settings, content["method"]), stages).model(degradation)
+        stages = None if content["stages"] is None else _from_plain(method.Stages, content["stages"])
+        model = method(_from_plain(method.Settings, content["method"]), stages).model(degradation)
         model.load_state_dict(content["state_dict"])
         dropped_bands = None if content["dropped_bands"] is None else DroppedBands(**content["dropped_bands"])
         bands: dict[str, Any] = {
@@ -92,27 +104,27 @@ def read_torch(path: Path, *, key: str, expected: str) -> dict[str, Any]:
 
     Args:
         path: The file.
-        key: The argument that names the file; messages begin with it.
+        key: The argument that names the file. Messages begin with it.
         expected: What the file should be, for the message.
 
     Raises:
-        InputError: If the file is not there or is none such.
+        InputError: If there is no such file, or it is something else.
     """
     with reading(path, key=key):
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, EOFError) as error:  # PyTorch's message suggests to switch the safety off
+        except (pickle.UnpicklingError, EOFError) as error:  # PyTorch's message suggests to allow running code
             raise InputError(f"{key}: {path}: expected {expected}, got something else") from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InputError(f"{key}: {path}: expected {expected}, got something else")
     return content
 
 
-def _plain(settings: Any) -> Any:
-    """A dataclass of settings as plain types."""
+def _to_plain(settings: Any) -> Any:
+    """Convert a dataclass of settings to plain types."""
     return OmegaConf.to_container(OmegaConf.structured(settings), enum_to_str=True)
 
 
-def _settings(schema: Any, plain: Any) -> Any:
-    """The way back."""
+def _from_plain(schema: Any, plain: Any) -> Any:
+    """Convert plain types back to a dataclass of settings."""
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), plain))

@@ -1,4 +1,4 @@
-"""Modules of the user's own, named by ``plugins=[…]``: what they register becomes a choice like those of udaln."""
+"""Plugins: the user's own modules, named by ``plugins=[…]``, which register methods."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ KEY = "plugins"
 
 
 def plugins_of(words: Sequence[str]) -> list[str]:
-    """The modules that a command line names."""
+    """The modules that the words of a command line name as plugins."""
     values = [word.partition("=")[2] for word in words if word.lstrip("+").partition("=")[0] == KEY]
     return [name.strip(" '\"") for value in values for name in value.strip(" []").split(",") if name.strip(" '\"")]
 
 
 def import_plugins(modules: Iterable[str]) -> None:
-    """Import modules, and make the methods that they register choices of ``method=``.
+    """Import modules, and make the methods that they register available as ``method=``.
 
-    A module is looked for on Python's path and, last, in the working directory.
+    A module is searched on Python's path and then in the working directory.
 
     Raises:
-        InputError: If one cannot be imported.
+        InputError: If a module cannot be imported.
     """
     for module in modules:
         sys.path.append("")
         try:
             importlib.import_module(module)
-        except Exception as error:  # whatever the module does wrong
+        except Exception as error:  # a module may raise anything
             raise InputError(f"{KEY}: {module}: cannot be imported: {' '.join(str(error).split())}") from error
         finally:
             sys.path.remove("")

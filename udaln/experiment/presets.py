@@ -1,4 +1,4 @@
-"""The files of ``conf/`` by their names, for use from Python without Hydra's command line."""
+"""The files of ``conf/`` by name, for use from Python without Hydra's command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from udaln.physics.instruments import Instruments
 
 @dataclass
 class _Preset:
-    """What the files of ``conf/method`` and ``conf/stages`` hold."""
+    """The merged content of a file of ``conf/method`` and one of ``conf/stages``."""
 
     method: Any
     stages: Any
@@ -31,15 +31,18 @@ class _Preset:
 def method_preset(
     name: str | None = None, stages: str | None = None, settings: Mapping[str, Any] | None = None
 ) -> tuple[Method, Refine]:
-    """A method as ``method=`` and ``stages=`` choose it, and what follows it.
+    """Make a method as ``method=`` and ``stages=`` do on the command line.
 
     Args:
-        name: Of the method; the one that ``stages`` belong to, or else the default, if none.
-        stages: A file of ``conf/stages``; the method's default if none.
-        settings: Other values of the method's keys.
+        name: Name of the method. If None, it is the one that the stages belong to, or else the default.
+        stages: Name of a file of ``conf/stages``; None for the default of the method.
+        settings: Values of the method's settings other than the defaults.
+
+    Returns:
+        The method, and the step that follows it.
 
     Raises:
-        InputError: If there is no such method, no such file or no such key.
+        InputError: If there is no such method, file or key.
     """
     if stages is not None:
         one_of("stages", stages, choices()["stages"])
@@ -83,7 +86,7 @@ def instruments_preset(name: str) -> Instruments:
     """A file of ``conf/instruments`` by its name.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If there is no such file.
     """
     one_of("instruments", name, choices()["instruments"])
     preset = OmegaConf.create(_file("instruments", name))
@@ -93,7 +96,7 @@ def instruments_preset(name: str) -> Instruments:
 
 
 def _file(group: str, name: str) -> DictConfig:
-    """A file of ``conf/`` with those of the same group that it is based on; empty if there is none."""
+    """A file of ``conf/``, merged with its defaults of the same group; empty if there is no such file."""
     path = resources.files("udaln.conf") / group / f"{name}.yaml"
     preset = OmegaConf.create(path.read_text() if path.is_file() else "")
     assert isinstance(preset, DictConfig)

@@ -1,7 +1,8 @@
-"""What a run leaves beside its log, its configuration and its metrics: images, model, degradation, pictures."""
+"""The files of a finished run: images, model, degradation, stages and pictures."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from time import monotonic
 from typing import Any
@@ -11,15 +12,22 @@ from udaln.experiment import results
 from udaln.experiment.fusion import Fusion
 from udaln.experiment.job import Job
 from udaln.experiment.model_file import save_model
-from udaln.experiment.stream import fuse_to_files, fused_bands
+from udaln.experiment.output import fused_bands
+from udaln.experiment.stream import fuse_to_files
 from udaln.io.partial_image import PartialImage
 from udaln.io.write import write_image
 
-QUICKLOOK = 1200  # pixels of its longer side, at most
+QUICKLOOK = 1200  # longer side of the quicklook, at most [pixels]
 
 
 def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None:
-    """What a run leaves beside the images and the metrics, which come last, since they mark it as finished."""
+    """Write degradation, model, table of stages and overview.
+
+    Args:
+        job: What was done.
+        fusion: The result.
+        rows: Figures of each stage.
+    """
     config, folder, scene = job.config, job.folder, job.scene
     degradation = fusion.model.degradation
     refinement = fusion.fuser.refinement
@@ -41,18 +49,32 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
 
 
 def write_images(job: Job, fusion: Fusion) -> dict[str, float]:
-    """The fused image and its deviation, where there is one; the time that streaming took."""
+    """Write the fused image and its uncertainty, if it is wanted.
+
+    Returns:
+        ``stream_seconds``, if the pair was fused window by window; else nothing.
+    """
     filled = job.filled_bands
     files = [job.image_file, job.image_file.with_stem("uncertainty")][: 1 + job.options.uncertainty]
     bands = fused_bands(job.pair, job.scene, filled=filled is not None)
     if job.streamed:
         assert job.pair is not None
-        began, limit, quicklook = monotonic(), job.config.memory.bytes, _Quicklook(job)
-        fuse_to_files(fusion.fuser, job.pair, job.scene, files, bands, job.device, filled, limit=limit, look=quicklook)
-        return {"stream_seconds": round(monotonic() - began, 3)}
+        start = monotonic()
+        fuse_to_files(
+            fusion.fuser,
+            job.pair,
+            job.scene,
+            files,
+            bands,
+            job.device,
+            filled,
+            memory_limit=job.config.memory.bytes,
+            preview=_Quicklook(job),
+        )
+        return {"stream_seconds": round(monotonic() - start, 3)}
     pair = job.pair
     grid = None if pair is None or pair.grid is None else pair.grid.window(*job.scene.resampling_shift)
-    fusion = Fusion(fusion.scene, fusion.fuser, fusion.estimate, fusion.complete, bad_bands=filled)
+    fusion = replace(fusion, bad_bands=filled)
     for file, image in zip(files, (fusion.image, fusion.deviation), strict=False):
         if image is not None:
             write_image(file, image, bands, grid)
@@ -60,7 +82,7 @@ def write_images(job: Job, fusion: Fusion) -> dict[str, float]:
 
 
 class _Quicklook:
-    """Writes ``quicklook.png``: the whole of a streamed image, subsampled."""
+    """Writes ``quicklook.png``, a subsampled view of an image that was fused window by window."""
 
     def __init__(self, job: Job) -> None:
         self.file = job.folder / "quicklook.png"

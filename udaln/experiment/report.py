@@ -1,4 +1,4 @@
-"""What a run writes to its log."""
+"""Messages that a run writes to its log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from udaln.scene import Scene
 
 
 def sizes(scene: Scene, pair: Pair | None, *, streamed: bool) -> list[str]:
-    """What there is to fuse, in words."""
+    """Describe the pair: sizes, how the images were matched, and what is trained on.
+
+    Args:
+        scene: The scene that is trained on.
+        pair: The pair on disk; None if it is simulated.
+        streamed: Whether it is fused window by window.
+    """
     images = [scene.lr_hsi, scene.hr_msi] if pair is None else [pair.lr_hsi, pair.hr_msi]
     sizes = ["×".join(map(str, image.shape)) for image in images]
     lines = [f"LR-HSI {sizes[0]}, HR-MSI {sizes[1]}, scale factor {scene.scale}"]
@@ -29,7 +35,7 @@ def sizes(scene: Scene, pair: Pair | None, *, streamed: bool) -> list[str]:
 
 
 def estimates(fusion: Fusion) -> list[str]:
-    """What was estimated of the two instruments, in words."""
+    """Describe the estimated shift, radiometry and noise."""
     scene, degradation = fusion.scene, fusion.model.degradation
     down, right = fusion.shift
     lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
@@ -52,7 +58,7 @@ def estimates(fusion: Fusion) -> list[str]:
 
 
 def log_check(figures: dict[str, float], log: logging.Logger) -> None:
-    """Log the figures of the reduced-resolution check."""
+    """Log the figures of the reduced-resolution check; a warning if it was not possible."""
     if not figures:
         log.warning("reduced-resolution check: the LR-HSI is too small for it")
         return
@@ -65,8 +71,8 @@ def log_check(figures: dict[str, float], log: logging.Logger) -> None:
 
 
 @contextmanager
-def hint_at_resuming(folder: Path, log: logging.Logger) -> Iterator[None]:
-    """Log how a run that is stopped is resumed."""
+def log_how_to_resume(folder: Path, log: logging.Logger) -> Iterator[None]:
+    """If the block is interrupted, log the command that resumes the run."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):

@@ -1,4 +1,4 @@
-"""What a run leaves on disk. Every file appears whole or not at all."""
+"""Writers of the small files of a run. A file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
-    """Write flat JSON: numbers and words by name. What is not finite becomes null, which JSON can hold."""
+    """Write numbers and words by name as flat JSON. Values that are not finite become null, for JSON has none."""
     finite = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in metrics.items()}
     write_text(path, json.dumps(finite, indent=2) + "\n")
 
 
 def write_stages(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write one CSV line a stage; a figure that a stage does not have stays empty."""
+    """Write a CSV file with a line for each stage; figures that a stage does not have stay empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with atomically(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
@@ -43,10 +43,16 @@ def write_stages(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_degradation(path: Path, degradation: Degradation, shift: tuple[float, float], noise: Noise | None) -> None:
-    """Write what was estimated of the two instruments as .npz.
+    """Write the estimated degradation as .npz.
 
-    ``psf`` k×k, ``shift`` of its window [HR pixels], ``srf`` C×c, ``gain`` and ``offset`` c, ``support`` C×c bool, and,
-    where it was estimated, the noise of each image's bands, ``lr_hsi_noise`` C and ``hr_msi_noise`` c.
+    Its arrays are ``psf`` k×k, ``shift`` of its window [HR pixels], ``srf`` C×c, ``gain`` and ``offset`` c, ``support``
+    C×c bool and, if it was estimated, the noise of each band, ``lr_hsi_noise`` C and ``hr_msi_noise`` c.
+
+    Args:
+        path: The file.
+        degradation: As it was estimated.
+        shift: Of the PSF's window, down and to the right [HR pixels].
+        noise: Of both images; None if it was not estimated.
     """
     arrays = {
         "psf": degradation.psf,
@@ -63,7 +69,7 @@ def write_degradation(path: Path, degradation: Degradation, shift: tuple[float, 
 
 
 def write_picture(path: Path, figure: Figure) -> None:
-    """Write a figure as a picture of the kind that the suffix names."""
+    """Write a figure as a picture in the format that the suffix names."""
     with atomically(path) as partial:
         figure.savefig(partial, dpi=110)
 
@@ -75,7 +81,7 @@ def write_pixels(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What ran: the versions that decide the numbers."""
+    """The versions of Python and of the packages that affect the results."""
     packages = {"udaln": "udaln", "torch": "torch", "lightning": "pytorch-lightning", "torchmetrics": "torchmetrics"}
     return {f"{name}_version": version(package) for name, package in packages.items()} | {
         "python_version": platform.python_version()

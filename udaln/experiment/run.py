@@ -1,4 +1,4 @@
-"""One run: configuration → scene → method → image → figures, pictures and files."""
+"""One run: from the configuration to the fused image, figures, pictures and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from udaln.errors import InputError
 from udaln.experiment import report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.dataset_schema import PairDataset
-from udaln.experiment.datasets.pair import open_pair
+from udaln.experiment.datasets.pair_files import open_pair
 from udaln.experiment.fusion import Fusion, fit, fused, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
@@ -30,7 +30,7 @@ CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 
 
 def run(config: Config, folder: Path) -> dict[str, Any]:
-    """One run, from the scene to the files; goes on from a checkpoint where the folder holds one.
+    """Make a scene, fuse it and write all files. If the folder holds a checkpoint, the run continues from it.
 
     Args:
         config: The checked configuration.
@@ -46,11 +46,13 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
     quiet_lightning()
     with ExitStack() as stack:
-        pair = stack.enter_context(open_pair(config)) if isinstance(config.dataset, PairDataset) else None
-        job = prepare(config, folder, pair)
+        files = None
+        if isinstance(config.dataset, PairDataset):
+            files = stack.enter_context(open_pair(config.dataset, config.scale))
+        job = prepare(config, folder, files)
         results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
         log = stack.enter_context(run_log(folder / "udaln.log"))
-        stack.enter_context(report.hint_at_resuming(folder, log))
+        stack.enter_context(report.log_how_to_resume(folder, log))
         _log_scene(job, log)
         logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
         monitor = RunMonitor(job.scene, logger)
@@ -58,7 +60,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         fusion = _fuse(job, model, monitor)
         for line in report.estimates(fusion):
             log.info("%s", line)
-        metrics = _report(job, fusion, monitor, log)
+        metrics = _report_stages(job, monitor, log)
         if job.check:
             checked = reduced_resolution(model.degradation, job.scene, job.options, Training(seed=config.seed))
             report.log_check(checked, log)
@@ -83,6 +85,7 @@ def _log_scene(job: Job, log: logging.Logger) -> None:
 
 
 def _training(job: Job, monitor: RunMonitor) -> Training:
+    """Where and how the method is fitted."""
     config = job.config
     return Training(
         seed=config.seed,
@@ -98,11 +101,11 @@ def _training(job: Job, monitor: RunMonitor) -> Training:
 
 
 def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
-    """The fused image, with a row of its own where the consistency step changes it."""
-    began = monotonic()
+    """Fuse the scene; if there is a consistency step, its figures are recorded as those of a stage."""
+    start = monotonic()
     fusion = fused(job.scene, model, job.options, job.device)
     if job.options.refine:
-        seconds = monotonic() - began
+        seconds = monotonic() - start
         fusion = with_figures(fusion)
         monitor.add_row(StageRecord("refine", 0, seconds), fusion.figures)
         step = monitor.steps + 1
@@ -111,8 +114,8 @@ def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
     return fusion
 
 
-def _report(job: Job, fusion: Fusion, monitor: RunMonitor, log: logging.Logger) -> dict[str, Any]:
-    """Show the figures of all stages; those of the last one and the times are the beginning of ``metrics.json``."""
+def _report_stages(job: Job, monitor: RunMonitor, log: logging.Logger) -> dict[str, Any]:
+    """Log the figures of all stages; return those of the last stage and the times, for ``metrics.json``."""
     rows = monitor.rows
     for row in rows:
         log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
@@ -126,7 +129,7 @@ def _report(job: Job, fusion: Fusion, monitor: RunMonitor, log: logging.Logger) 
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    """The settings that ``metrics.json`` names."""
+    """The settings for ``metrics.json``."""
     config = job.config
     return {
         "dataset": config.dataset.name,
@@ -142,7 +145,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _hparams(config: Config) -> dict[str, Any]:
-    """Every setting, for TensorBoard to compare the runs of a sweep by whatever was swept."""
+    """All settings, by which TensorBoard compares the runs of a sweep."""
     settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
     assert isinstance(settings, dict)
     return {str(group): keys for group, keys in settings.items()} | {"sensor": config.sensor and config.sensor.name}

@@ -1,10 +1,9 @@
-"""A pair larger than memory fused from files to files: windows are read, worked on and written at the same time."""
+"""Fusion of a pair larger than memory, from files to files: windows are read, fused and written at the same time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor
 
 from udaln.consistency.fuser import Fuser
-from udaln.experiment.schema import Format
 from udaln.experiment.stream_windows import BASE, windows_of, working_set
 from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.grid import Grid
@@ -22,7 +20,7 @@ from udaln.io.pair import Pair
 from udaln.io.partial_image import PartialImage
 from udaln.io.write import ADOPTABLE, adopt_envi, write_image
 from udaln.methods.base import SpectralMap
-from udaln.monitor.progress import share_done
+from udaln.monitor.progress import progress_bar
 from udaln.physics.part import Part
 from udaln.scene import DroppedBands, Scene
 
@@ -33,83 +31,84 @@ def stream(
     windows: Sequence[Part],
     read: Callable[[Part], T],
     work: Callable[[T, Part], Sequence[Tensor] | None],
-    canvases: Sequence[PartialImage],
+    outputs: Sequence[PartialImage],
     scale: int = 1,
 ) -> None:
-    """Do all windows that are not done: while one is worked on, the next is read and the one before written.
+    """Process all windows that are not finished; meanwhile the next is read and the one before is written.
 
     Args:
         windows: In the order in which they are written.
-        read: What a window takes.
-        work: Makes of it the window of each canvas, h×w×B on the CPU; none if there are no data.
-        canvases: What is written.
-        scale: Pixels of the canvases per pixel of the windows.
+        read: Reads the input of a window.
+        work: Makes the window of each output, h×w×B on the CPU; None if the window holds no data.
+        outputs: What is written.
+        scale: Pixels of the outputs per pixel of the windows.
     """
-    first = min(canvas.finished for canvas in canvases)
-    with share_done("fuse") as done, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        behind: Future[None] | None = None
-        ahead = [reader.submit(read, part) for part in windows[first : first + 1]]
+    first = min(output.finished for output in outputs)
+    with progress_bar("fuse") as progress, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        writing: Future[None] | None = None
+        reading = [reader.submit(read, part) for part in windows[first : first + 1]]
         for number in range(first, len(windows)):
-            done(number / len(windows))
-            given = ahead.pop().result()
+            progress(number / len(windows))
+            data = reading.pop().result()
             if number + 1 < len(windows):
-                ahead.append(reader.submit(read, windows[number + 1]))
-            images = work(given, windows[number])
-            del given
-            if behind is not None:
-                behind.result()
-            behind = writer.submit(_write, canvases, windows[number], scale, number, images)
+                reading.append(reader.submit(read, windows[number + 1]))
+            images = work(data, windows[number])
+            del data
+            if writing is not None:
+                writing.result()
+            writing = writer.submit(_write, outputs, windows[number], scale, number, images)
             del images
-        if behind is not None:
-            behind.result()
-        done(1.0)
+        if writing is not None:
+            writing.result()
+        progress(1.0)
 
 
 def _write(
-    canvases: Sequence[PartialImage], part: Part, scale: int, number: int, images: Sequence[Tensor] | None
+    outputs: Sequence[PartialImage], part: Part, scale: int, number: int, images: Sequence[Tensor] | None
 ) -> None:
-    """A window, to each of the canvases that do not have it yet."""
+    """Write a window to each of the outputs that do not have it yet; NaN for a window without data."""
     rows, columns = (slice(span.start * scale, span.stop * scale) for span in part.wanted)
-    for index, canvas in enumerate(canvases):
-        if canvas.finished > number:
+    for index, output in enumerate(outputs):
+        if output.finished > number:
             continue
         if images is None:
-            window = np.full((rows.stop - rows.start, columns.stop - columns.start, canvas.shape[2]), np.nan, "f4")
+            window = np.full((rows.stop - rows.start, columns.stop - columns.start, output.shape[2]), np.nan, "f4")
         else:
             window = images[index].numpy()
-        canvas.write((rows, columns), window)
+        output.write((rows, columns), window)
 
 
 def fuse_to_files(
     fuser: Fuser,
     pair: Pair,
-    like: Scene,
+    template: Scene,
     files: Sequence[Path],
     bands: Bands,
     device: torch.device,
-    put_back: DroppedBands | None,
+    filled_bands: DroppedBands | None,
     *,
-    limit: int,
+    memory_limit: int,
     fingerprint: object = None,
-    look: Callable[[PartialImage], None] | None = None,
+    preview: Callable[[PartialImage], None] | None = None,
 ) -> None:
-    """Fuse a pair window by window; stopped, and called again with the same, it goes on where it was.
+    """Fuse a pair window by window. A call that was interrupted continues where it stopped when it is repeated.
 
     Args:
         fuser: Of the pair; its model is on the CPU afterwards.
         pair: What is read.
-        like: A scene of the same pair.
-        files: For the image and, if that is wanted, for its uncertainty.
-        bands: Of the image.
+        template: A scene of the same pair.
+        files: For the image and, if it is wanted, for its uncertainty.
+        bands: Metadata of the image's bands.
         device: Where to calculate.
-        put_back: Bands that the scene is made without, to be filled in.
-        limit: About how many bytes the process may take.
-        fingerprint: What else decides the result, in plain types.
-        look: Shown the image once it is whole.
+        filled_bands: Bands that are not in use in the scene and are filled in in the image; None for no filling.
+        memory_limit: Memory that the process may take, approximately [bytes].
+        fingerprint: What else determines the result, in plain types. A partial image of another fingerprint is not
+            continued.
+        preview: Called with the whole image before it is written to its file.
     """
     count, msi_count = fuser.model.degradation.support.shape
 
-    def needed(rows: int, columns: int) -> int:
+    def bytes_needed(rows: int, columns: int) -> int:
         return working_set(rows, columns, pair.scale, count, msi_count, deviation=len(files) > 1)
 
     def work(scene: Scene | None, part: Part) -> list[Tensor] | None:
@@ -122,17 +121,17 @@ def fuse_to_files(
         images = [image.cpu() for image in estimate if image is not None]
         for image in images:
             image[~covered] = torch.nan
-        return [fill_bad_bands(image, put_back) for image in images]
+        return [fill_bad_bands(image, filled_bands) for image in images]
 
-    windows = windows_of(pair.sides, lambda box: fuser.part(like, pair.sides, box), limit, needed)
-    shape = (*pair.hr_msi.shape[:2], count if put_back is None else len(put_back.kept))
-    canvases = [_canvas(file, shape, windows, fingerprint) for file in files]
+    windows = windows_of(pair.sides, lambda box: fuser.part(template, pair.sides, box), memory_limit, bytes_needed)
+    shape = (*pair.hr_msi.shape[:2], count if filled_bands is None else len(filled_bands.kept))
+    outputs = [_partial_image(file, shape, windows, fingerprint) for file in files]
     on_device = fuser.to(device)
-    stream(windows, lambda part: pair.scene(part, like), work, canvases, pair.scale)
+    stream(windows, lambda part: pair.scene(part, template), work, outputs, pair.scale)
     fuser.model.cpu()
-    if look is not None:
-        look(canvases[0])
-    _finish(canvases, files, bands, pair.grid)
+    if preview is not None:
+        preview(outputs[0])
+    _finish(outputs, files, bands, pair.grid)
 
 
 def map_to_file(
@@ -142,75 +141,52 @@ def map_to_file(
     bands: Bands,
     dropped_bands: DroppedBands | None,
     *,
-    limit: int,
+    memory_limit: int,
     fingerprint: object,
 ) -> None:
     """Map an HR-MSI alone to spectra, window by window; as `fuse_to_files`.
 
     Args:
         model: Fitted, on the CPU.
-        hr_msi: What is read, with all bands of the HR-MSI that the model was fitted with.
+        hr_msi: With all bands of the HR-MSI that the model was fitted to.
         file: For the image.
-        bands: Of the image.
-        dropped_bands: Bands that the model was fitted without; they are filled in.
-        limit: About how many bytes the process may take.
-        fingerprint: What else decides the result, in plain types.
+        bands: Metadata of the image's bands.
+        dropped_bands: Bands that were not in use when the model was fitted; they are filled in. None if all were.
+        memory_limit: Memory that the process may take, approximately [bytes].
+        fingerprint: What else determines the result, in plain types.
     """
     used = slice(None) if dropped_bands is None else ~dropped_bands.msi_dead
     count, msi_count = model.degradation.support.shape
     sides = hr_msi.shape[:2]
 
-    def needed(rows: int, columns: int) -> int:
+    def bytes_needed(rows: int, columns: int) -> int:
         return BASE + rows * columns * (12 * count + 16 * msi_count)
 
     def work(pixels: Tensor, part: Part) -> list[Tensor]:
         return [fill_bad_bands(model.map(pixels[..., used]), dropped_bands)]
 
-    windows = windows_of(sides, lambda box: Part(sides, box, box), limit, needed)
+    windows = windows_of(sides, lambda box: Part(sides, box, box), memory_limit, bytes_needed)
     shape = (*sides, count if dropped_bands is None else len(dropped_bands.kept))
-    canvas = _canvas(file, shape, windows, fingerprint)
-    stream(windows, lambda part: torch.from_numpy(hr_msi.read(*part.read)), work, [canvas])
-    _finish([canvas], [file], bands, hr_msi.grid)
+    output = _partial_image(file, shape, windows, fingerprint)
+    stream(windows, lambda part: torch.from_numpy(hr_msi.read(*part.read)), work, [output])
+    _finish([output], [file], bands, hr_msi.grid)
 
 
-def _canvas(file: Path, shape: tuple[int, int, int], windows: Sequence[Part], fingerprint: object) -> PartialImage:
-    """What becomes a file, beside it."""
-    wanted = [[span.start for span in part.wanted] for part in windows]
-    return PartialImage(file.with_name(f"{file.name}.part"), shape, [wanted, fingerprint])
+def _partial_image(
+    file: Path, shape: tuple[int, int, int], windows: Sequence[Part], fingerprint: object
+) -> PartialImage:
+    """The raw file, beside an image's own, that the windows are written to."""
+    starts = [[span.start for span in part.wanted] for part in windows]
+    return PartialImage(file.with_name(f"{file.name}.part"), shape, [starts, fingerprint])
 
 
-def _finish(canvases: Sequence[PartialImage], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
-    """The files that are wanted; an ENVI file is the canvas with a header. All canvases stay until all are written."""
-    for canvas, file in zip(canvases, files, strict=True):
+def _finish(outputs: Sequence[PartialImage], files: Sequence[Path], bands: Bands, grid: Grid | None) -> None:
+    """Write the image files; an ENVI file is the partial image with a header. No partial image is removed before."""
+    for output, file in zip(outputs, files, strict=True):
         if file.suffix.lower() in ADOPTABLE:
-            adopt_envi(canvas.path, file, canvas.shape, bands, grid)
+            adopt_envi(output.path, file, output.shape, bands, grid)
         else:
-            with share_done(f"write {file.name}") as done:
-                write_image(file, canvas.pixels(), bands, grid, progress=done)
-    for canvas in canvases:
-        canvas.remove()
-
-
-def fused_bands(pair: Pair | None, scene: Scene, *, filled: bool) -> Bands:
-    """What is known of the bands of a fused image.
-
-    Args:
-        pair: That it is of; none if it is simulated.
-        scene: Of the same pair.
-        filled: Whether it has the bands again that the scene is made without.
-    """
-    kept = None if filled or scene.dropped_bands is None else scene.dropped_bands.kept.numpy()
-    wavelengths = scene.wavelengths
-    if filled and scene.dropped_bands is not None:
-        wavelengths = scene.dropped_bands.wavelengths
-    found = Bands() if pair is None else pair.lr_hsi.bands
-    names = found.names if found.names is None or kept is None else list(compress(found.names, kept))
-    fwhm = found.fwhm if found.fwhm is None or kept is None else found.fwhm[kept]
-    return Bands(names, None if wavelengths is None else wavelengths.numpy(), fwhm)
-
-
-def output_format(wanted: Format, pair: Pair | None) -> str:
-    """The suffix of a fused image's file."""
-    if wanted is not Format.auto:
-        return wanted.name
-    return "tif" if pair is not None and pair.grid is not None and pair.grid.crs else "mat"
+            with progress_bar(f"write {file.name}") as progress:
+                write_image(file, output.pixels(), bands, grid, progress=progress)
+    for output in outputs:
+        output.remove()

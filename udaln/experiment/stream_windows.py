@@ -1,4 +1,4 @@
-"""The windows that a pair on disk is fused by: their size follows from the memory that there is."""
+"""The windows in which a pair on disk is fused, as large as the memory allows."""
 
 from __future__ import annotations
 
@@ -9,34 +9,43 @@ from math import ceil
 from udaln.consistency.tiles import edges
 from udaln.physics.part import Box, Part
 
-SMALLEST = 2  # side of a window [tiles]
-BASE = 600 << 20  # bytes that a process takes before it reads a pixel
+SMALLEST = 2  # side of the smallest window [tiles]
+BASE = 600 << 20  # memory of a process that has read no pixel [bytes]
 
 
 def working_set(rows: int, columns: int, scale: int, bands: int, msi_bands: int, *, deviation: bool) -> int:
-    """Bytes that fusing so many LR pixels at a time takes, with what the process takes by itself."""
+    """Memory of a process that fuses a window, from a fit to measurements [bytes].
+
+    Args:
+        rows: Of the window [LR pixels].
+        columns: Likewise.
+        scale: Scale factor r.
+        bands: C.
+        msi_bands: c.
+        deviation: Whether the deviation is calculated, too.
+    """
     pixel = bands * (14 + 16 * deviation) + 70 * msi_bands + 60
     return BASE + rows * columns * (scale**2 * pixel + 60 * bands)
 
 
 def windows_of(
-    sides: tuple[int, int], part_of: Callable[[Box], Part], limit: int, needed: Callable[[int, int], int]
+    sides: tuple[int, int], part_of: Callable[[Box], Part], memory_limit: int, bytes_needed: Callable[[int, int], int]
 ) -> list[Part]:
-    """The windows of an image, about square and all of about one size, row by row; they end where tiles do.
+    """Divide an image into windows, about square and of about the same size, row by row; they end where tiles end.
 
     Args:
         sides: Rows and columns of the image.
-        part_of: What has to be read for a window.
-        limit: Bytes that one may take; the smallest ones take what they take.
-        needed: How many reading so many rows and columns takes.
+        part_of: The part of the image that has to be read for a window.
+        memory_limit: Memory that one window may take [bytes]. The smallest windows may exceed it.
+        bytes_needed: Memory that a part of so many rows and columns takes [bytes].
     """
     tiles = [edges(side) for side in sides]
-    most = max(map(len, tiles)) - 1
+    largest = max(map(len, tiles)) - 1
     size = SMALLEST
-    while size < most:
-        middle = [_about_the_middle(line, size + 1) for line in tiles]
+    while size < largest:
+        middle = [_middle(line, size + 1) for line in tiles]
         read = part_of((middle[0], middle[1])).read
-        if needed(*(span.stop - span.start for span in read)) > limit:
+        if bytes_needed(*(span.stop - span.start for span in read)) > memory_limit:
             break
         size += 1
     counts = [ceil((len(line) - 1) / size) for line in tiles]
@@ -47,7 +56,12 @@ def windows_of(
     return [part_of((slice(*rows), slice(*columns))) for rows in pairwise(ends[0]) for columns in pairwise(ends[1])]
 
 
-def _about_the_middle(line: Sequence[int], size: int) -> slice:
-    """So many tiles of those that begin along a line."""
-    first = max(0, (len(line) - 1 - size) // 2)
-    return slice(line[first], line[min(len(line) - 1, first + size)])
+def _middle(edges: Sequence[int], count: int) -> slice:
+    """The pixels of so many tiles in the middle of a line of tiles.
+
+    Args:
+        edges: Where the tiles of the line begin and where the last one ends.
+        count: Tiles.
+    """
+    first = max(0, (len(edges) - 1 - count) // 2)
+    return slice(edges[first], edges[min(len(edges) - 1, first + count)])

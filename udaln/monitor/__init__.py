@@ -1,4 +1,4 @@
-"""What TensorBoard and the terminal show while a run trains."""
+"""Figures, pictures and progress bars of a running fusion, in TensorBoard and on the terminal."""
 
 from udaln.monitor.figure_log import FigureLog
 from udaln.monitor.gallery import Gallery

@@ -1,4 +1,4 @@
-"""The terminal and the log: both on standard error, in step with the progress bars."""
+"""Terminal and log. Both use standard error, through the console that draws the progress bars."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ console = Console(stderr=True)
 
 
 def print_columns(rows: Sequence[Mapping[str, object]], heading: str) -> None:
-    """Print rows of figures as columns, headed by what each row holds under ``heading``."""
+    """Print a table of figures with a column for each row.
+
+    Args:
+        rows: Figures by name.
+        heading: The key of the rows that holds the title of the column.
+    """
     table = Table(*("", *(str(row[heading]) for row in rows)))
     for name in dict.fromkeys(name for row in rows for name in row if name != heading):
         values = [row.get(name, "") for row in rows]
@@ -25,7 +30,7 @@ def print_columns(rows: Sequence[Mapping[str, object]], heading: str) -> None:
 
 @contextmanager
 def run_log(path: Path) -> Iterator[logging.Logger]:
-    """Log to the terminal and, appending and in more detail, to a file."""
+    """Log to the terminal and, in more detail, to a file, which is appended to."""
     logger = logging.getLogger("udaln")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""The callback that takes the figures after every call, logs them, and keeps those of each stage's end."""
+"""The callback that computes and logs the figures during training, and keeps those of the end of each stage."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from udaln.scene import Scene
 
 
 class FigureLog(Callback):
-    """Takes the figures of stages. The truth is reported against, never fed back.
+    """Computes and logs the figures. The truth is used for reporting only.
 
-    Of a stage on Lightning it does so every ``Stage.steps_per_call`` steps; of another one at its end, by ``take``.
+    For a stage on Lightning it does so every ``Stage.steps_per_call`` steps, for any other stage at its end, by `log`.
 
     Attributes:
-        stage_ends: By stage, the figures at its end.
+        stage_ends: The figures at the end of each stage, by its name.
 
     Args:
         scene: The scene.
@@ -34,23 +34,23 @@ class FigureLog(Callback):
         self.scene = self.scene.to(trainer.strategy.root_device)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
-        """Take the figures; Lightning writes them together with the call's losses."""
+        """Log the figures; Lightning writes them together with the losses."""
         assert isinstance(pl_module, Stage)
-        taken = self._figures(pl_module.name, pl_module.model, gives_image=pl_module.gives_image)
-        pl_module.log_dict({f"figures/{name}": value for name, value in taken.items()})
+        values = self._figures(pl_module.name, pl_module.model, gives_image=pl_module.gives_image)
+        pl_module.log_dict({f"figures/{name}": value for name, value in values.items()})
 
-    def take(self, stage: str, model: Model, logger: Logger, step: int, *, gives_image: bool) -> None:
-        """Take the figures at the end of a stage that did not run on Lightning.
+    def log(self, stage: str, model: Model, logger: Logger, step: int, *, gives_image: bool) -> None:
+        """Log the figures at the end of a stage that did not run on Lightning.
 
         Args:
             stage: Its name.
-            model: As the stage left it, on the device of the scene.
+            model: After the stage, on the device of the scene.
             logger: Where they are logged.
             step: Optimisation steps so far.
-            gives_image: Whether the model fuses already.
+            gives_image: Whether the model can fuse after this stage.
         """
-        taken = self._figures(stage, model, gives_image=gives_image)
-        logger.log_metrics({f"figures/{name}": value for name, value in taken.items()}, step)
+        values = self._figures(stage, model, gives_image=gives_image)
+        logger.log_metrics({f"figures/{name}": value for name, value in values.items()}, step)
 
     def _figures(self, stage: str, model: Model, *, gives_image: bool) -> dict[str, float]:
         fused = model.fuse(self.scene).image if gives_image else None
@@ -58,9 +58,9 @@ class FigureLog(Callback):
         return self.stage_ends[stage]
 
     def state_dict(self) -> dict[str, Any]:
-        """The figures of the stages so far."""
+        """The figures of the stages so far, for a checkpoint."""
         return {"stage_ends": self.stage_ends}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
+        """Restore the state that ``state_dict`` returned."""
         self.stage_ends = state_dict["stage_ends"]

@@ -1,4 +1,4 @@
-"""The callback that shows TensorBoard the pictures of a run."""
+"""The callback that writes pictures of a run to TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from udaln.scene import Scene
 
 
 class Gallery(Callback):
-    """At the end of each stage: the images in true and in false colour, PSF and SRF, and a few spectra.
+    """Draws, at the end of each stage, the images in true and in false colour, PSF and SRF, and a few spectra.
 
     Args:
         scene: The scene, on the CPU.
@@ -24,7 +24,7 @@ class Gallery(Callback):
         self.scene = scene
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw them."""
+        """Draw the pictures of the stage."""
         assert isinstance(pl_module, Stage) and isinstance(trainer.logger, TensorBoardLogger)
         model, fused = pl_module.model, None
         if pl_module.gives_image:
@@ -32,12 +32,12 @@ class Gallery(Callback):
         self.show(trainer.logger, model.degradation, fused, pl_module.global_steps_done)
 
     def show(self, logger: TensorBoardLogger, degradation: Degradation, fused: Tensor | None, step: int) -> None:
-        """Draw them at a step.
+        """Draw the pictures.
 
         Args:
-            logger: Where.
-            degradation: As it is estimated now.
-            fused: The fused image, H×W×C, on the CPU; none while there is none yet.
+            logger: Where they are written.
+            degradation: The current estimate.
+            fused: The fused image, H×W×C, on the CPU; None before there is one.
             step: Optimisation steps so far.
         """
         writer = logger.experiment

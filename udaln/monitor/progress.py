@@ -1,4 +1,4 @@
-"""What shows the terminal how far a run is."""
+"""Progress bars on the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from udaln.monitor.console import console
 
 
 class StageProgress(Callback):
-    """A bar a stage, counting optimisation steps, on standard error; silent where that is no terminal."""
+    """A progress bar for each stage, in optimisation steps, on standard error; nothing if that is no terminal."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -43,25 +43,33 @@ class StageProgress(Callback):
         self._task = self._progress.add_task(pl_module.name, total=steps, completed=pl_module.steps_done, loss="")
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
-        """Advance it."""
+        """Advance the bar and show the loss."""
         assert isinstance(pl_module, Stage)
         terms = [v for k, v in trainer.callback_metrics.items() if k.startswith(pl_module.name) and k[-3:] != "/lr"]
         loss = f"loss {sum(map(float, terms)):.2e}" if terms else ""
         self._progress.update(self._task, completed=pl_module.steps_done, loss=loss)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the finished bar."""
+        """Stop updating the finished bar."""
         self._progress.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Give the terminal back."""
+        """Stop the bar, so that the error starts on a line of its own."""
         self._progress.stop()
 
 
 @contextmanager
-def share_done(name: str, *, shown: bool = True) -> Iterator[Callable[[float], None]]:
-    """A bar of work that has no steps: yields what to tell which share of it is done."""
+def progress_bar(name: str, *, shown: bool = True) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar of work without steps, on standard error; nothing if that is no terminal.
+
+    Args:
+        name: Of the work.
+        shown: Whether it is shown at all.
+
+    Yields:
+        A function to call with the fraction of the work done.
+    """
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
         task = progress.add_task(name, total=1.0)
-        yield lambda share: progress.update(task, completed=share)
+        yield lambda fraction: progress.update(task, completed=fraction)

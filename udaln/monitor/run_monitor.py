@@ -1,4 +1,4 @@
-"""What watches a run: figures and pictures in TensorBoard, and a row of figures for each stage."""
+"""The monitor of a run: figures and pictures in TensorBoard, and a row of figures for each stage."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from udaln.scene import Scene
 
 
 class RunMonitor:
-    """Watches the stages of a run.
+    """Records the stages of a run.
 
     Args:
         scene: The scene.
-        logger: TensorBoard's.
+        logger: Where figures and pictures are written.
+
+    Attributes:
+        rows: The rows of ``stages.csv`` so far.
+        steps: Optimisation steps so far.
     """
 
     def __init__(self, scene: Scene, logger: TensorBoardLogger) -> None:
@@ -29,18 +33,18 @@ class RunMonitor:
 
     @property
     def callbacks(self) -> list[Any]:
-        """For stages on Lightning."""
+        """The callbacks for stages on Lightning."""
         return [self.figure_log, self.gallery, StageProgress()]
 
     def on_stage(self, record: StageRecord, model: Model, gives_image: bool) -> None:
-        """Note a finished stage; take its figures and pictures unless Lightning's callbacks have done so."""
+        """Record a finished stage, with figures and pictures unless the callbacks have made them already."""
         self.steps += record.steps
         if record.name not in self.figure_log.stage_ends:
-            self.figure_log.take(record.name, model, self.logger, self.steps, gives_image=gives_image)
+            self.figure_log.log(record.name, model, self.logger, self.steps, gives_image=gives_image)
             image = model.fuse(self.gallery.scene).image if gives_image else None
             self.gallery.show(self.logger, model.degradation, image, self.steps)
         self.add_row(record, self.figure_log.stage_ends[record.name])
 
     def add_row(self, record: StageRecord, figures: dict[str, float]) -> None:
-        """Note what ``stages.csv`` holds of a stage."""
+        """Add the row of ``stages.csv`` for a stage."""
         self.rows.append({"stage": record.name, "steps": record.steps, "seconds": round(record.seconds, 3)} | figures)

@@ -1,4 +1,4 @@
-"""Pictures of a scene, its fused image and the degradation that was learned."""
+"""Pictures of a scene, its fused image and the estimated degradation."""
 
 from udaln.pictures.composites import COLOURS, colours, composites, images, shown_bands
 from udaln.pictures.consistency import hr_msi_misfit, lr_hsi_misfit

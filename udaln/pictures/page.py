@@ -1,4 +1,4 @@
-"""One page that shows what came of a pair."""
+"""The page that shows the result of a fusion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from udaln.physics.degradation import Degradation
 from udaln.pictures.composites import WIDTH, colours, draw_images, images, row_height
 from udaln.pictures.consistency import draw_map, hr_msi_misfit, lr_hsi_misfit
 from udaln.pictures.sensors import draw_psfs, draw_srf
-from udaln.pictures.spectra import ROW_HEIGHT, Points, checked, draw_spectra, rows_of
+from udaln.pictures.spectra import ROW_HEIGHT, Points, checked_points, draw_spectra, panel_rows
 from udaln.scene import Scene
 
 MAPS_HEIGHT, SRF_HEIGHT = 3.4, 2.8  # inches
@@ -24,31 +24,31 @@ def overview(
     sigma: Tensor | None = None,
     points: Points | None = None,
 ) -> Figure:
-    """One page: the images in colour, where they contradict each other, the PSF, the SRF, and spectra at a few points.
+    """Draw one page: images in colour, error maps, PSF, SRF, and spectra at a few points.
 
     Args:
         degradation: As it was estimated, on the CPU.
         scene: The scene, on the CPU.
-        fused: The fused image, H×W×C, on the CPU; NaN where there are no data.
+        fused: The fused image, H×W×C, on the CPU; NaN for pixels without data.
         caption: The title.
-        complete: The fused image with values where there are no data, too; ``fused`` if none.
-        sigma: The uncertainty of the fused image, the standard deviation of each value, H×W×C, if known.
-        points: HR rows and columns of the spectra; the purest pixels of the fused image if none.
+        complete: The fused image with finite values in gaps, too; ``fused`` if None.
+        sigma: The uncertainty of the fused image, the standard deviation of each value, H×W×C, if it was calculated.
+        points: HR rows and columns of the spectra; if None, the `purest` pixels of the fused image.
 
     Raises:
         InputError: If a point lies outside the image, or ``sigma`` is of another shape than ``fused``.
     """
-    points = checked(fused, sigma, points)
-    shown = {colour: images(scene, fused, colour) for colour in colours(scene)}
-    wide = len(shown["true colour"])
-    heights = [row_height(scene)] * len(shown) + [MAPS_HEIGHT, SRF_HEIGHT, rows_of(points) * ROW_HEIGHT + 0.5]
-    figure = Figure(figsize=(WIDTH * wide, sum(heights) + 0.4), layout="constrained")
+    points = checked_points(fused, sigma, points)
+    composites = {colour: images(scene, fused, colour) for colour in colours(scene)}
+    columns = len(composites["true colour"])
+    heights = [row_height(scene)] * len(composites) + [MAPS_HEIGHT, SRF_HEIGHT, panel_rows(points) * ROW_HEIGHT + 0.5]
+    figure = Figure(figsize=(WIDTH * columns, sum(heights) + 0.4), layout="constrained")
     figure.suptitle(caption, fontsize=12)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     rows = [figure.add_subfigure(grid[row]) for row in range(len(heights))]
-    for row, (colour, pictures) in zip(rows, shown.items(), strict=False):
+    for row, (colour, pictures) in zip(rows, composites.items(), strict=False):
         draw_images(row, scene, pictures, colour, points)
-    maps, srf, spectra = rows[len(shown) :]
+    maps, srf, spectra = rows[len(composites) :]
     errors = [
         (lr_hsi_misfit(degradation, scene, fused if complete is None else complete), "|SpaDnet(fused) − LR-HSI|", " %"),
         (hr_msi_misfit(degradation, scene, fused), "|SpeDnet(fused) − HR-MSI|", " %"),

@@ -1,4 +1,4 @@
-"""The degradation that was learned: the PSF, the shift, the SRF and the radiometry."""
+"""Pictures of the estimated degradation: PSF and shift, SRF, gains and offsets."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from torch import Tensor
 
 from udaln.estimation.psf import centre, centre_shift
 from udaln.physics.degradation import Degradation
-from udaln.pictures.spectra import broken, spectral_label
+from udaln.pictures.spectra import spectral_label, with_breaks
 from udaln.scene import Scene
 
 
 def degradation(degradation: Degradation, scene: Scene) -> Figure:
-    """The PSF and the SRF learned, beside the true ones where they are known."""
-    known = scene.truth.psf is not None
-    figure = Figure(figsize=(14 if known else 11, 3.4), layout="constrained")
-    axes = figure.subplots(1, 3 if known else 2, width_ratios=[1] * (1 + known) + [3])
+    """Draw the estimated PSF and SRF, and the true ones if they are known."""
+    psfs = 1 if scene.truth.psf is None else 2
+    figure = Figure(figsize=(8 + 3 * psfs, 3.4), layout="constrained")
+    axes = figure.subplots(1, psfs + 1, width_ratios=[1] * psfs + [3])
     draw_psfs(list(axes[:-1]), degradation, scene)
     draw_srf(axes[-1], degradation, scene)
     return figure
 
 
 def draw_psfs(axes: list[Axes], degradation: Degradation, scene: Scene) -> None:
-    """The PSF learned and, on a second axis where there is one, the true one.
+    """Draw the estimated PSF and, on a second axis, the true one if it is known.
 
-    Both lie in HR pixels from the LR pixel's first by the sizes of the images; that pixel is outlined, the centre of
-    the PSF is marked.
+    Coordinates are HR pixels from the first HR pixel of the LR pixel in its nominal position, by the sizes of the
+    images. That LR pixel is outlined, and the centre of the PSF is marked.
     """
     psfs = [(degradation.psf, scene.shift, "PSF")]
     if scene.truth.psf is not None:
         psfs.append((scene.truth.psf, (0, 0), "true PSF"))
     top = max(float(psf.max()) for psf, _, _ in psfs)
-    places = [_place(psf, scene.scale, shift) for psf, shift, _ in psfs]
-    low, high = min(min(place) for place in places), max(max(place) for place in places)
-    for axis, (psf, shift, name), (left, right, bottom, upper) in zip(axes, psfs, places, strict=False):
+    extents = [_extent(psf, scene.scale, shift) for psf, shift, _ in psfs]
+    low, high = min(map(min, extents)), max(map(max, extents))
+    for axis, (psf, shift, name), (left, right, bottom, upper) in zip(axes, psfs, extents, strict=False):
         values = psf.cpu().double().numpy()
         axis.imshow(values, vmin=0, vmax=top, extent=(left, right, bottom, upper), interpolation="nearest")
         side = scene.scale
@@ -50,42 +50,42 @@ def draw_psfs(axes: list[Axes], degradation: Degradation, scene: Scene) -> None:
         axis.add_patch(Rectangle((-0.5, -0.5), side, side, fill=False, edgecolor="black", linewidth=1.0))
         row, column = centre(values)
         axis.plot(left + 0.5 + column, upper + 0.5 + row, "+", color="red", markersize=9, markeredgewidth=1.6)
-        from_place = scene.total_shift if name == "PSF" else shift
-        down, across = (round(moved, 2) for moved in centre_shift(values, scene.scale, from_place))
+        window_shift = scene.total_shift if name == "PSF" else shift
+        down, across = (round(component, 2) for component in centre_shift(values, scene.scale, window_shift))
         directions = "up" if down < 0 else "down", "left" if across < 0 else "right"
-        moved = f"{abs(down):.2f} {directions[0]}, {abs(across):.2f} {directions[1]}"
-        axis.set_title(f"{name}, sum {psf.sum():.3f}\nshift {moved}", fontsize=10)
+        shift_text = f"{abs(down):.2f} {directions[0]}, {abs(across):.2f} {directions[1]}"
+        axis.set_title(f"{name}, sum {psf.sum():.3f}\nshift {shift_text}", fontsize=10)
         axis.set(xlim=(low, high), ylim=(high, low), facecolor="0.85")
         axis.set_xlabel("HR pixels", fontsize=9)
         axis.tick_params(labelsize=8)
         axis.locator_params(nbins=6, integer=True)
 
 
-def _place(psf: Tensor, scale: int, shift: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Left, right, lower and upper edge of a PSF's window [HR pixels from the LR pixel's first]."""
-    upper, left = (moved - (len(psf) - scale) // 2 - 0.5 for moved in shift)
+def _extent(psf: Tensor, scale: int, shift: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Left, right, lower and upper edge of a PSF's window, in the coordinates of `draw_psfs`."""
+    upper, left = (component - (len(psf) - scale) // 2 - 0.5 for component in shift)
     return left, left + len(psf), upper + len(psf), upper
 
 
 def draw_srf(axis: Axes, degradation: Degradation, scene: Scene) -> None:
-    """The SRF learned, the true one, the sensor's own; gain and offset of each MSI band where they are not 1 and 0."""
+    """Draw the estimated SRF, the true one and the sensor's table, if known; the legend has gains and offsets."""
     table, truth = scene.known.srf, scene.truth.srf
     if table is not None and truth is not None and torch.allclose(table.cpu().double(), truth.cpu().double()):
-        table = None  # a simulation's: the truth says as much
-    drawn: list[tuple[Tensor | None, Literal["-", "--", ":"], float, str]] = [
+        table = None  # the same curve, as in simulations
+    curves: list[tuple[Tensor | None, Literal["-", "--", ":"], float, str]] = [
         (degradation.srf, "-", 1.4, "learned"),
         (truth, "--", 0.9, "true"),
         (table, ":", 1.2, "sensor's table"),
     ]
     colours = matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, scene.hr_msi.shape[2]))
     lines = []
-    for srf, style, width, name in drawn:
+    for srf, style, width, name in curves:
         if srf is not None:
-            at, values = broken(scene, srf.cpu().double().numpy())
+            positions, values = with_breaks(scene, srf.cpu().double().numpy())
             for band, colour in enumerate(colours):
-                axis.plot(at, values[:, band], style, color=colour, linewidth=width)
+                axis.plot(positions, values[:, band], style, color=colour, linewidth=width)
             lines.append(Line2D([], [], color="black", linestyle=style, linewidth=width, label=name))
-    labelled = zip(colours, _bands(degradation, scene), strict=True)
+    labelled = zip(colours, _band_labels(degradation, scene), strict=True)
     axis.legend(
         handles=lines + [Line2D([], [], color=colour, label=label) for colour, label in labelled],
         title="MSI band" + ("" if degradation.same_units else ": gain, offset"),
@@ -100,8 +100,8 @@ def draw_srf(axis: Axes, degradation: Degradation, scene: Scene) -> None:
     axis.tick_params(labelsize=8)
 
 
-def _bands(degradation: Degradation, scene: Scene) -> list[str]:
-    """What the legend says of each MSI band."""
+def _band_labels(degradation: Degradation, scene: Scene) -> list[str]:
+    """Label of each MSI band in the legend, with gain and offset if the images are in different units."""
     gain, offset = degradation.gain.cpu(), degradation.offset.cpu()
     labels = [str(band + 1) for band in range(len(gain))]
     if degradation.same_units:

@@ -1,5 +1,6 @@
 """From two rasters, their masks and what they say of themselves to the scene that is trained on."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import made_up_pairs
@@ -9,7 +10,8 @@ import torch
 from made_up_pairs import write_raster
 
 from udaln.errors import InputError
-from udaln.experiment.datasets.pair import open_pair, pair_scene, sampled
+from udaln.experiment.datasets.pair import is_sampled, pair_scene
+from udaln.experiment.datasets.pair_files import open_pair
 from udaln.io.sample import plots, sample
 from udaln.physics.srf import normalise, srf_from_edges, support
 
@@ -36,8 +38,15 @@ def arrays(in_folder):
 
 def loaded(configure, *words):
     config = configure(*PAIR, *words)
-    with open_pair(config) as pair:
-        return pair_scene(config, pair)[0]
+    with open_pair(config.dataset, config.scale) as files:
+        return pair_scene(config, files)[0]
+
+
+@contextmanager
+def pair_on_disk(configure, *words):
+    config = configure(*PAIR, *words)
+    with open_pair(config.dataset, config.scale) as files:
+        yield files.pair
 
 
 def refused(configure, *words):
@@ -55,7 +64,7 @@ def test_the_files_tell_wavelengths_unless_the_configuration_does(configure, arr
     np.testing.assert_array_equal(scene.hr_msi, arrays[1])
     given = loaded(configure, "dataset.wavelengths=[400,950]")
     np.testing.assert_allclose(given.wavelengths, np.linspace(400, 950, 12))
-    with open_pair(configure(*PAIR)) as pair:
+    with pair_on_disk(configure) as pair:
         assert pair.lr_hsi.bands.names[0] == "band at 430" and pair.notes
 
 
@@ -211,7 +220,7 @@ def test_pixels_that_do_not_nest_are_resampled_if_that_is_asked_for(configure, a
     if turned == "another CRS":
         assert refused(configure, *words).startswith("dataset.lr_hsi: lr.tif: expected pixels on the same ground as ")
         return
-    with open_pair(configure(*PAIR, *words)) as pair:
+    with pair_on_disk(configure, *words) as pair:
         assert pair.scale == 2 and pair.sides == (19, 17)
         assert any(note.startswith("resampling: the LR-HSI") for note in pair.notes)
     scene = loaded(configure, *words)
@@ -234,10 +243,10 @@ def large(configure, shift=(0, 0), *words, sides=(45, 42)):
 @pytest.mark.parametrize("shift", [(0, 0), (4, -3)])
 def test_of_a_large_pair_plots_are_trained_on_and_the_shift_is_taken_out(configure, in_folder, shift):
     config = large(configure, shift)
-    with open_pair(config) as pair:
-        assert sampled(pair, config.memory)
-        scene, moved = pair_scene(config, pair, shift=True)
-        expected = pair.shifted(*shift)
+    with open_pair(config.dataset, config.scale) as files:
+        assert is_sampled(files.pair, config.memory)
+        scene, moved = pair_scene(config, files, shift=True)
+        expected = files.pair.shifted(*shift)
         assert moved.sides == expected.sides and moved.grid == expected.grid
         assert any(note.startswith("shift: +4 rows and -3 columns") for note in moved.notes) == any(shift)
         np.testing.assert_array_equal(moved.hr_msi.whole(), expected.hr_msi.whole())
@@ -245,16 +254,16 @@ def test_of_a_large_pair_plots_are_trained_on_and_the_shift_is_taken_out(configu
         valid = torch.isfinite(lr_hsi).all(2)
         assert torch.equal(scene.lr_valid, valid) and torch.equal(scene.lr_hsi[valid], lr_hsi[valid])
         assert scene.hr_msi.shape == hr_msi.shape and scene.scale == 2
-        unmoved = pair_scene(config, pair)[1]
-        assert unmoved is pair
+        unmoved = pair_scene(config, files)[1]
+        assert unmoved is files.pair
 
 
 def test_a_small_pair_is_trained_on_whole_and_not_moved(configure, in_folder):
     config = large(configure, (4, -3), "memory.sample=2000")
-    with open_pair(config) as pair:
-        assert not sampled(pair, config.memory)
-        scene, same = pair_scene(config, pair, shift=True)
-        assert same is pair and scene.lr_hsi.shape == (45, 42, 12) and scene.lr_valid is None
+    with open_pair(config.dataset, config.scale) as files:
+        assert not is_sampled(files.pair, config.memory)
+        scene, same = pair_scene(config, files, shift=True)
+        assert same is files.pair and scene.lr_hsi.shape == (45, 42, 12) and scene.lr_valid is None
 
 
 def test_a_band_without_data_in_a_large_pair_is_left_out(configure, in_folder):
@@ -262,8 +271,8 @@ def test_a_band_without_data_in_a_large_pair_is_left_out(configure, in_folder):
     lr_hsi, _, _ = made_up_pairs.images((45, 42), 2, shift=(4, -3))
     lr_hsi[..., 7] = -9
     write_raster("lr.tif", lr_hsi, 20.0, wavelengths=NM)
-    with open_pair(config) as pair:
-        scene, moved = pair_scene(config, pair, shift=True)
+    with open_pair(config.dataset, config.scale) as files:
+        scene, moved = pair_scene(config, files, shift=True)
     assert scene.dropped_bands.kept.logical_not().nonzero().tolist() == [[7]]
     assert moved.sides == (43, 40)
 
@@ -276,8 +285,8 @@ def test_plots_without_data_are_one_line(configure, in_folder, image, rows):
     array, size = {"lr_hsi": (lr_hsi, 20.0), "hr_msi": (hr_msi, 10.0)}[image]
     array[rows:] = np.nan
     write_raster(f"{image[:2]}.tif", array, size)
-    with open_pair(config) as pair, pytest.raises(InputError) as caught:
-        pair_scene(config, pair, shift=True)
+    with open_pair(config.dataset, config.scale) as files, pytest.raises(InputError) as caught:
+        pair_scene(config, files, shift=True)
     expected = {
         3: f"dataset.{image}: {image[:2]}.tif: expected values in the plots that are trained on, got none",
         0: "dataset.lr_hsi: lr.tif: expected data on the ground of the HR-MSI, got almost none",
@@ -286,9 +295,9 @@ def test_plots_without_data_are_one_line(configure, in_folder, image, rows):
 
 
 def test_a_pair_without_any_data_is_told_so_row_by_row(configure, arrays, monkeypatch):
-    from udaln.experiment.datasets import pair as real
+    from udaln.experiment.datasets import pair_files
 
-    monkeypatch.setattr(real, "STRIP", 3)
+    monkeypatch.setattr(pair_files, "STRIP", 3)
     array = np.full_like(arrays[0], np.nan)
     write_raster("lr.tif", array, 20.0)
     expected = "dataset.lr_hsi: lr.tif: expected finite values, got NaN or infinite ones only"
@@ -301,15 +310,15 @@ def test_a_pair_without_any_data_is_told_so_row_by_row(configure, arrays, monkey
 
 def test_a_pair_narrower_than_a_plot(configure, in_folder):
     config = large(configure, sides=(10, 60))
-    with open_pair(config) as pair:
-        scene, _ = pair_scene(config, pair, shift=True)
-        assert sampled(pair, config.memory)
+    with open_pair(config.dataset, config.scale) as files:
+        scene, _ = pair_scene(config, files, shift=True)
+        assert is_sampled(files.pair, config.memory)
     assert scene.lr_hsi.shape[0] == 10 and scene.lr_hsi.shape[1] in (32, 48)
     assert int(scene.lr_valid.sum()) == 8 * scene.lr_hsi.shape[1] // 16 * 14
 
 
 def test_bands_of_the_pair_stay_with_it_when_it_is_masked(configure, arrays):
     mask("clouds.tif", (20, 18), (0, 0), size=20.0)
-    with open_pair(configure(*PAIR, "dataset.lr_hsi_mask=clouds.tif")) as pair:
+    with pair_on_disk(configure, "dataset.lr_hsi_mask=clouds.tif") as pair:
         assert pair.lr_hsi.bands.names[3] == f"band at {NM[3]:.0f}"
         assert replace(pair.lr_hsi.grid, crs="") == replace(made_up_pairs.grid(20.0), crs="")

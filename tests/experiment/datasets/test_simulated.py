@@ -12,7 +12,8 @@ from places import SHARED
 
 from udaln.errors import InputError
 from udaln.experiment.dataset_schema import PairDataset
-from udaln.experiment.datasets.pair import open_pair, pair_scene
+from udaln.experiment.datasets.pair import pair_scene
+from udaln.experiment.datasets.pair_files import open_pair
 from udaln.experiment.datasets.simulated import simulated_scene
 from udaln.physics.srf import normalise, srf_from_edges, support
 
@@ -40,8 +41,8 @@ def simulated(reference, srf, scale):
 def load_scene(config):
     if not isinstance(config.dataset, PairDataset):
         return simulated_scene(config)
-    with open_pair(config) as pair:
-        return pair_scene(config, pair)[0]
+    with open_pair(config.dataset, config.scale) as files:
+        return pair_scene(config, files)[0]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a configuration says of the two sensors: wavelengths, responses, support, PSF."""
+"""The sensors as configuration and files describe them: wavelengths, responses, support, PSF."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from udaln.errors import InputError
-from udaln.experiment.schema import Config, Support
+from udaln.experiment.schema import SensorConfig, Support
 from udaln.io.cubes import read_matrix
 from udaln.io.image import Bands
 from udaln.io.srf_files import read_srf, read_wavelengths
@@ -22,27 +22,36 @@ Wavelengths = NDArray[np.float64] | None
 
 
 def responses(
-    config: Config, bands: int, wavelengths: Wavelengths, file: str | None, msi: Bands | None = None
+    sensor: SensorConfig | None,
+    source: Support,
+    bands: int,
+    wavelengths: Wavelengths,
+    file: str | None,
+    msi: Bands | None = None,
 ) -> SRF | None:
-    """The SRF from its file or, without one, from the sensor's band edges or what the HR-MSI's file says of its bands.
+    """The SRF from its file or, without one, from the sensor's band edges or the metadata of the HR-MSI's bands.
 
     Args:
-        config: The configuration.
+        sensor: The multispectral sensor, if one is configured.
+        source: What the support is taken from; for ``full`` the HR-MSI's metadata give no SRF.
         bands: C.
         wavelengths: Of the LR-HSI's bands [nm], if known.
         file: Of the SRF, if there is one.
-        msi: What the file of the HR-MSI says of its bands.
+        msi: Metadata of the HR-MSI's bands.
 
     Returns:
-        None if nothing tells.
+        None if none of them defines one.
+
+    Raises:
+        InputError: If the file cannot be used, the wavelengths are missing, or a band covers none of the LR-HSI's.
     """
     if file is not None:
         return read_srf(file, bands, key="dataset.srf")
-    if config.sensor is not None:
+    if sensor is not None:
         if wavelengths is None:
-            raise InputError(f"dataset.wavelengths: expected the cube's wavelengths for {config.sensor.name}, got none")
-        return srf_from_edges(_chosen(config.sensor.bands, msi), wavelengths)
-    edges = None if msi is None or config.support is Support.full else _edges(msi)
+            raise InputError(f"dataset.wavelengths: expected the cube's wavelengths for {sensor.name}, got none")
+        return srf_from_edges(_edges_by_name(sensor.bands, msi), wavelengths)
+    edges = None if msi is None or source is Support.full else _edges_from_metadata(msi)
     if edges is None or wavelengths is None:
         return None
     try:
@@ -51,22 +60,22 @@ def responses(
         raise InputError(f"{error}; support=full does without") from error
 
 
-def _chosen(edges: Mapping[str, Any], msi: Bands | None) -> Mapping[str, Any]:
-    """Those of a sensor's bands that an image has, by their names; all where names do not tell."""
-    by_name = {_plain(name): name for name in edges}
-    names = [_plain(name) for name in (msi and msi.names) or []]
+def _edges_by_name(edges: Mapping[str, Any], msi: Bands | None) -> Mapping[str, Any]:
+    """The edges of those of a sensor's bands that an image has, by name; of all if a name is missing or unknown."""
+    by_name = {_canonical(name): name for name in edges}
+    names = [_canonical(name) for name in (msi and msi.names) or []]
     if not names or not set(names) <= set(by_name):
         return edges
     return {by_name[name]: edges[by_name[name]] for name in names}
 
 
-def _plain(name: str) -> str:
-    """A band's name without what is a matter of taste: b02 and B2 are the same."""
+def _canonical(name: str) -> str:
+    """A band's name in capitals and without leading zeros: b02 and B2 are the same."""
     return re.sub(r"(?<=[A-Z])0+(?=\d)", "", name.strip().upper())
 
 
-def _edges(msi: Bands) -> dict[str, tuple[float, float]] | None:
-    """Edges at half power [nm] by what a file says."""
+def _edges_from_metadata(msi: Bands) -> dict[str, tuple[float, float]] | None:
+    """Edges of the bands at half power [nm]; None without both wavelengths and FWHM."""
     if msi.wavelengths is None or msi.fwhm is None:
         return None
     names = msi.names or [str(j + 1) for j in range(len(msi.wavelengths))]
@@ -74,38 +83,60 @@ def _edges(msi: Bands) -> dict[str, tuple[float, float]] | None:
     return dict(zip(names, sides, strict=True))
 
 
-def covered(
-    config: Config, sizes: tuple[int, int], wavelengths: Wavelengths, srf: SRF | None, file: str | None
+def support_matrix(
+    sensor: SensorConfig | None,
+    source: Support,
+    shape: tuple[int, int],
+    wavelengths: Wavelengths,
+    srf: SRF | None,
+    file: str | None,
 ) -> Tensor:
-    """Which of the hyperspectral bands each MSI band may cover, C×c bool, by what ``support`` says to go by."""
-    if config.support is Support.full or (config.support is Support.auto and srf is None):
-        return torch.ones(sizes, dtype=torch.bool)
-    if config.support is Support.given and file is None:
+    """Which hyperspectral bands each MSI band may cover, C×c bool.
+
+    Args:
+        sensor: The multispectral sensor, if one is configured.
+        source: What the support is taken from.
+        shape: C, c.
+        wavelengths: Of the LR-HSI's bands [nm], if known.
+        srf: From `responses`.
+        file: Of the SRF, if there is one.
+
+    Raises:
+        InputError: If the source is missing, or the sensor has another number of bands.
+    """
+    if source is Support.full or (source is Support.auto and srf is None):
+        return torch.ones(shape, dtype=torch.bool)
+    if source is Support.given and file is None:
         raise InputError("dataset.srf: expected the file of an SRF for support=given, got none")
-    if config.support is Support.sensor:
-        if config.sensor is None:
+    if source is Support.sensor:
+        if sensor is None:
             raise InputError("sensor: expected one for support=sensor, got none")
-        at = wavelengths if wavelengths is not None or srf is None else srf.wavelengths
-        srf = responses(config, sizes[0], at, None)
+        if wavelengths is None and srf is not None:
+            wavelengths = srf.wavelengths
+        srf = responses(sensor, source, shape[0], wavelengths, None)
         assert srf is not None
-        if len(srf.names) != sizes[1]:
-            raise InputError(f"sensor: expected {sizes[1]} MSI bands as in dataset.srf, got {len(srf.names)}")
+        if len(srf.names) != shape[1]:
+            raise InputError(f"sensor: expected {shape[1]} MSI bands as in dataset.srf, got {len(srf.names)}")
     assert srf is not None
     return torch.from_numpy(support(srf))
 
 
-def wavelengths_of(given: Any, bands: int) -> Wavelengths:
-    """What ``dataset.wavelengths`` says [nm]."""
-    return None if given is None else read_wavelengths(given, bands, key="dataset.wavelengths")
+def wavelengths_of(setting: Any, bands: int) -> Wavelengths:
+    """The wavelengths that the value of ``dataset.wavelengths`` stands for [nm]; None for null."""
+    return None if setting is None else read_wavelengths(setting, bands, key="dataset.wavelengths")
 
 
-def matrix(srf: SRF | None) -> Tensor | None:
-    """Responses whose columns sum to 1, C×c."""
+def normalised_response(srf: SRF | None) -> Tensor | None:
+    """The response with columns that sum to 1, C×c; None for None."""
     return None if srf is None else torch.from_numpy(normalise(srf).values)
 
 
 def read_psf(file: str | None, scale: int, key: str) -> Tensor | None:
-    """A PSF from its file, summing to 1, at least as wide as the scale factor."""
+    """Read a PSF and normalise its sum to 1; None without a file.
+
+    Raises:
+        InputError: If it is not square, has no positive sum, or is narrower than an LR pixel.
+    """
     if file is None:
         return None
     psf = torch.from_numpy(read_matrix(file, key=key))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.experiment.dataset_schema import ReferenceDataset, SyntheticDataset
-from udaln.experiment.datasets.sensors import Wavelengths, covered, responses, wavelengths_of
+from udaln.experiment.datasets.sensors import Wavelengths, responses, support_matrix, wavelengths_of
+from udaln.experiment.error_keys import errors_name_key
 from udaln.experiment.schema import Config
 from udaln.io.cubes import read_cube
 from udaln.physics.simulation import gaussian_psf, simulate
@@ -22,7 +22,10 @@ from udaln.scene import Scene
 
 
 def simulated_scene(config: Config) -> Scene:
-    """The pair that a configuration asks for, made of a reference by Wald's protocol.
+    """Simulate a pair from a reference by Wald's protocol.
+
+    Args:
+        config: The configuration, with a ``SyntheticDataset`` or a ``ReferenceDataset``.
 
     Raises:
         InputError: If a file cannot be used, or the reference, its bands and the scale factor do not fit together.
@@ -33,30 +36,32 @@ def simulated_scene(config: Config) -> Scene:
         raise InputError(f"scale.factor: expected a number for dataset={dataset.name}, got none; try scale=x5")
     wavelengths: Wavelengths
     if isinstance(dataset, SyntheticDataset):
-        with called({"size": "dataset.size", "bands": "dataset.bands"}):
+        with errors_name_key({"size": "dataset.size", "bands": "dataset.bands"}):
             cube, wavelengths = synthetic_reference(dataset.size, dataset.bands, dataset.scene_seed)
         name, file = "dataset.size", None
     else:
         cube = _reference(dataset)
         wavelengths = wavelengths_of(dataset.wavelengths, cube.shape[2])
         name, file = f"dataset.reference: {dataset.reference}", dataset.srf
-    srf = responses(config, cube.shape[2], wavelengths, file)
+    srf = responses(config.sensor, config.support, cube.shape[2], wavelengths, file)
     if srf is None:
         raise InputError("dataset.srf: expected the file of an SRF, or sensor=… and dataset.wavelengths=…, got neither")
-    at = srf.wavelengths if wavelengths is None else wavelengths
+    if wavelengths is None:
+        wavelengths = srf.wavelengths
+    shape = cube.shape[2], len(srf.names)
     down, right = (0.0, 0.0) if dataset.shift is None else _two("dataset.shift", dataset.shift, "[down, right]")
     return simulate(
         torch.from_numpy(cube),
         torch.from_numpy(srf.values),
-        covered(config, (cube.shape[2], len(srf.names)), wavelengths, srf, file),
+        support_matrix(config.sensor, config.support, shape, wavelengths, srf, file),
         gaussian_psf(config.scale.kernel_size or factor, factor, config.scale.fwhm or factor, (down, right)),
         factor,
         snr_hsi=dataset.snr_hsi,
         snr_msi=dataset.snr_msi,
         noise_seed=dataset.noise_seed,
-        gain=_drawn("dataset.gain", dataset.gain, len(srf.names), dataset.noise_seed),
-        offset=_drawn("dataset.offset", dataset.offset, len(srf.names), dataset.noise_seed + 1),
-        wavelengths=None if at is None else torch.from_numpy(at),
+        gain=_random("dataset.gain", dataset.gain, len(srf.names), dataset.noise_seed),
+        offset=_random("dataset.offset", dataset.offset, len(srf.names), dataset.noise_seed + 1),
+        wavelengths=None if wavelengths is None else torch.from_numpy(wavelengths),
         name=name,
     )
 
@@ -83,8 +88,8 @@ def _reference(dataset: ReferenceDataset) -> NDArray[np.floating[Any]]:
     return cube
 
 
-def _drawn(key: str, limits: list[float] | None, count: int, seed: int) -> Tensor | None:
-    """One number for each of the MSI bands."""
+def _random(key: str, limits: list[float] | None, count: int, seed: int) -> Tensor | None:
+    """One uniformly distributed number for each MSI band; None without limits."""
     if limits is None:
         return None
     lowest, highest = _two(key, limits, "[lowest, highest]")
@@ -101,13 +106,3 @@ def _integers(key: str, values: Sequence[int], meaning: str) -> Sequence[int]:
     if len(values) != meaning.count(",") + 1:
         raise InputError(f"{key}: expected {meaning}, got {list(values)}")
     return values
-
-
-@contextmanager
-def called(keys: Mapping[str, str]) -> Iterator[None]:
-    """Let errors begin with the key of the configuration in place of the name that the image has elsewhere."""
-    try:
-        yield
-    except InputError as error:
-        name, colon, said = str(error).partition(": ")
-        raise InputError(f"{keys.get(name, name)}{colon}{said}") from error
