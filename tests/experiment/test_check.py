@@ -14,7 +14,8 @@ from udaln.metrics import fusion_metrics
 from udaln.physics.instruments import Instruments
 from udaln.physics.interpolation import interpolate
 from udaln.physics.simulation import gaussian_psf
-from udaln.scene import Known, Scene, Truth, degrade
+from udaln.physics.windows import degrade
+from udaln.scene import Known, Scene, Truth
 
 ALIKE = Instruments("alike", *[False] * 4)
 FIGURES = {"psnr", "sam", "rmse", "ergas", "uiqi", "cc"}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from made_up_pairs import write_raster
 
-from udaln.experiment import inspect as survey
+from udaln.experiment.inspect import describe_image, inspect
 from udaln.io.formats import open_image
 
 pytest.importorskip("rasterio", reason="the extra io is not installed")
@@ -29,7 +29,7 @@ def files(tmp_path, monkeypatch):
 def shown(capsys, *words):
     """The rows of each table, by its title."""
     capsys.readouterr()
-    survey.inspect(words)
+    inspect(words)
     tables, rows = {}, {}
     for line in capsys.readouterr().out.splitlines():
         cells = [cell.strip() for cell in line.split("│")[1:-1]]
@@ -123,7 +123,7 @@ def test_no_more_is_read_than_plots_all_over(files):
             return original(rows, columns)
 
         object.__setattr__(counted, "read", counting)
-        survey.said_of(counted)
+        describe_image(counted)
     assert sum(read) < 30_000
 
 

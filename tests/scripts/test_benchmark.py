@@ -7,10 +7,12 @@ from pathlib import Path
 
 import benchmark
 import made_up
-import measure
+import measure_fusions
+import measure_steps
 import numpy as np
 import pytest
 import torch
+from benchmark_cases import shortened, tiled, udaln_method
 from plain_loop import PlainLoop
 from torch.amp import GradScaler
 
@@ -57,7 +59,7 @@ def test_losses_and_steps_agree_with_the_plain_loop(stage):
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """The benchmark at the smallest of sizes, in this process alone; returns its JSON and what it printed."""
-    monkeypatch.setattr(measure, "in_fresh_process", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(measure_fusions, "in_fresh_process", lambda function, *arguments: function(*arguments))
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
 
@@ -130,38 +132,38 @@ def test_the_target_is_reached_where_both_figures_are_first_as_good():
         {"seconds": float(second), "psnr": psnr, "sam": sam}
         for second, (psnr, sam) in enumerate([(40, 2.5), (43, 2.1), (41, 1.9), (42, 2.0), (50, 1.0)])
     ]
-    assert measure.reached(points, {"psnr": 42, "sam": 2.0}) == 3
-    assert measure.reached(points, {"psnr": 51, "sam": 2.0}) is None
+    assert measure_fusions.time_to_quality(points, {"psnr": 42, "sam": 2.0}) == 3
+    assert measure_fusions.time_to_quality(points, {"psnr": 51, "sam": 2.0}) is None
 
 
 def test_looks_do_not_count_as_training(monkeypatch):
-    scene, method = made_up.scene(), measure.shortened(measure.udaln("paper"), 1e-3)
-    taken = measure.course(scene, method, False, seed=0, every=10)["training"]
-    clock = measure.time.perf_counter
+    scene, method = made_up.scene(), shortened(udaln_method("paper"), 1e-3)
+    taken = measure_fusions.quality_course(scene, method, False, seed=0, every=10)["training"]
+    clock = measure_fusions.time.perf_counter
     asleep = []
 
     def slow(*_):
         asleep.append(1000)
         return torch.tensor(0.0)
 
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock() + sum(asleep))
-    monkeypatch.setattr(measure, "psnr", slow)
-    course = measure.course(scene, method, False, seed=0, every=10)
+    monkeypatch.setattr(measure_fusions.time, "perf_counter", lambda: clock() + sum(asleep))
+    monkeypatch.setattr(measure_fusions, "psnr", slow)
+    course = measure_fusions.quality_course(scene, method, False, seed=0, every=10)
     assert len(asleep) == 5
     assert max(course["training"], course["whole"], taken) < 1000
 
 
 def test_shortened_leaves_what_takes_no_steps():
-    paper, sampled = (measure.shortened(measure.udaln(name), 0.1) for name in ("paper", "sampled"))
+    paper, sampled = (shortened(udaln_method(name), 0.1) for name in ("paper", "sampled"))
     assert [getattr(paper.stages, stage.name).steps for stage in STAGES] == [2000, 3000, 1500]
     assert paper.stages.joint.constant_until == 500
-    assert sampled.stages.degradation == measure.udaln("sampled").stages.degradation
+    assert sampled.stages.degradation == udaln_method("sampled").stages.degradation
 
 
 def test_tiles_are_the_same_pair_at_any_size(monkeypatch):
-    monkeypatch.setattr(measure, "NOISE", (np.inf, np.inf))
+    monkeypatch.setattr("benchmark_cases.NOISE", (np.inf, np.inf))
     scene = made_up.scene(size=24, scale=4)
-    large = measure.tiled(scene, 59)
+    large = tiled(scene, 59)
     assert large.lr_hsi.shape[:2] == (14, 14) and large.hr_msi.shape[:2] == (56, 56)
     seen = degrade(large.hr_msi.double(), scene.truth.psf, 4)
     torch.testing.assert_close(seen, large.lr_hsi.double() @ scene.truth.srf, rtol=0, atol=1e-6)
@@ -169,25 +171,25 @@ def test_tiles_are_the_same_pair_at_any_size(monkeypatch):
 
 def test_a_stepper_draws_other_blocks_at_every_call():
     scene = made_up.scene(size=40)
-    stage = measure.sampling_stages(scene)["sampled spectral"]
+    stage = measure_steps.sampling_stages(scene)["sampled spectral"]
     drawn = []
     blocks, original = blocks_of(scene, 4), type(blocks_of(scene, 4)).sample
     stage.schedule.blocks = 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(blocks), "sample", lambda self, index: drawn.append(index) or original(self, index))
-        step = measure.our_stepper(stage, blocks)
+        step = measure_steps.stage_stepper(stage, blocks)
         step(1)
         step(1)
     assert not torch.equal(*drawn)
 
 
 def test_memory_is_that_of_a_process_of_its_own():
-    assert measure.in_fresh_process(os.getpid) != os.getpid()
+    assert measure_fusions.in_fresh_process(os.getpid) != os.getpid()
     status = Path("/proc/self/status")
     if not status.exists():
         pytest.skip("the memory in use is read from Linux")
-    before = measure.peak_memory()
+    before = measure_fusions.peak_memory()
     held = int(status.read_text().partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
     pages = np.ones(round((before - held + 100) * 1e6 / 8))
-    assert measure.peak_memory() - before == pytest.approx(100, abs=30)
+    assert measure_fusions.peak_memory() - before == pytest.approx(100, abs=30)
     assert len(pages)
