@@ -25,7 +25,7 @@ from udaln.physics.windows import degrade
 def plain_by_name(plain, networks):
     """The plain loop's parameters or their gradients, laid out as ours."""
     weight = torch.zeros_like(networks.sped.weight)
-    for band, (covered, values) in enumerate(zip(plain.covered, plain.srf, strict=True)):
+    for band, (covered, values) in enumerate(zip(plain.bands, plain.srf, strict=True)):
         weight[covered, band] = values.detach().flatten()
     layers = {}
     for name, value in plain.layers.state_dict().items():

@@ -68,7 +68,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         write_products(job, fusion, monitor.rows)
         metrics |= write_images(job, fusion)
         metrics |= _settings(job) | results.versions()
-        results.write_metrics(folder / METRICS, metrics)
+        results.write_metrics(folder / METRICS, metrics)  # last, since it marks the run as finished
         (folder / CHECKPOINT).unlink(missing_ok=True)
         log.info("done: %s", folder)
     return metrics
@@ -81,7 +81,7 @@ def _log_scene(job: Job, log: logging.Logger) -> None:
         for line in describe_left_out(job.scene.left_out, filled=job.filled_bands is not None):
             log.warning("%s", line)
     if (job.folder / CHECKPOINT).exists():
-        log.info("going on from %s", job.folder / CHECKPOINT)
+        log.info("continuing from %s", job.folder / CHECKPOINT)
 
 
 def _training(job: Job, monitor: RunMonitor) -> Training:
