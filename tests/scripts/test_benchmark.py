@@ -74,43 +74,43 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def test_a_step_against_the_plain_loop_and_lightnings_cost(run):
-    found, printed = run("part=steps,lightning")
-    assert list(found["steps"]) == ["degradation", "spectral", "joint", "whole schedule"]
-    assert found["steps"]["joint"]["ratio"] == pytest.approx(
-        found["steps"]["joint"]["plain"] / found["steps"]["joint"]["ours"]
+    actual, printed = run("part=steps,lightning")
+    assert list(actual["steps"]) == ["degradation", "spectral", "joint", "whole schedule"]
+    assert actual["steps"]["joint"]["ratio"] == pytest.approx(
+        actual["steps"]["joint"]["plain"] / actual["steps"]["joint"]["ours"]
     )
-    assert found["lightning"]["bare"] > 0
+    assert actual["lightning"]["bare"] > 0
     assert "whole schedule" in printed
-    assert not {"quality", "size"} & set(found)
+    assert not {"quality", "size"} & set(actual)
 
 
 def test_time_to_quality(run):
-    found, printed = run(
+    actual, printed = run(
         "part=quality", "methods=closed_form,paper", "paper_share=0.001", "every=10", "figure=curves.png"
     )
-    solved, paper = (found["quality"]["methods"][name] for name in ("closed_form", "paper"))
+    solved, paper = (actual["quality"]["methods"][name] for name in ("closed_form", "paper"))
     for row in (solved, paper):
         seconds = [point["seconds"] for point in row["points"]]
         assert seconds == sorted(seconds) and seconds[-1] <= row["training"] <= row["whole"]
     assert len(solved["points"]) == 2  # stage 2 and refine
     assert len(paper["points"]) == 5  # of 30 and 15 steps: after every 10 and at the end
-    assert found["quality"]["target"] == {name: paper["points"][-1][name] for name in ("psnr", "sam")}
+    assert actual["quality"]["target"] == {name: paper["points"][-1][name] for name in ("psnr", "sam")}
     assert solved["reached"] == solved["points"][0]["seconds"]  # a regression beats a network of few steps
     assert "SHORTENED" in printed
     assert Path("curves.png").stat().st_size > 10_000
 
 
 def test_cost_against_size(run):
-    found, _ = run("part=size", "sizes=80,40", "fuse_up_to=40", "figure=curves.png")
-    assert found["size"]["sides"] == [40, 80]
-    assert set(found["size"]["milliseconds"]) >= {"sampled spectral", "sampled joint", "paper spectral", "paper joint"}
-    assert all(len(times) == 2 and min(times) > 0 for times in found["size"]["milliseconds"].values())
-    assert [row["seconds"] > 0 for row in found["size"]["closed_form"]] == [True]
+    actual, _ = run("part=size", "sizes=80,40", "fuse_up_to=40", "figure=curves.png")
+    assert actual["size"]["sides"] == [40, 80]
+    assert set(actual["size"]["milliseconds"]) >= {"sampled spectral", "sampled joint", "paper spectral", "paper joint"}
+    assert all(len(times) == 2 and min(times) > 0 for times in actual["size"]["milliseconds"].values())
+    assert [row["seconds"] > 0 for row in actual["size"]["closed_form"]] == [True]
     assert Path("curves.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("part=stpes", "part: expected some of steps, lightning, quality, size, got 'stpes'"),
         ("part=size sizes=40,big", "sizes: expected whole numbers with commas, got '40,big'"),
@@ -119,11 +119,11 @@ def test_cost_against_size(run):
         ("part=quality methods=fats", "stages: expected one of"),
     ],
 )
-def test_a_mistake_is_one_line_before_anything_is_measured(run, capsys, words, said):
+def test_a_mistake_is_one_line_before_anything_is_measured(run, capsys, words, message):
     with pytest.raises(SystemExit):
         run(*words.split())
     printed = capsys.readouterr()
-    assert printed.err.startswith(f"udaln: {said}") and printed.err.count("\n") == 1
+    assert printed.err.startswith(f"udaln: {message}") and printed.err.count("\n") == 1
     assert not printed.out
 
 
