@@ -36,7 +36,7 @@ from udaln.scene import Scene
 
 @dataclass
 class Arguments:
-    """A run's folder or its ``model.ckpt``, the images, their variables in files of several, and where to.
+    """A run's folder or its ``model.ckpt``, the images, their variables in files of several, and the output.
 
     ``resample``, ``memory_limit`` and ``memory_sample`` are ``dataset.resample``, ``memory.limit`` and
     ``memory.sample`` of a run; ``uncertainty``: a file for how far the image may be off; ``plugins``: as in a run.
