@@ -22,11 +22,11 @@ from udaln.metrics import fusion_metrics
 from udaln.pictures import images
 from udaln.scene import Scene
 
-SHOWN = 36  # width of a picture [characters]
+COLUMNS = 36  # width of a picture [characters]
 
 
 def main() -> None:
-    """Run with the default configuration, and print the figures beside those of plain interpolation."""
+    """Run with the default configuration, then print the figures beside those of interpolation."""
     with initialize_config_module("udaln.conf", version_base="1.3"):
         config = typed(compose("config"))
     folder = Path("outputs/demo") / time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -36,8 +36,8 @@ def main() -> None:
     fused = torch.from_numpy(read_cube(folder / "fused.mat", key="fused"))
     console = Console()
     if console.is_terminal:
-        shown = images(scene, fused)
-        console.print(Columns([_in_characters(name, shown[name]) for name in ("LR-HSI", "fused", "truth")], padding=2))
+        composites = images(scene, fused)
+        console.print(Columns([_as_text(name, composites[name]) for name in ("LR-HSI", "fused", "truth")], padding=2))
     table = Table(title=f"×{scene.scale}, blind: neither the PSF nor the SRF was given")
     for column in ("", "bicubic LR-HSI", "fused"):
         table.add_column(column, justify="right" if column else "left")
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _bicubic(scene: Scene) -> dict[str, float]:
-    """The figures of the interpolated LR-HSI, the minimum that a fusion has to exceed."""
+    """The figures of the interpolated LR-HSI, the baseline."""
     r = scene.scale
     interpolated = zoom(scene.lr_hsi.numpy(), (r, r, 1), order=3, mode="nearest", grid_mode=True)
     metrics = fusion_metrics(r)
@@ -56,9 +56,9 @@ def _bicubic(scene: Scene) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.compute().items()}
 
 
-def _in_characters(name: str, picture: NDArray[np.float32]) -> Text:
-    """A picture in half-block characters, two pixels per character."""
-    step = torch.linspace(0, picture.shape[0] - 1, SHOWN).round().long().numpy()
+def _as_text(name: str, picture: NDArray[np.float32]) -> Text:
+    """Draw a picture in coloured half blocks, two pixels per character."""
+    step = torch.linspace(0, picture.shape[0] - 1, COLUMNS).round().long().numpy()
     pixels = (picture[step][:, step] * 255).round().astype(int)
     text = Text(f"{name}\n")
     for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):

@@ -25,7 +25,7 @@ from udaln.physics.srf import normalise
 from udaln.physics.windows import degrade
 from udaln.scene import scale_factor
 
-SHOWN = {  # format of each figure, and which direction is better
+FORMATS = {  # how each figure is printed, and the direction in which it is better
     "psnr": ("{:.4f} dB", "↑"),
     "sam": ("{:.4f}°", "↓"),
     "ergas": ("{:.4f}", "↓"),
@@ -42,7 +42,7 @@ SHOWN = {  # format of each figure, and which direction is better
 
 @dataclass
 class Arguments:
-    """The cubes, the PSF and SRF, the variables in their ``.mat`` files, and a JSON file for the figures.
+    """The cubes, the PSF and SRF, the variables in their files, and a JSON file for the figures.
 
     ``scale`` is required without a pair; with a pair it follows from the sizes.
     """
@@ -64,82 +64,86 @@ class Arguments:
 
 
 def main() -> None:
-    """Print all figures that the given files allow, and write them as JSON if ``out`` is given."""
+    """Print every figure that the files allow and, if it is asked for, write them as JSON."""
     with one_line_errors():
-        given = arguments(Arguments)
-        paired = given.lr_hsi is not None or given.hr_msi is not None
-        if stray := [key for key in ("psf", "srf") if getattr(given, key) is not None and not paired]:
+        args = arguments(Arguments)
+        paired = args.lr_hsi is not None or args.hr_msi is not None
+        if stray := [key for key in ("psf", "srf") if getattr(args, key) is not None and not paired]:
             raise InputError(f"{stray[0]}: expected lr_hsi=… and hr_msi=… too, got neither")
-        if given.reference is None and not paired:
+        if args.reference is None and not paired:
             raise InputError("expected reference=…, or lr_hsi=… and hr_msi=…")
-        fused = _cube(given, "fused")
-        figures, scale, caption = _by_the_pair(given, fused) if paired else ({}, given.scale, None)
+        fused = _cube(args, "fused")
+        figures, scale, caption = _figures_of_pair(args, fused) if paired else ({}, args.scale, None)
         if scale is None:
             raise InputError("scale: expected a whole number beside a reference alone, got none")
-        if given.reference is not None:
-            reference = _cube(given, "reference")
+        if args.reference is not None:
+            reference = _cube(args, "reference")
             metrics = fusion_metrics(scale)
             metrics.update(reference, fused)
             figures = {name: float(value) for name, value in metrics.compute().items()} | figures
             figures["zero_spectra"] = int(zero_spectra(reference, fused))
         figures["no_data"] = int(fused.isnan().any(2).sum())
-        if given.out is not None:
-            write_metrics(Path(given.out), figures | {"scale": scale})
-
-        table = Table(title=escape(f"{given.fused} ×{scale}"), caption=caption)
-        for column in ("", "", "better"):
-            table.add_column(column, justify="left" if column else "right")
-        for name, (form, better) in SHOWN.items():
-            if name in figures:
-                table.add_row(name, form.format(figures[name]), better)
-        console = Console()
-        console.print(table)
-        if left_out := figures.get("zero_spectra"):
-            console.print(f"sam leaves out {left_out} pixels with a zero spectrum")
-        if figures["no_data"]:
-            console.print(f"pixels of the fused image without data, left out of all figures: {figures['no_data']}")
+        if args.out is not None:
+            write_metrics(Path(args.out), figures | {"scale": scale})
+        _print(figures, f"{args.fused} ×{scale}", caption)
 
 
-def _by_the_pair(given: Arguments, fused: Tensor) -> tuple[dict[str, float], int, str]:
+def _print(figures: dict[str, float], title: str, caption: str | None) -> None:
+    """Print a table of the figures, and how much was left out of them."""
+    table = Table(title=escape(title), caption=caption)
+    for column in ("", "", "better"):
+        table.add_column(column, justify="left" if column else "right")
+    for name, (template, better) in FORMATS.items():
+        if name in figures:
+            table.add_row(name, template.format(figures[name]), better)
+    console = Console()
+    console.print(table)
+    if left_out := figures.get("zero_spectra"):
+        console.print(f"sam leaves out {left_out} pixels with a zero spectrum")
+    if figures["no_data"]:
+        console.print(f"pixels of the fused image without data, left out of all figures: {figures['no_data']}")
+
+
+def _figures_of_pair(args: Arguments, fused: Tensor) -> tuple[dict[str, float], int, str]:
     """The figures that need no reference, the scale factor, and a description of the PSF."""
-    lr_hsi, hr_msi = (_cube(given, key) for key in ("lr_hsi", "hr_msi"))
+    lr_hsi, hr_msi = (_cube(args, key) for key in ("lr_hsi", "hr_msi"))
     try:
         scale = scale_factor(lr_hsi, hr_msi)
     except InputError as error:
-        raise InputError(f"hr_msi: {given.hr_msi}: {str(error).removeprefix('sizes: ')}") from None
-    if given.scale not in (None, scale):
-        raise InputError(f"scale: expected {scale}, as the sizes of lr_hsi and hr_msi imply, got {given.scale}")
-    if given.psf is None:
+        raise InputError(f"hr_msi: {args.hr_msi}: {str(error).removeprefix('sizes: ')}") from None
+    if args.scale not in (None, scale):
+        raise InputError(f"scale: expected {scale}, as the sizes of lr_hsi and hr_msi imply, got {args.scale}")
+    if args.psf is None:
         psf = gaussian_psf(scale, scale, scale)
         caption = f"PSF: Gaussian of FWHM {scale} on {scale}×{scale} pixels, as none was given"
     else:
-        psf = torch.from_numpy(read_matrix(given.psf, given.psf_variable, key="psf", variable_key="psf_variable"))
+        psf = torch.from_numpy(read_matrix(args.psf, args.psf_variable, key="psf", variable_key="psf_variable"))
         if not 0 < psf.sum() < torch.inf:
-            raise InputError(f"psf: {given.psf}: expected a positive sum, got {psf.sum():g}")
-        psf, caption = psf / psf.sum(), escape(f"PSF: {given.psf}")
+            raise InputError(f"psf: {args.psf}: expected a positive sum, got {psf.sum():g}")
+        psf, caption = psf / psf.sum(), escape(f"PSF: {args.psf}")
     quality = quality_without_reference(fused, lr_hsi, hr_msi, psf)
     figures = {name: float(value) for name, value in quality.items()}
     figures["lr_hsi_error"] = _mean_error(degrade(fused.double(), psf, scale), lr_hsi)
-    if given.srf is not None:
+    if args.srf is not None:
         bands, msi_bands = lr_hsi.shape[2], hr_msi.shape[2]
-        srf = read_srf(given.srf, bands, key="srf", variable=given.srf_variable, variable_key="srf_variable")
+        srf = read_srf(args.srf, bands, key="srf", variable=args.srf_variable, variable_key="srf_variable")
         if len(srf.names) != msi_bands:
-            raise InputError(f"srf: {given.srf}: expected {msi_bands} MSI bands as in hr_msi, got {len(srf.names)}")
+            raise InputError(f"srf: {args.srf}: expected {msi_bands} MSI bands as in hr_msi, got {len(srf.names)}")
         figures["hr_msi_error"] = _mean_error(fused.double() @ torch.from_numpy(normalise(srf).values), hr_msi)
     return figures, scale, caption
 
 
-def _mean_error(image: Tensor, seen: Tensor) -> float:
-    """Mean absolute error of the pixels with data in both."""
-    return float((image - seen).abs().nanmean())
+def _mean_error(image: Tensor, measured: Tensor) -> float:
+    """Mean absolute difference, over values that are not NaN."""
+    return float((image - measured).abs().nanmean())
 
 
-def _cube(given: Arguments, key: str) -> Tensor:
-    """Read a cube of finite values. NaN is allowed as no data, except in the reference."""
-    path = getattr(given, key)
+def _cube(args: Arguments, key: str) -> Tensor:
+    """Read a cube of finite values; except in the reference, NaN is allowed and means no data."""
+    path = getattr(args, key)
     if path is None:
         raise InputError(f"{key}: expected a file, got none: lr_hsi and hr_msi go together")
-    cube = torch.from_numpy(read_cube(path, getattr(given, f"{key}_variable"), key=key, variable_key=f"{key}_variable"))
+    cube = torch.from_numpy(read_cube(path, getattr(args, f"{key}_variable"), key=key, variable_key=f"{key}_variable"))
     if bad := int((~cube.isfinite() if key == "reference" else cube.isinf()).sum()):
         raise InputError(f"{key}: {path}: expected finite values, got {bad} NaN or infinite ones")
     return cube

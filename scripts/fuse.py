@@ -36,7 +36,7 @@ from udaln.scene import Scene
 
 @dataclass
 class Arguments:
-    """A run's folder or its ``model.ckpt``, the images, their variables in files with several, and the output file.
+    """A run's folder or its ``model.ckpt``, the images, their variables in files of several, and the output.
 
     ``resample``, ``memory_limit`` and ``memory_sample`` are ``dataset.resample``, ``memory.limit`` and
     ``memory.sample`` of a run. ``uncertainty``: a file for the error's standard deviation. ``plugins``: as in a run.

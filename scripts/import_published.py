@@ -17,7 +17,7 @@ from udaln.experiment.published import read_published
 
 @dataclass
 class Arguments:
-    """The folder of the three ``.pth`` files, the output file, and the SRF table if there are several ``.xls``."""
+    """The folder of the three ``.pth`` files, the output, and the SRF table if it is not the folder's only ``.xls``."""
 
     directory: str = MISSING
     out: str = MISSING
@@ -25,21 +25,21 @@ class Arguments:
 
 
 def main() -> None:
-    """Write a ``model.ckpt`` and print the sums of the PSF and the SRF."""
+    """Write our checkpoint, and print the sums of PSF and SRF."""
     with one_line_errors():
-        given = arguments(Arguments, positional="directory")
-        model = read_published(Path(given.directory), None if given.srf is None else Path(given.srf))
+        args = arguments(Arguments, positional="directory")
+        model = read_published(Path(args.directory), None if args.srf is None else Path(args.srf))
         method, _ = method_preset("udaln")
-        save_model(Path(given.out), method, model)
+        save_model(Path(args.out), method, model)
         degradation = model.degradation
         weight, support = degradation.sped.weight.detach(), degradation.support
-        table = Table(title=escape(f"{given.out}: scale factor {degradation.scale}, {len(support)} bands"))
+        table = Table(title=escape(f"{args.out}: scale factor {degradation.scale}, {len(support)} bands"))
         for column in ("", "bands covered", "sum of the weights"):
             table.add_column(column, justify="right" if column else "left")
         table.add_row("PSF", "", f"{float(degradation.psf.sum()):.4f}")
         for band in range(support.shape[1]):
-            covered = support[:, band].nonzero().flatten().tolist()
-            table.add_row(f"SRF {band + 1}", f"{covered[0]}–{covered[-1]}", f"{float(weight[:, band].sum()):.4g}")
+            bands = support[:, band].nonzero().flatten().tolist()
+            table.add_row(f"SRF {band + 1}", f"{bands[0]}–{bands[-1]}", f"{float(weight[:, band].sum()):.4g}")
         Console().print(table)
 
 

@@ -21,7 +21,7 @@ class PlainLoop(nn.Module):
     """The three networks and the losses of the three stages (Li et al. 2022, section II), for a PSF as wide as r.
 
     Args:
-        model: The initial weights are copied from it.
+        model: Provides the initial weights.
         scene: The pair to fuse.
         dtype: Of weights and images.
     """
@@ -33,9 +33,9 @@ class PlainLoop(nn.Module):
             (image / scene.unit).permute(2, 0, 1)[None].to(dtype).contiguous() for image in (scene.lr_hsi, scene.hr_msi)
         )
         self.psf = nn.Parameter(model.spad.weight.detach().to(dtype).view(1, 1, side, side).clone())
-        self.covered = [slice(int(b.min()), int(b.max()) + 1) for b in map(torch.nonzero, model.sped.support.T)]
+        self.bands = [slice(int(b.min()), int(b.max()) + 1) for b in map(torch.nonzero, model.sped.support.T)]
         weights = model.sped.weight.detach().to(dtype)
-        self.srf = nn.ParameterList(weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.covered))
+        self.srf = nn.ParameterList(weights[bands, j].view(1, -1, 1, 1).clone() for j, bands in enumerate(self.bands))
         self.layers = nn.Sequential()
         self._frozen: Tensor | None = None
         assert isinstance(model.speu, PaperSpeUnet)
@@ -52,11 +52,11 @@ class PlainLoop(nn.Module):
 
     def sped(self, image: Tensor) -> Tensor:
         """SpeDnet, MSI band by MSI band."""
-        pairs = zip(self.covered, self.srf, strict=True)
+        pairs = zip(self.bands, self.srf, strict=True)
         return torch.cat([F.conv2d(image[:, bands], weight) / weight.sum() for bands, weight in pairs], dim=1)
 
     def losses(self, stage: str) -> list[Tensor]:
-        """The losses that a stage sums. In stage 2 SpaDnet(Z) is frozen and therefore computed once."""
+        """The losses whose sum a stage minimises; in stage 2 SpaDnet(Z) is frozen and therefore computed once."""
         y, z = self.lr_hsi, self.hr_msi
         if stage == "spectral":
             if self._frozen is None:
@@ -71,7 +71,7 @@ class PlainLoop(nn.Module):
         return losses
 
     def stepper(self, stage: str, lr: float) -> Callable[[int], None]:
-        """Return a function that runs steps of a stage."""
+        """A function that runs so many steps of a stage."""
         trained = {"degradation": (self.psf, *self.srf), "spectral": self.layers.parameters()}
         optimizer = torch.optim.Adam(trained.get(stage, self.parameters()), lr=lr)
 

@@ -64,15 +64,15 @@ def made(scale=2, wide=False, snr=(None, None), shift=(0, 0), gaps=(), scattered
     )
 
 
-def fuse(given, folder, *, uncertainty=False, fill_bands="all", refine=True, limit=1, suffix=".npy", **more):
+def fuse(fitted, folder, *, uncertainty=False, fill_bands="all", refine=True, limit=1, suffix=".npy", **more):
     """The files' images; with as little memory as can be asked for."""
     files = [folder / f"{name}{suffix}" for name in ("fused", "uncertainty")][: 1 + uncertainty]
-    filled = given.dropped_bands if fill_bands == "all" else None
+    filled = fitted.dropped_bands if fill_bands == "all" else None
     bands = more.pop("bands", Bands())
     fuse_to_files(
-        Fuser(given.model, given.refinement if refine else None),
-        given.pair,
-        given.scene,
+        Fuser(fitted.model, fitted.refinement if refine else None),
+        fitted.pair,
+        fitted.scene,
         files,
         bands,
         torch.device("cpu"),
@@ -93,11 +93,11 @@ def interrupted(monkeypatch, owner, name, at):
     """Let a function raise when it is called for that time."""
     done, calls = getattr(owner, name), []
 
-    def call(*given, **named):
-        calls.append(given)
+    def call(*arguments, **named):
+        calls.append(arguments)
         if len(calls) == at:
             raise Stopped
-        return done(*given, **named)
+        return done(*arguments, **named)
 
     monkeypatch.setattr(owner, name, call)
     return calls

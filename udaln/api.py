@@ -1,4 +1,4 @@
-"""The whole of it on arrays, from Python."""
+"""The Python interface: fuse a pair of arrays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor import StageProgress
 from udaln.physics.instruments import Instruments
-from udaln.scene import Known
+from udaln.scene import Known, Scene
 
 
 def fuse(
@@ -56,27 +56,32 @@ def fuse(
     Args:
         lr_hsi: LR-HSI, h×w×C.
         hr_msi: HR-MSI, rh×rw×c, in units of its own or, with ``instruments="alike"``, in the same.
-        scale: Scale factor r; follows from the sizes if not given.
-        support: C×c, non-zero where an MSI band may cover a hyperspectral one; follows from ``srf``, or is everywhere.
-        psf: The point spread function, k×k, summing to 1, if it is known: then it is not estimated.
-        srf: The spectral response, C×c, if it is known: then it is not estimated.
-        method: A method by its name or as an object; ``closed_form`` if not given, or the one of ``stages``.
+        scale: Scale factor r expected; an error if the sizes imply another one.
+        support: C×c, non-zero where an MSI band may cover a hyperspectral band. If None, it follows from ``srf``;
+            without an SRF every band may be covered.
+        psf: The point spread function, k×k, summing to 1, if it is known; otherwise it is estimated.
+        srf: The spectral response, C×c, if it is known; otherwise it is estimated.
+        method: A method by its name or as an object. If None, the one that ``stages`` belong to, or ``closed_form``.
         stages: A file of ``conf/stages`` by its name, for a method that trains.
-        settings: Other values of the method's settings: ``{"network": "residual"}``.
-        refine: ``consistent`` or ``none``, if not as the method's file has it.
-        instruments: What may differ between the two beyond blur and response: a file of ``conf/instruments`` by its
-            name, or a choice of one's own.
-        kernel_size: Side of the PSF's window [HR pixels], if not as the instruments have it.
-        lr_valid: h×w, false where a pixel of the LR-HSI is not to be used; those with NaN are not.
-        hr_valid: rh×rw, the same of the HR-MSI.
-        bad_bands: What becomes of bands of the LR-HSI without a signal: ``fill`` from their neighbours, ``leave_out``,
-            or ``keep``, where no band is looked at.
-        uncertainty: Calculate the deviation, too.
-        check: Do the reduced-resolution check, too.
-        accelerator: Lightning's: ``auto``, ``cpu`` or ``gpu``.
-        precision: Lightning's: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
-        seed: Of the networks' first weights and of the blocks drawn.
-        progress: Show progress bars on a terminal.
+        settings: Values of the method's settings other than the defaults, such as ``{"network": "residual"}``.
+        refine: The step after the method: ``consistent`` or ``none``. If None, the default of the method.
+        instruments: The differences between the two sensors that are allowed for, beyond blur and spectral response: a
+            file of ``conf/instruments`` by its name, or an object.
+        kernel_size: Side of the PSF's window [HR pixels]. If None, the default of the instruments.
+        lr_valid: h×w, false for pixels of the LR-HSI that are not to be used. Pixels with NaN never are.
+        hr_valid: rh×rw, the same for the HR-MSI.
+        bad_bands: What is done with bands of the LR-HSI without a signal. ``fill``: they are not used, and the image
+            has them interpolated from their neighbours; ``leave_out``: they are not used, and the image does not have
+            them; ``keep``: all bands are used.
+        uncertainty: Whether the deviation is calculated, too.
+        check: Whether the reduced-resolution check is done, too.
+        accelerator: ``auto``, ``cpu`` or ``gpu``.
+        precision: Lightning's name of it: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        seed: Seed of initial weights and random draws.
+        progress: Whether progress bars are shown on a terminal.
+
+    Returns:
+        The fused image, with the estimated degradation and the figures.
 
     Raises:
         InputError: If the arrays do not make a pair, or an option is unknown.
@@ -89,39 +94,34 @@ def fuse(
         ((8, 8, 6), (5, 5), (6, 2))
     """
     quiet_lightning()
-    y, z = (np.atleast_1d(image) for image in (lr_hsi, hr_msi))
-    y_pixels, z_pixels = (torch.tensor(image, dtype=_precision(image)) for image in (y, z))
-    known = Known(*(None if given is None else torch.tensor(np.asarray(given, np.float64)) for given in (psf, srf)))
-    covering = srf if support is None else support
-    if covering is None:
-        covered = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
-    else:
-        covered = torch.from_numpy(np.asarray(covering) != 0)
     one_of("bad_bands", bad_bands, list(BadBands.__members__))
-    scene = assemble_scene(
-        y_pixels,
-        z_pixels,
-        covered,
-        lr_valid=valid_values(y_pixels, "LR-HSI", valid=_mask(lr_valid)),
-        hr_valid=valid_values(z_pixels, "HR-MSI", valid=_mask(hr_valid)),
+    scene = _scene(
+        np.atleast_1d(lr_hsi),
+        np.atleast_1d(hr_msi),
+        support=support,
+        psf=psf,
+        srf=srf,
+        lr_valid=lr_valid,
+        hr_valid=hr_valid,
         keep=BadBands[bad_bands] is BadBands.keep,
-        known=known,
     )
     if scale not in (None, scene.scale):
         raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale}")
-    chosen, follows = (
-        (method, Refine.consistent) if isinstance(method, Method) else method_preset(method, stages, settings)
-    )
+    if isinstance(method, Method):
+        step = Refine.consistent
+    else:
+        method, step = method_preset(method, stages, settings)
     if refine is not None:
         one_of("refine", refine, list(Refine.__members__))
-        follows = Refine[refine]
-    unlike = instruments_preset(instruments) if isinstance(instruments, str) else instruments
+        step = Refine[refine]
+    if isinstance(instruments, str):
+        instruments = instruments_preset(instruments)
     options = FusionOptions(
-        chosen,
-        refine=follows is Refine.consistent,
-        instruments=unlike.resolved(chosen.tells_instruments_apart),
-        known_psf=known.psf is not None,
-        known_srf=known.srf is not None,
+        method,
+        refine=step is Refine.consistent,
+        instruments=instruments.resolved(method.tells_instruments_apart),
+        known_psf=scene.known.psf is not None,
+        known_srf=scene.known.srf is not None,
         kernel_size=kernel_size,
         uncertainty=uncertainty,
         progress=progress,
@@ -134,10 +134,40 @@ def fuse(
     return replace(fusion, figures=fusion.figures | checked, bad_bands=filled)
 
 
+def _scene(
+    lr_hsi: NDArray[np.generic],
+    hr_msi: NDArray[np.generic],
+    *,
+    support: ArrayLike | None,
+    psf: ArrayLike | None,
+    srf: ArrayLike | None,
+    lr_valid: ArrayLike | None,
+    hr_valid: ArrayLike | None,
+    keep: bool,
+) -> Scene:
+    """Assemble a scene; arguments as of `fuse`, ``keep``: whether all bands are used."""
+    y, z = (torch.tensor(image, dtype=_precision(image)) for image in (lr_hsi, hr_msi))
+    known = Known(*(None if array is None else torch.tensor(np.asarray(array, np.float64)) for array in (psf, srf)))
+    nonzero = srf if support is None else support
+    if nonzero is None:
+        bands = torch.ones(lr_hsi.shape[-1], hr_msi.shape[-1], dtype=torch.bool)
+    else:
+        bands = torch.from_numpy(np.asarray(nonzero) != 0)
+    return assemble_scene(
+        y,
+        z,
+        bands,
+        lr_valid=valid_values(y, "LR-HSI", valid=_mask(lr_valid)),
+        hr_valid=valid_values(z, "HR-MSI", valid=_mask(hr_valid)),
+        keep=keep,
+        known=known,
+    )
+
+
 def _mask(valid: ArrayLike | None) -> Tensor | None:
     return None if valid is None else torch.from_numpy(np.asarray(valid) != 0)
 
 
 def _precision(image: NDArray[np.generic]) -> torch.dtype:
-    """float32 where it holds the image's values, else float64."""
+    """float32 if it can hold the values of the image, else float64."""
     return torch.float32 if np.can_cast(image.dtype, np.float32) else torch.float64

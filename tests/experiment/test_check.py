@@ -47,11 +47,11 @@ def scene():
 
 
 @pytest.fixture(scope="module")
-def found(scene):
+def actual(scene):
     return check(known(scene), scene)
 
 
-def test_the_figures_are_those_of_doing_it_by_hand(scene, found):
+def test_the_figures_are_those_of_doing_it_by_hand(scene, actual):
     reference = scene.lr_hsi
     pair = Scene(
         degrade(reference, gaussian_psf(2, 2, 2), 2),
@@ -64,29 +64,29 @@ def test_the_figures_are_those_of_doing_it_by_hand(scene, found):
         metrics = fusion_metrics(2)
         metrics.update(reference.float(), image.float())
         expected |= {f"check_{name}{key}": value.item() for key, value in metrics.compute().items()}
-    assert found.keys() == expected.keys()
-    assert {key for key in found if "interpolated" not in key} == {"check_scale"} | {f"check_{key}" for key in FIGURES}
+    assert actual.keys() == expected.keys()
+    assert {key for key in actual if "interpolated" not in key} == {"check_scale"} | {f"check_{key}" for key in FIGURES}
     for key, value in expected.items():
-        assert found[key] == pytest.approx(value, rel=1e-3), key
+        assert actual[key] == pytest.approx(value, rel=1e-3), key
 
 
-def test_fusion_beats_interpolation_where_the_networks_have_the_sensors(found):
-    assert found["check_psnr"] > found["check_interpolated_psnr"] + 5
-    assert found["check_sam"] < found["check_interpolated_sam"]
+def test_fusion_beats_interpolation_where_the_networks_have_the_sensors(actual):
+    assert actual["check_psnr"] > actual["check_interpolated_psnr"] + 5
+    assert actual["check_sam"] < actual["check_interpolated_sam"]
 
 
-def test_the_truth_of_the_scene_is_not_looked_at(scene, found):
+def test_the_truth_of_the_scene_is_not_looked_at(scene, actual):
     networks = known(scene)
     nonsense = Truth(*(torch.rand_like(part) for part in (scene.truth.image, scene.truth.psf, scene.truth.srf)))
     for truth in (nonsense, Truth()):
-        assert check(networks, replace(scene, truth=truth)) == found
+        assert check(networks, replace(scene, truth=truth)) == actual
 
 
-def test_a_wrong_psf_shows(scene, found):
+def test_a_wrong_psf_shows(scene, actual):
     corner = torch.zeros(4, 4, dtype=torch.float64)
     corner[0, 0] = 1
     wrong = made_up.networks(scene, 4, Known(corner, scene.truth.srf))
-    assert check(wrong, scene)["check_psnr"] < found["check_psnr"] - 3
+    assert check(wrong, scene)["check_psnr"] < actual["check_psnr"] - 3
 
 
 def test_networks_and_scene_stay_as_they_are(scene):
@@ -103,9 +103,9 @@ def test_networks_and_scene_stay_as_they_are(scene):
 )
 def test_the_scale_below_is_the_scenes_or_what_leaves_eight_pixels(lr, scale, below):
     scene = made_up.unlike(lr, scale)
-    found = check(known(scene), scene)
-    assert found.get("check_scale") == below
-    assert bool(found) == (below is not None)
+    actual = check(known(scene), scene)
+    assert actual.get("check_scale") == below
+    assert bool(actual) == (below is not None)
 
 
 @pytest.mark.parametrize("kind", ["lr_valid", "hr_valid"])
@@ -135,8 +135,8 @@ def test_a_shift_and_wide_windows_are_those_of_the_scene():
     psf = gaussian_psf(5, 3, 0.7 * 3)
     networks = made_up.networks(scene, 5, Known(psf, scene.truth.srf))
     moved = Instruments("mine", False, False, True, True)
-    found = check(networks, scene, moved)
-    assert found["check_psnr"] > check(networks, replace(scene, shift=(0, 0)), moved)["check_psnr"] + 3
+    actual = check(networks, scene, moved)
+    assert actual["check_psnr"] > check(networks, replace(scene, shift=(0, 0)), moved)["check_psnr"] + 3
 
 
 @pytest.mark.parametrize("kind", ["lr_valid", "hr_valid"])
@@ -147,6 +147,6 @@ def test_gaps_that_leave_too_little_leave_no_figures(scene, kind, share):
     there = torch.rand(scene.lr_hsi.shape[:2], generator=torch.Generator().manual_seed(0)) > share
     factor = image.shape[0] // len(there)
     valid = there.repeat_interleave(factor, 0).repeat_interleave(factor, 1)
-    found = check(known(scene), replace(scene, **{kind: valid}))
-    assert not found or found["check_scale"] == 2
-    assert share < 0.9 or not found
+    actual = check(known(scene), replace(scene, **{kind: valid}))
+    assert not actual or actual["check_scale"] == 2
+    assert share < 0.9 or not actual

@@ -154,17 +154,17 @@ def test_what_instruments_differ_in_can_be_told_one_by_one(configure):
     told = configure(
         "instruments=unlike", "instruments.gain=false", "instruments.shift=null", "instruments.grid=lr_hsi"
     )
-    found = told.instruments
-    assert (found.gain, found.offset, found.shift, found.wide_psf) == (False, True, None, True)
-    assert found.grid is OutputGrid.lr_hsi
+    actual = told.instruments
+    assert (actual.gain, actual.offset, actual.shift, actual.wide_psf) == (False, True, None, True)
+    assert actual.grid is OutputGrid.lr_hsi
 
 
 @pytest.mark.parametrize("dataset", ["synthetic", "mat"])
 def test_a_simulated_pair_can_be_of_two_instruments(configure, dataset):
     differing = ["dataset.gain=[0.8,1.3]", "dataset.offset=[-0.03,0.03]", "dataset.shift=[0.6,-1.5]"]
     config = configure(f"dataset={dataset}", *DATASETS[dataset][0], *differing)
-    found = config.dataset
-    assert (found.gain, found.offset, found.shift) == ([0.8, 1.3], [-0.03, 0.03], [0.6, -1.5])
+    actual = config.dataset
+    assert (actual.gain, actual.offset, actual.shift) == ([0.8, 1.3], [-0.03, 0.03], [0.6, -1.5])
     plain = configure(f"dataset={dataset}", *DATASETS[dataset][0]).dataset
     assert plain.gain is plain.offset is plain.shift is None
 

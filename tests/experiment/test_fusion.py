@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from udaln.errors import InputError
-from udaln.experiment.fusion import FusionOptions, align, fuse_scene, fused
+from udaln.experiment.fusion import FusionOptions, align, fuse_fitted, fuse_scene
 from udaln.experiment.presets import method_preset
 from udaln.methods.base import Training
 from udaln.methods.closed_form import ClosedForm, Settings
@@ -90,7 +90,7 @@ def holed():
 @pytest.mark.parametrize("moved", [(0, 0), (2, -1)])
 def test_the_image_holds_data_where_both_images_do(holed, refine, moved):
     scene = replace(holed, shift=moved)
-    image = fused(scene, made_up.networks(scene, 7), options(refine=refine), CPU).estimate.image
+    image = fuse_fitted(scene, made_up.networks(scene, 7), options(refine=refine), CPU).estimate.image
     assert image.dtype == torch.float32 and image.device == CPU
     assert torch.equal(image.isfinite().all(2), scene.valid)
     assert torch.equal(image.isnan().any(2), ~scene.valid)

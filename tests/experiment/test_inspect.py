@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from made_up_pairs import write_raster
 
-from udaln.experiment import inspect as survey
+from udaln.experiment.inspect import describe_image, inspect
 from udaln.io.formats import open_image
 
 pytest.importorskip("rasterio", reason="the extra io is not installed")
@@ -29,7 +29,7 @@ def files(tmp_path, monkeypatch):
 def shown(capsys, *words):
     """The rows of each table, by its title."""
     capsys.readouterr()
-    survey.inspect(words)
+    inspect(words)
     tables, rows = {}, {}
     for line in capsys.readouterr().out.splitlines():
         cells = [cell.strip() for cell in line.split("│")[1:-1]]
@@ -41,20 +41,20 @@ def shown(capsys, *words):
 
 
 def test_one_file(files, capsys):
-    (title, said), *others = shown(capsys, "lr.tif").items()
+    (title, lines), *others = shown(capsys, "lr.tif").items()
     assert title == "lr.tif" and not others
-    assert said["kind"] == "GTiff" and said["size"] == "20 rows × 18 columns × 20 bands"
-    assert said["values"] == "?" and said["no data"] == "-1"
-    assert "UTM zone 32N" in said["grid"] and "pixels of 20×20" in said["grid"]
-    assert said["extent"] == "x 600000 to 600360, y 4999600 to 5000000"
-    assert said["wavelengths"] == "430 to 900 nm, FWHM 12.5 to 12.5 nm"
-    assert "bands" not in said  # too many names
-    assert said["with data"].startswith("75 % of ")
-    low, half, high = (float(value) for value in said["range"].split(" (")[0].split(", "))
+    assert lines["kind"] == "GTiff" and lines["size"] == "20 rows × 18 columns × 20 bands"
+    assert lines["values"] == "?" and lines["no data"] == "-1"
+    assert "UTM zone 32N" in lines["grid"] and "pixels of 20×20" in lines["grid"]
+    assert lines["extent"] == "x 600000 to 600360, y 4999600 to 5000000"
+    assert lines["wavelengths"] == "430 to 900 nm, FWHM 12.5 to 12.5 nm"
+    assert "bands" not in lines  # too many names
+    assert lines["with data"].startswith("75 % of ")
+    low, half, high = (float(value) for value in lines["range"].split(" (")[0].split(", "))
     values = files[0][files[0] != -1]
     assert low < half < high and half == pytest.approx(np.median(values), rel=0.1)
-    assert "band 4 (counted from 0; 529 nm): constant" in said["suspicious"]
-    assert "band 7 (counted from 0; 603 nm): nothing but noise" in said["suspicious"]
+    assert "band 4 (counted from 0; 529 nm): constant" in lines["suspicious"]
+    assert "band 7 (counted from 0; 603 nm): nothing but noise" in lines["suspicious"]
 
 
 def test_two_files_in_any_order(files, capsys):
@@ -62,19 +62,19 @@ def test_two_files_in_any_order(files, capsys):
     assert list(tables) == ["lr.tif", "hr.tif", "as a pair"]
     assert tables["hr.tif"]["bands"] == "blue, green, red" and tables["hr.tif"]["wavelengths"] == "unknown"
     assert tables["hr.tif"]["suspicious"] == "no band" and tables["hr.tif"]["no data"] == "none named"
-    said = tables["as a pair"]
-    assert (said["LR-HSI"], said["HR-MSI"]) == ("lr.tif", "hr.tif")
-    assert said["scale factor"].startswith("2, by the pixels' sizes") and said["resampling"] == "none"
-    assert said["fused"] == "40 rows × 36 columns × 20 bands, 0.00 GiB"
-    assert said["memory"].startswith("whole, about 0.6 GiB") and said["time"].startswith("about 0.3 min")
-    assert shown(capsys, "hr.tif", "lr.tif")["as a pair"] == said
+    lines = tables["as a pair"]
+    assert (lines["LR-HSI"], lines["HR-MSI"]) == ("lr.tif", "hr.tif")
+    assert lines["scale factor"].startswith("2, by the pixels' sizes") and lines["resampling"] == "none"
+    assert lines["fused"] == "40 rows × 36 columns × 20 bands, 0.00 GiB"
+    assert lines["memory"].startswith("whole, about 0.6 GiB") and lines["time"].startswith("about 0.3 min")
+    assert shown(capsys, "hr.tif", "lr.tif")["as a pair"] == lines
 
 
 def test_of_a_large_pair_it_tells_that_it_is_fused_window_by_window(files, capsys):
     write_raster("large.tif", np.ones((80, 70, 20), np.float32), 20.0)
     write_raster("fine.tif", np.ones((160, 140, 3), np.float32), 10.0)
-    said = shown(capsys, "large.tif", "fine.tif")["as a pair"]
-    assert said["memory"] == "window by window, within memory.limit=2GiB"
+    lines = shown(capsys, "large.tif", "fine.tif")["as a pair"]
+    assert lines["memory"] == "window by window, within memory.limit=2GiB"
 
 
 def test_three_files_are_no_pair(files, capsys):
@@ -85,16 +85,16 @@ def test_three_files_are_no_pair(files, capsys):
 def test_numbers_of_any_kind(files, capsys, dtype):
     array = np.random.default_rng(0).integers(1, 200, (30, 25, 3)).astype(dtype)
     np.save("x.npy", array)
-    (said,) = shown(capsys, "x.npy").values()
-    assert said["grid"] == "not georeferenced" and said["with data"].startswith("100 % of ")
-    middle = float(said["range"].split(", ")[1])
+    (lines,) = shown(capsys, "x.npy").values()
+    assert lines["grid"] == "not georeferenced" and lines["with data"].startswith("100 % of ")
+    middle = float(lines["range"].split(", ")[1])
     assert middle == pytest.approx(np.median(array), rel=0.1)
 
 
 def test_a_file_without_data(files, capsys):
     np.save("empty.npy", np.full((12, 9, 3), np.nan))
-    (said,) = shown(capsys, "empty.npy").values()
-    assert said["with data"].startswith("0 % of ") and "range" not in said and "suspicious" not in said
+    (lines,) = shown(capsys, "empty.npy").values()
+    assert lines["with data"].startswith("0 % of ") and "range" not in lines and "suspicious" not in lines
 
 
 def test_an_image_in_a_file_of_several_and_colons_in_names(files, capsys):
@@ -123,7 +123,7 @@ def test_no_more_is_read_than_plots_all_over(files):
             return original(rows, columns)
 
         object.__setattr__(counted, "read", counting)
-        survey.said_of(counted)
+        describe_image(counted)
     assert sum(read) < 30_000
 
 

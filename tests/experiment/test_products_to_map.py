@@ -355,9 +355,9 @@ def text(old, new):
     """Something else said in a text."""
 
     def edit(path):
-        said = path.read_text()
-        assert old in said
-        path.write_text(said.replace(old, new, 1))
+        content = path.read_text()
+        assert old in content
+        path.write_text(content.replace(old, new, 1))
 
     return edit
 

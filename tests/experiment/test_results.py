@@ -145,9 +145,9 @@ def test_other_files_are_refused_in_one_line(tmp_path):
     for path in paths:
         with pytest.raises(InputError) as caught:
             model_file.load_model(path)
-        said = str(caught.value)
-        assert said.startswith(f"model: {path}: "), said
-        assert "\n" not in said and len(said) < len(str(path)) + 400, said
+        message = str(caught.value)
+        assert message.startswith(f"model: {path}: "), message
+        assert "\n" not in message and len(message) < len(str(path)) + 400, message
 
 
 def test_versions_name_what_decides_the_numbers():

@@ -20,12 +20,12 @@ from udaln.io.image import Bands
 from udaln.io.partial_image import PartialImage
 
 
-def whole(given, *, uncertainty=False, fill_bands="all"):
-    found = consistent(given.model, given.refinement, given.scene, with_deviation=uncertainty)
-    images = [image.clone() for image in found if image is not None]
+def whole(fitted, *, uncertainty=False, fill_bands="all"):
+    actual = consistent(fitted.model, fitted.refinement, fitted.scene, with_deviation=uncertainty)
+    images = [image.clone() for image in actual if image is not None]
     for image in images:
-        image[~given.scene.valid] = torch.nan
-    return [fill_bad_bands(image, given.dropped_bands) if fill_bands == "all" else image for image in images]
+        image[~fitted.scene.valid] = torch.nan
+    return [fill_bad_bands(image, fitted.dropped_bands) if fill_bands == "all" else image for image in images]
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def windows(monkeypatch):
     """The windows that are made, as soon as they are."""
     seen = []
 
-    def kept(*given):
-        seen[:] = windows_of(*given)
+    def kept(*arguments):
+        seen[:] = windows_of(*arguments)
         return seen
 
     monkeypatch.setattr(stream, "windows_of", kept)
@@ -57,10 +57,10 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 def test_windows_leave_no_seams(name, tmp_path, windows):
     options, wanted = PAIRS[name]
-    given = made(**options)
-    found, expected = fuse(given, tmp_path, **wanted), whole(given, **wanted)
-    assert len(windows) == 4 and len(found) == len(expected) == 1 + wanted.get("uncertainty", False)
-    for image, whole_image in zip(found, expected, strict=True):
+    fitted = made(**options)
+    actual, expected = fuse(fitted, tmp_path, **wanted), whole(fitted, **wanted)
+    assert len(windows) == 4 and len(actual) == len(expected) == 1 + wanted.get("uncertainty", False)
+    for image, whole_image in zip(actual, expected, strict=True):
         assert image.dtype == torch.float32 and image.shape == whole_image.shape
         assert torch.equal(image.isnan(), whole_image.isnan())
         assert image.isnan().any() == bool(options.get("gaps"))
@@ -68,7 +68,7 @@ def test_windows_leave_no_seams(name, tmp_path, windows):
             image, whole_image, rtol=0, atol=5e-6 * whole_image.nan_to_num().max().item(), equal_nan=True
         )
     bands = 8 - 2 * ("fill_bands" in wanted)
-    assert found[0].shape == (*given.pair.hr_msi.shape[:2], bands)
+    assert actual[0].shape == (*fitted.pair.hr_msi.shape[:2], bands)
 
 
 @pytest.mark.parametrize(
@@ -85,41 +85,45 @@ def test_windows_leave_no_seams(name, tmp_path, windows):
     ids=["HR pixels missing all over", "data along the border alone"],
 )
 def test_gaps_of_every_kind_leave_no_seams(options, tmp_path, windows):
-    given = made(**options)
-    (found,), (expected,) = fuse(given, tmp_path), whole(given)
-    assert len(windows) >= 4 and torch.equal(found.isnan(), expected.isnan())
-    apart = (found - expected).nan_to_num() / expected.nan_to_num().max()
+    fitted = made(**options)
+    (actual,), (expected,) = fuse(fitted, tmp_path), whole(fitted)
+    assert len(windows) >= 4 and torch.equal(actual.isnan(), expected.isnan())
+    apart = (actual - expected).nan_to_num() / expected.nan_to_num().max()
     assert apart.abs().max() < 5e-6
 
 
 def test_what_memory_allows_changes_nothing(tmp_path, windows):
-    given = made(**EVERYTHING)
-    expected = whole(given)[0]
+    fitted = made(**EVERYTHING)
+    expected = whole(fitted)[0]
     counts = {}
     for name, limit in (("all", 1 << 40), ("none", 1)):
-        (found,) = fuse(given, tmp_path / name, limit=limit)
+        (actual,) = fuse(fitted, tmp_path / name, limit=limit)
         counts[name] = len(windows)
-        torch.testing.assert_close(found, expected, rtol=0, atol=5e-6, equal_nan=True)
+        torch.testing.assert_close(actual, expected, rtol=0, atol=5e-6, equal_nan=True)
     assert counts == {"all": 1, "none": 4}
 
 
 def test_the_map_alone_is_written_where_nothing_is_refined(tmp_path):
-    given = made(**EVERYTHING)
-    (found,) = fuse(given, tmp_path, refine=False)
-    expected = given.model.map(given.scene.hr_msi)
-    expected[~given.scene.valid] = torch.nan
-    torch.testing.assert_close(found, fill_bad_bands(expected, given.dropped_bands), rtol=0, atol=1e-6, equal_nan=True)
+    fitted = made(**EVERYTHING)
+    (actual,) = fuse(fitted, tmp_path, refine=False)
+    expected = fitted.model.map(fitted.scene.hr_msi)
+    expected[~fitted.scene.valid] = torch.nan
+    torch.testing.assert_close(
+        actual, fill_bad_bands(expected, fitted.dropped_bands), rtol=0, atol=1e-6, equal_nan=True
+    )
 
 
 def test_files_are_on_the_map_with_their_bands_and_nothing_else_is_left(tmp_path):
-    given = made()
+    fitted = made()
     lies = made_up_pairs.grid(10.0)
-    given = SimpleNamespace(**vars(given) | {"pair": replace(given.pair, hr_msi=replace(given.pair.hr_msi, grid=lies))})
+    fitted = SimpleNamespace(
+        **vars(fitted) | {"pair": replace(fitted.pair, hr_msi=replace(fitted.pair.hr_msi, grid=lies))}
+    )
     bands = Bands([f"x{i}" for i in range(8)], np.linspace(400.0, 1000.0, 8), np.full(8, 9.0))
     for suffix in (".img", ".tif"):
-        (file,) = fuse(given, tmp_path / suffix, suffix=suffix, bands=bands, refine=False)
+        (file,) = fuse(fitted, tmp_path / suffix, suffix=suffix, bands=bands, refine=False)
         with open_image(file, key="x") as image:
-            np.testing.assert_array_equal(image.whole(), fuse(given, tmp_path / "plain", refine=False)[0])
+            np.testing.assert_array_equal(image.whole(), fuse(fitted, tmp_path / "plain", refine=False)[0])
             np.testing.assert_allclose(image.bands.wavelengths, bands.wavelengths)
             np.testing.assert_allclose(image.bands.fwhm, bands.fwhm)
             assert image.grid.transform == lies.transform and "UTM zone 32N" in image.grid.crs
@@ -138,34 +142,34 @@ def mapped(networks, hr_msi, folder, dropped_bands=None, **more):
 
 
 def test_a_map_of_an_hr_msi_alone(tmp_path, windows, monkeypatch):
-    given = made(bad=True)
+    fitted = made(bad=True)
     rng = np.random.default_rng(0)
     hr_msi = rng.uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
     hr_msi[18:30, 20:40], hr_msi[5, 5, 2] = np.nan, np.nan
     hr_msi[..., 1] = np.nan  # the model does without
-    expected = fill_bad_bands(given.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), given.dropped_bands).numpy()
+    expected = fill_bad_bands(fitted.model.map(torch.from_numpy(hr_msi[..., [0, 2]])), fitted.dropped_bands).numpy()
     interrupted(monkeypatch, PartialImage, "write", 8)
     with pytest.raises(Stopped):
-        mapped(given.model, hr_msi, tmp_path, given.dropped_bands)
+        mapped(fitted.model, hr_msi, tmp_path, fitted.dropped_bands)
     assert len(windows) == 12
     monkeypatch.undo()
     written = interrupted(monkeypatch, PartialImage, "write", None)
-    found = mapped(given.model, hr_msi, tmp_path, given.dropped_bands)
+    actual = mapped(fitted.model, hr_msi, tmp_path, fitted.dropped_bands)
     assert len(written) == 5
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
-    assert np.isnan(found[20, 30]).all() and np.isnan(found[5, 5]).all()
-    assert np.isfinite(found).all(2).sum() == 75 * 62 - 12 * 20 - 1
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
+    assert np.isnan(actual[20, 30]).all() and np.isnan(actual[5, 5]).all()
+    assert np.isfinite(actual).all(2).sum() == 75 * 62 - 12 * 20 - 1
 
 
 def test_a_map_begun_with_other_windows_begins_anew(tmp_path, monkeypatch):
-    given = made()
+    fitted = made()
     hr_msi = np.random.default_rng(0).uniform(0.2, 0.6, (75, 62, 3)).astype(np.float32)
     interrupted(monkeypatch, PartialImage, "write", 8)
     with pytest.raises(Stopped):
-        mapped(given.model, hr_msi, tmp_path)
+        mapped(fitted.model, hr_msi, tmp_path)
     monkeypatch.undo()
-    found = mapped(given.model, hr_msi, tmp_path, memory_limit=1 << 40)
-    np.testing.assert_allclose(found, given.model.map(torch.from_numpy(hr_msi)), rtol=0, atol=1e-6)
+    actual = mapped(fitted.model, hr_msi, tmp_path, memory_limit=1 << 40)
+    np.testing.assert_allclose(actual, fitted.model.map(torch.from_numpy(hr_msi)), rtol=0, atol=1e-6)
 
 
 # windows
@@ -179,17 +183,17 @@ def around(margin, sides):
 @pytest.mark.parametrize("limit", [1, 2_000, 5_000, 30_000, 1_000_000])
 def test_windows_cover_an_image_once_and_keep_within_the_limit(sides, limit):
     part_of = around(4, sides)
-    found = windows_of(sides, part_of, limit, lambda rows, columns: rows * columns)
+    actual = windows_of(sides, part_of, limit, lambda rows, columns: rows * columns)
     covered = np.zeros(sides, int)
-    for part in found:
+    for part in actual:
         covered[part.wanted] += 1
         assert part == part_of(part.wanted)
         for span, side in zip(part.wanted, sides, strict=True):
             assert {span.start, span.stop} <= set(edges(side))
     assert (covered == 1).all()
-    assert found == sorted(found, key=lambda part: [span.start for span in part.wanted])
-    assert (len(found) == 1) >= (sides[0] * sides[1] <= limit)  # all at once, if it may be
-    for part in found:
+    assert actual == sorted(actual, key=lambda part: [span.start for span in part.wanted])
+    assert (len(actual) == 1) >= (sides[0] * sides[1] <= limit)  # all at once, if it may be
+    for part in actual:
         taken = np.prod([span.stop - span.start for span in part.read])
         tiles = [
             sum(edge in range(span.start, span.stop) for edge in edges(side)[:-1])

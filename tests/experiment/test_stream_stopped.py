@@ -135,32 +135,32 @@ def expected(tmp_path_factory):
 )
 def test_a_fusion_that_was_stopped_ends_with_the_same_bits(tmp_path, monkeypatch, expected, name, at, left):
     """Two outputs; ``left``: windows still to be worked on."""
-    given = made(**EVERYTHING)
+    fitted = made(**EVERYTHING)
     interrupted(monkeypatch, PartialImage if name == "write" else fuser if name == "consistent" else stream, name, at)
     with pytest.raises(Stopped):
-        fuse(given, tmp_path / "stopped", uncertainty=True)
+        fuse(fitted, tmp_path / "stopped", uncertainty=True)
     assert not (tmp_path / "stopped" / "uncertainty.npy").exists()
     monkeypatch.undo()
     worked = interrupted(monkeypatch, fuser, "consistent", None)
-    found = fuse(given, tmp_path / "stopped", uncertainty=True)
+    actual = fuse(fitted, tmp_path / "stopped", uncertainty=True)
     assert len(worked) == left
-    for image, uninterrupted in zip(found, expected, strict=True):
+    for image, uninterrupted in zip(actual, expected, strict=True):
         assert image.numpy().tobytes() == uninterrupted.numpy().tobytes()
     assert {path.name for path in (tmp_path / "stopped").iterdir()} == {"fused.npy", "uncertainty.npy"}
 
 
 @pytest.mark.parametrize("changed", ["fingerprint", "limit", "fill_bands", None])
 def test_what_other_settings_left_is_not_gone_on_with(tmp_path, monkeypatch, changed):
-    given = made(**EVERYTHING)
+    fitted = made(**EVERYTHING)
     before = {"fingerprint": [1], "limit": 1, "fill_bands": "all"}
     after = before | {"fingerprint": [2], "limit": 1 << 40, "fill_bands": None} if changed else before
     after = {key: after[key] if key == changed else value for key, value in before.items()}
     interrupted(monkeypatch, PartialImage, "write", 4)
     with pytest.raises(Stopped):
-        fuse(given, tmp_path, refine=False, **before)
+        fuse(fitted, tmp_path, refine=False, **before)
     monkeypatch.undo()
     written = interrupted(monkeypatch, PartialImage, "write", None)
-    (found,) = fuse(given, tmp_path, refine=False, **after)
+    (actual,) = fuse(fitted, tmp_path, refine=False, **after)
     assert len(written) == {None: 1, "limit": 1}.get(changed, 4)
-    (expected,) = fuse(given, tmp_path / "new", refine=False, **after)
-    assert found.numpy().tobytes() == expected.numpy().tobytes()
+    (expected,) = fuse(fitted, tmp_path / "new", refine=False, **after)
+    assert actual.numpy().tobytes() == expected.numpy().tobytes()

@@ -109,9 +109,9 @@ def test_the_shift_is_that_of_window_and_psf_together(shift, inside):
     scene = replace(made_up.scene(scale=4), shift=shift, truth=Truth(psf=true))
     networks = made_up.networks(scene, known=Known(psf=gaussian_psf(9, 4, 4.0, inside)))
     result = figures(networks.degradation, scene, None)
-    found = np.add(shift, inside)
-    np.testing.assert_allclose([result["shift_rows"], result["shift_columns"]], found, atol=1e-4)
-    assert result["shift_error"] == pytest.approx(np.hypot(*(found - (0.5, -1.0))), abs=1e-3)
+    actual = np.add(shift, inside)
+    np.testing.assert_allclose([result["shift_rows"], result["shift_columns"]], actual, atol=1e-4)
+    assert result["shift_error"] == pytest.approx(np.hypot(*(actual - (0.5, -1.0))), abs=1e-3)
 
 
 @pytest.mark.parametrize("factors", [(1.0, 1.0), (1e4, 1.0), (1.0, 250.0)])

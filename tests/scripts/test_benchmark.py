@@ -7,10 +7,12 @@ from pathlib import Path
 
 import benchmark
 import made_up
-import measure
+import measure_fusions
+import measure_steps
 import numpy as np
 import pytest
 import torch
+from benchmark_cases import shortened, tiled, udaln_method
 from plain_loop import PlainLoop
 from torch.amp import GradScaler
 
@@ -23,7 +25,7 @@ from udaln.physics.windows import degrade
 def plain_by_name(plain, networks):
     """The plain loop's parameters or their gradients, laid out as ours."""
     weight = torch.zeros_like(networks.sped.weight)
-    for band, (covered, values) in enumerate(zip(plain.covered, plain.srf, strict=True)):
+    for band, (covered, values) in enumerate(zip(plain.bands, plain.srf, strict=True)):
         weight[covered, band] = values.detach().flatten()
     layers = {}
     for name, value in plain.layers.state_dict().items():
@@ -57,7 +59,7 @@ def test_losses_and_steps_agree_with_the_plain_loop(stage):
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """The benchmark at the smallest of sizes, in this process alone; returns its JSON and what it printed."""
-    monkeypatch.setattr(measure, "in_fresh_process", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(measure_fusions, "in_fresh_process", lambda function, *arguments: function(*arguments))
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
 
@@ -72,43 +74,43 @@ def run(tmp_path, monkeypatch, capsys):
 
 
 def test_a_step_against_the_plain_loop_and_lightnings_cost(run):
-    found, printed = run("part=steps,lightning")
-    assert list(found["steps"]) == ["degradation", "spectral", "joint", "whole schedule"]
-    assert found["steps"]["joint"]["ratio"] == pytest.approx(
-        found["steps"]["joint"]["plain"] / found["steps"]["joint"]["ours"]
+    actual, printed = run("part=steps,lightning")
+    assert list(actual["steps"]) == ["degradation", "spectral", "joint", "whole schedule"]
+    assert actual["steps"]["joint"]["ratio"] == pytest.approx(
+        actual["steps"]["joint"]["plain"] / actual["steps"]["joint"]["ours"]
     )
-    assert found["lightning"]["bare"] > 0
+    assert actual["lightning"]["bare"] > 0
     assert "whole schedule" in printed
-    assert not {"quality", "size"} & set(found)
+    assert not {"quality", "size"} & set(actual)
 
 
 def test_time_to_quality(run):
-    found, printed = run(
+    actual, printed = run(
         "part=quality", "methods=closed_form,paper", "paper_share=0.001", "every=10", "figure=curves.png"
     )
-    solved, paper = (found["quality"]["methods"][name] for name in ("closed_form", "paper"))
+    solved, paper = (actual["quality"]["methods"][name] for name in ("closed_form", "paper"))
     for row in (solved, paper):
         seconds = [point["seconds"] for point in row["points"]]
         assert seconds == sorted(seconds) and seconds[-1] <= row["training"] <= row["whole"]
     assert len(solved["points"]) == 2  # stage 2 and refine
     assert len(paper["points"]) == 5  # of 30 and 15 steps: after every 10 and at the end
-    assert found["quality"]["target"] == {name: paper["points"][-1][name] for name in ("psnr", "sam")}
+    assert actual["quality"]["target"] == {name: paper["points"][-1][name] for name in ("psnr", "sam")}
     assert solved["reached"] == solved["points"][0]["seconds"]  # a regression beats a network of few steps
     assert "SHORTENED" in printed
     assert Path("curves.png").stat().st_size > 10_000
 
 
 def test_cost_against_size(run):
-    found, _ = run("part=size", "sizes=80,40", "fuse_up_to=40", "figure=curves.png")
-    assert found["size"]["sides"] == [40, 80]
-    assert set(found["size"]["milliseconds"]) >= {"sampled spectral", "sampled joint", "paper spectral", "paper joint"}
-    assert all(len(times) == 2 and min(times) > 0 for times in found["size"]["milliseconds"].values())
-    assert [row["seconds"] > 0 for row in found["size"]["closed_form"]] == [True]
+    actual, _ = run("part=size", "sizes=80,40", "fuse_up_to=40", "figure=curves.png")
+    assert actual["size"]["sides"] == [40, 80]
+    assert set(actual["size"]["milliseconds"]) >= {"sampled spectral", "sampled joint", "paper spectral", "paper joint"}
+    assert all(len(times) == 2 and min(times) > 0 for times in actual["size"]["milliseconds"].values())
+    assert [row["seconds"] > 0 for row in actual["size"]["closed_form"]] == [True]
     assert Path("curves.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("part=stpes", "part: expected some of steps, lightning, quality, size, got 'stpes'"),
         ("part=size sizes=40,big", "sizes: expected whole numbers with commas, got '40,big'"),
@@ -117,11 +119,11 @@ def test_cost_against_size(run):
         ("part=quality methods=fats", "stages: expected one of"),
     ],
 )
-def test_a_mistake_is_one_line_before_anything_is_measured(run, capsys, words, said):
+def test_a_mistake_is_one_line_before_anything_is_measured(run, capsys, words, message):
     with pytest.raises(SystemExit):
         run(*words.split())
     printed = capsys.readouterr()
-    assert printed.err.startswith(f"udaln: {said}") and printed.err.count("\n") == 1
+    assert printed.err.startswith(f"udaln: {message}") and printed.err.count("\n") == 1
     assert not printed.out
 
 
@@ -130,38 +132,38 @@ def test_the_target_is_reached_where_both_figures_are_first_as_good():
         {"seconds": float(second), "psnr": psnr, "sam": sam}
         for second, (psnr, sam) in enumerate([(40, 2.5), (43, 2.1), (41, 1.9), (42, 2.0), (50, 1.0)])
     ]
-    assert measure.reached(points, {"psnr": 42, "sam": 2.0}) == 3
-    assert measure.reached(points, {"psnr": 51, "sam": 2.0}) is None
+    assert measure_fusions.time_to_quality(points, {"psnr": 42, "sam": 2.0}) == 3
+    assert measure_fusions.time_to_quality(points, {"psnr": 51, "sam": 2.0}) is None
 
 
 def test_looks_do_not_count_as_training(monkeypatch):
-    scene, method = made_up.scene(), measure.shortened(measure.udaln("paper"), 1e-3)
-    taken = measure.course(scene, method, False, seed=0, every=10)["training"]
-    clock = measure.time.perf_counter
+    scene, method = made_up.scene(), shortened(udaln_method("paper"), 1e-3)
+    taken = measure_fusions.quality_course(scene, method, False, seed=0, every=10)["training"]
+    clock = measure_fusions.time.perf_counter
     asleep = []
 
     def slow(*_):
         asleep.append(1000)
         return torch.tensor(0.0)
 
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock() + sum(asleep))
-    monkeypatch.setattr(measure, "psnr", slow)
-    course = measure.course(scene, method, False, seed=0, every=10)
+    monkeypatch.setattr(measure_fusions.time, "perf_counter", lambda: clock() + sum(asleep))
+    monkeypatch.setattr(measure_fusions, "psnr", slow)
+    course = measure_fusions.quality_course(scene, method, False, seed=0, every=10)
     assert len(asleep) == 5
     assert max(course["training"], course["whole"], taken) < 1000
 
 
 def test_shortened_leaves_what_takes_no_steps():
-    paper, sampled = (measure.shortened(measure.udaln(name), 0.1) for name in ("paper", "sampled"))
+    paper, sampled = (shortened(udaln_method(name), 0.1) for name in ("paper", "sampled"))
     assert [getattr(paper.stages, stage.name).steps for stage in STAGES] == [2000, 3000, 1500]
     assert paper.stages.joint.constant_until == 500
-    assert sampled.stages.degradation == measure.udaln("sampled").stages.degradation
+    assert sampled.stages.degradation == udaln_method("sampled").stages.degradation
 
 
 def test_tiles_are_the_same_pair_at_any_size(monkeypatch):
-    monkeypatch.setattr(measure, "NOISE", (np.inf, np.inf))
+    monkeypatch.setattr("benchmark_cases.NOISE", (np.inf, np.inf))
     scene = made_up.scene(size=24, scale=4)
-    large = measure.tiled(scene, 59)
+    large = tiled(scene, 59)
     assert large.lr_hsi.shape[:2] == (14, 14) and large.hr_msi.shape[:2] == (56, 56)
     seen = degrade(large.hr_msi.double(), scene.truth.psf, 4)
     torch.testing.assert_close(seen, large.lr_hsi.double() @ scene.truth.srf, rtol=0, atol=1e-6)
@@ -169,25 +171,25 @@ def test_tiles_are_the_same_pair_at_any_size(monkeypatch):
 
 def test_a_stepper_draws_other_blocks_at_every_call():
     scene = made_up.scene(size=40)
-    stage = measure.sampling_stages(scene)["sampled spectral"]
+    stage = measure_steps.sampling_stages(scene)["sampled spectral"]
     drawn = []
     blocks, original = blocks_of(scene, 4), type(blocks_of(scene, 4)).sample
     stage.schedule.blocks = 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(blocks), "sample", lambda self, index: drawn.append(index) or original(self, index))
-        step = measure.our_stepper(stage, blocks)
+        step = measure_steps.stage_stepper(stage, blocks)
         step(1)
         step(1)
     assert not torch.equal(*drawn)
 
 
 def test_memory_is_that_of_a_process_of_its_own():
-    assert measure.in_fresh_process(os.getpid) != os.getpid()
+    assert measure_fusions.in_fresh_process(os.getpid) != os.getpid()
     status = Path("/proc/self/status")
     if not status.exists():
         pytest.skip("the memory in use is read from Linux")
-    before = measure.peak_memory()
+    before = measure_fusions.peak_memory()
     held = int(status.read_text().partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
     pages = np.ones(round((before - held + 100) * 1e6 / 8))
-    assert measure.peak_memory() - before == pytest.approx(100, abs=30)
+    assert measure_fusions.peak_memory() - before == pytest.approx(100, abs=30)
     assert len(pages)

@@ -1,4 +1,4 @@
-"""From a scene to its fused image: the instruments told apart, a method fitted, the consistency step."""
+"""From a scene to its fused image: alignment, fit of the method, consistency step."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Fusion:
     """A fused pair.
 
     Attributes:
-        scene: The pair, with the shift between its images.
-        fuser: What makes the fused image of it, of any part of it, and of other pairs of the same sensors.
-        estimate: The image and its deviation in the bands of the scene; NaN where either image holds no data.
-        complete: The image likewise, with values where there are no data, too, made of the pixels around.
-        figures: What can be known without a reference.
-        bad_bands: The bands that the scene is made without and that are filled in, if there are such.
+        scene: The pair, aligned.
+        fuser: Fuses this pair, any part of it, and other pairs of the same sensors.
+        estimate: The image and its deviation in the bands of the scene; NaN for pixels without data in either image.
+        complete: The image in the bands of the scene, with values interpolated for pixels without data.
+        figures: The figures that the scene allows.
+        bad_bands: The bands that are not in use in the scene and are filled in in the image; None if there are none.
     """
 
     scene: Scene
@@ -59,12 +59,12 @@ class Fusion:
 
     @cached_property
     def image(self) -> NDArray[np.float32]:
-        """The fused image X̂, H×W×C, in the units of the LR-HSI; NaN where either image holds no data."""
+        """The fused image X̂, H×W×C, in the units of the LR-HSI; NaN for pixels without data in either image."""
         return np.asarray(fill_bad_bands(self.estimate.image, self.bad_bands).numpy())
 
     @cached_property
     def deviation(self) -> NDArray[np.float32] | None:
-        """Standard deviation of the image's error, H×W×C; none unless it was asked for."""
+        """Standard deviation of the image's error, H×W×C; None if it was not asked for."""
         deviation = self.estimate.deviation
         return None if deviation is None else np.asarray(fill_bad_bands(deviation, self.bad_bands).numpy())
 
@@ -75,7 +75,7 @@ class Fusion:
 
     @property
     def shift(self) -> tuple[float, float]:
-        """How far down and to the right of its place by the sizes the LR-HSI lies [HR pixels]."""
+        """Estimated shift of the LR-HSI against the HR-MSI, down and to the right [HR pixels]."""
         return centre_shift(self.psf, self.scene.scale, self.scene.total_shift)
 
     @property
@@ -85,17 +85,17 @@ class Fusion:
 
     @property
     def gain(self) -> NDArray[np.float64]:
-        """What the LR-HSI seen through each MSI band is multiplied with to give the HR-MSI, c."""
+        """Gain of each MSI band, c: the HR-MSI is gain · (spectra through the SRF) + offset."""
         return np.asarray(self.model.degradation.gain.numpy())
 
     @property
     def offset(self) -> NDArray[np.float64]:
-        """What is then added to it, in the units of the HR-MSI, c."""
+        """Offset of each MSI band, c, in the units of the HR-MSI."""
         return np.asarray(self.model.degradation.offset.numpy())
 
     @property
     def noise(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Standard deviation of the noise of the LR-HSI, C, and the HR-MSI, c; none without the consistency step.
+        """Standard deviation of the noise of the LR-HSI, C, and the HR-MSI, c; None without the consistency step.
 
         Both are in the units of the LR-HSI.
         """
@@ -112,11 +112,11 @@ class FusionOptions:
     Attributes:
         method: The method.
         refine: Whether the consistency step follows it.
-        instruments: What may differ between the two sensors; nothing is left open.
-        known_psf: Whether the scene's known PSF is used; else it is estimated.
-        known_srf: Whether the scene's known SRF is used; else it is estimated.
-        gaussian: Whether an estimated PSF is taken for a Gaussian.
-        kernel_size: Side of the PSF's window [HR pixels], if not as the instruments have it.
+        instruments: The differences between the two sensors that are allowed for; each is decided.
+        known_psf: Whether the scene's known PSF is used; otherwise it is estimated.
+        known_srf: Whether the scene's known SRF is used; otherwise it is estimated.
+        gaussian: Whether the estimated PSF is restricted to a Gaussian.
+        kernel_size: Side of the PSF's window [HR pixels]; None for the default of the instruments.
         uncertainty: Whether the deviation is calculated.
         progress: Whether progress bars are shown on a terminal.
     """
@@ -133,14 +133,17 @@ class FusionOptions:
 
 
 def align(scene: Scene, options: FusionOptions) -> tuple[Scene, Degradation]:
-    """Find the shift between the images of a pair; what is left to estimate is its degradation.
+    """Align the two images of a pair by the estimated shift.
 
     Args:
         scene: The pair, on the CPU.
         options: How it is fused.
 
+    Returns:
+        The aligned scene, and its degradation, of which PSF, SRF and radiometry are not estimated yet unless known.
+
     Raises:
-        InputError: If PSF or SRF are to be known and the scene knows none, or the PSF's window is smaller than r.
+        InputError: If the known PSF or SRF is to be used and there is none, or the PSF's window is smaller than r.
     """
     known = Known(
         psf=_known("psf", scene.known.psf) if options.known_psf else None,
@@ -176,28 +179,28 @@ def fit(
 
     Args:
         scene: The pair, on the CPU.
-        degradation: What is unknown of it gets estimated.
+        degradation: Its unknown parts are estimated.
         options: How it is fused.
         training: Where the method is fitted.
-        on_stage: Called at the end of each stage, with whether the model fuses by then.
+        on_stage: Called at the end of each stage with its record, the model, and whether the model can fuse by then.
     """
     method = options.method
     seed_everything(training.seed, verbose=False)
     model = method.model(degradation)
     if method.needs_degradation and degradation.unknown:
-        began = monotonic()
+        start = monotonic()
         blocks = blocks_of(scene, degradation.kernel_size, scene.hr_msi.dtype)
         estimate_sensors(degradation, blocks, gaussian=options.gaussian)
-        on_stage(StageRecord("degradation", 0, monotonic() - began), model, False)
-    began = monotonic()
-    records = method.fit(model, scene, training) or [StageRecord("fit", 0, monotonic() - began)]
+        on_stage(StageRecord("degradation", 0, monotonic() - start), model, False)
+    start = monotonic()
+    records = method.fit(model, scene, training) or [StageRecord("fit", 0, monotonic() - start)]
     for record in records:
         on_stage(record, model, True)
     return model
 
 
-def fused(scene: Scene, model: Model, options: FusionOptions, device: torch.device) -> Fusion:
-    """The fused image of a scene by a fitted method.
+def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torch.device) -> Fusion:
+    """Fuse a scene by a fitted model and, if it is asked for, the consistency step.
 
     Args:
         scene: The pair, on the CPU.
@@ -220,19 +223,19 @@ def fused(scene: Scene, model: Model, options: FusionOptions, device: torch.devi
 
 
 def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusion:
-    """Align, fit and fuse a scene, without a trace on disk."""
+    """Align a scene, fit the method and fuse. Nothing is written to disk."""
     device = root_device(training.accelerator, training.precision)
     scene, degradation = align(scene, options)
-    return fused(scene, fit(scene, degradation, options, training), options, device)
+    return fuse_fitted(scene, fit(scene, degradation, options, training), options, device)
 
 
 def with_figures(fusion: Fusion) -> Fusion:
-    """The same with every figure that its scene allows."""
+    """A copy with every figure that the scene allows."""
     degradation, scene = fusion.model.degradation, fusion.scene
-    taken = figures(degradation, scene, fusion.estimate.image)
-    return replace(fusion, figures=taken | without_reference(degradation, scene, fusion.complete))
+    values = figures(degradation, scene, fusion.estimate.image)
+    return replace(fusion, figures=values | without_reference(degradation, scene, fusion.complete))
 
 
-def _masked(image: Tensor, covered: Tensor) -> Tensor:
-    """An image with NaN where it holds no data; the same one where it does everywhere."""
-    return image if covered.all() else torch.where(covered[..., None], image, torch.nan)
+def _masked(image: Tensor, valid: Tensor) -> Tensor:
+    """The image with NaN for invalid pixels; the image itself if all are valid."""
+    return image if valid.all() else torch.where(valid[..., None], image, torch.nan)

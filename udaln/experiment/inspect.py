@@ -1,4 +1,4 @@
-"""``udaln inspect``: what udaln sees in files before anything is run."""
+"""``udaln inspect``: describe image files, and how two of them make a pair, before a run."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
 from udaln.io.sample import plots
 
-LOOKED_AT = 2500  # pixels of an image, in plots all over it
-SECONDS = 1.2e-3  # for an LR pixel of up to 5×5 HR pixels, on two cores; then with the fourth power of the scale factor
+SAMPLE = 2500  # pixels of an image that are read, in plots spread over it
+SECONDS = 1.2e-3  # per LR pixel, on two cores; from scale factor 5 on it grows with the factor's fourth power
 
 
 def inspect(words: Sequence[str]) -> None:
-    """Print what each file holds and, of two files, how they fit.
+    """Print a description of each file and, for two files, of the pair.
 
     Args:
-        words: Files; one that holds several images as ``FILE:VARIABLE``.
+        words: Files; a file that holds several images as ``FILE:VARIABLE``.
 
     Raises:
-        InputError: If there is none, or one cannot be used.
+        InputError: If there is no file, or one cannot be used.
     """
     if not words or any(word.startswith("-") for word in words):
         raise InputError("inspect: expected the files to look at: udaln inspect FILE [FILE]")
@@ -42,61 +42,67 @@ def inspect(words: Sequence[str]) -> None:
     with ExitStack() as stack:
         images = [stack.enter_context(_opened(word)) for word in words]
         for word, image in zip(words, images, strict=True):
-            console.print(_table(escape(word), said_of(image)))
+            console.print(_table(escape(word), describe_image(image)))
         if len(images) == 2:
             hr_msi, lr_hsi = sorted(images, key=lambda image: image.shape[2])
-            console.print(_table("as a pair", said_of_pair(lr_hsi, hr_msi)))
+            console.print(_table("as a pair", describe_pair(lr_hsi, hr_msi)))
 
 
-def said_of(image: Image) -> dict[str, str]:
-    """What can be told of an image, in words, by what."""
+def describe_image(image: Image) -> dict[str, str]:
+    """Describe an image: lines of text by topic."""
     rows, columns, bands = image.shape
-    said = {"kind": image.kind, "size": f"{rows} rows × {columns} columns × {bands} bands", "values": image.unit or "?"}
+    lines = {
+        "kind": image.kind,
+        "size": f"{rows} rows × {columns} columns × {bands} bands",
+        "values": image.unit or "?",
+    }
     if image.grid is None or not image.grid.crs:
-        said["grid"] = "not georeferenced"
+        lines["grid"] = "not georeferenced"
     else:
         (left, top), (right, bottom) = image.grid.xy(0.0, 0.0), image.grid.xy(float(rows), float(columns))
-        said["grid"] = f"{image.grid.crs_name}, pixels of {image.grid.pixel_size}"
-        said["extent"] = f"x {left:.8g} to {right:.8g}, y {bottom:.8g} to {top:.8g}"
-    about = image.bands
-    if about.wavelengths is None:
-        said["wavelengths"] = "unknown"
+        lines["grid"] = f"{image.grid.crs_name}, pixels of {image.grid.pixel_size}"
+        lines["extent"] = f"x {left:.8g} to {right:.8g}, y {bottom:.8g} to {top:.8g}"
+    metadata = image.bands
+    if metadata.wavelengths is None:
+        lines["wavelengths"] = "unknown"
     else:
-        said["wavelengths"] = f"{about.wavelengths.min():.0f} to {about.wavelengths.max():.0f} nm"
-        if about.fwhm is not None:
-            said["wavelengths"] += f", FWHM {about.fwhm.min():.3g} to {about.fwhm.max():.3g} nm"
-    if about.names is not None and bands <= 16:
-        said["bands"] = ", ".join(about.names)
-    said["no data"] = "none named" if image.nodata is None else f"{image.nodata:g}"
+        lines["wavelengths"] = f"{metadata.wavelengths.min():.0f} to {metadata.wavelengths.max():.0f} nm"
+        if metadata.fwhm is not None:
+            lines["wavelengths"] += f", FWHM {metadata.fwhm.min():.3g} to {metadata.fwhm.max():.3g} nm"
+    if metadata.names is not None and bands <= 16:
+        lines["bands"] = ", ".join(metadata.names)
+    lines["no data"] = "none named" if image.nodata is None else f"{image.nodata:g}"
     if image.masked:
-        said["masked"] = image.masked
-    values, holds = _looked_at(image)
-    said["with data"] = f"{100 * float(holds.any(2).double().mean()):.0f} % of {holds[..., 0].numel()} pixels looked at"
-    if holds.any():
-        some = values[holds][:: max(1, int(holds.sum()) // 100_000)].double()
-        levels = torch.quantile(some, torch.tensor([0.02, 0.5, 0.98]).double())
-        said["range"] = ", ".join(f"{value:.4g}" for value in levels.tolist()) + " (2 %, half, 98 %)"
-        said["suspicious"] = _suspicious(image, values, holds)
-    return said
+        lines["masked"] = image.masked
+    values, valid = _sample(image)
+    lines["with data"] = (
+        f"{100 * float(valid.any(2).double().mean()):.0f} % of {valid[..., 0].numel()} pixels looked at"
+    )
+    if valid.any():
+        subset = values[valid][:: max(1, int(valid.sum()) // 100_000)].double()
+        levels = torch.quantile(subset, torch.tensor([0.02, 0.5, 0.98]).double())
+        lines["range"] = ", ".join(f"{value:.4g}" for value in levels.tolist()) + " (2 %, half, 98 %)"
+        lines["suspicious"] = _suspicious_bands(image, values, valid)
+    return lines
 
 
-def said_of_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
-    """How two images fit, in words."""
-    found = overlap(lr_hsi, hr_msi)
-    said = {"LR-HSI": lr_hsi.path, "HR-MSI": hr_msi.path}
-    said |= dict(note.split(": ", 1) for note in found.notes)
-    (rows, columns, bands), (_, _, msi_bands) = found.lr_hsi.shape, found.hr_msi.shape
-    height, width = rows * found.scale, columns * found.scale
-    said["fused"] = f"{height} rows × {width} columns × {bands} bands, {height * width * bands * 4 / 2**30:.2f} GiB"
-    whole = working_set(rows, columns, found.scale, bands, msi_bands, deviation=True)
+def describe_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
+    """Describe the pair that two images make: lines of text by topic."""
+    pair = overlap(lr_hsi, hr_msi)
+    lines = {"LR-HSI": lr_hsi.path, "HR-MSI": hr_msi.path}
+    lines |= dict(note.split(": ", 1) for note in pair.notes)
+    (rows, columns, bands), (_, _, msi_bands) = pair.lr_hsi.shape, pair.hr_msi.shape
+    height, width = rows * pair.scale, columns * pair.scale
+    lines["fused"] = f"{height} rows × {width} columns × {bands} bands, {height * width * bands * 4 / 2**30:.2f} GiB"
+    whole = working_set(rows, columns, pair.scale, bands, msi_bands, deviation=True)
     default = Memory()
     if rows * columns > default.sample:
-        said["memory"] = f"window by window, within memory.limit={default.limit}"
+        lines["memory"] = f"window by window, within memory.limit={default.limit}"
     else:
-        said["memory"] = f"whole, about {whole / 2**30:.1f} GiB"
-    minutes = rows * columns * SECONDS * max(1, found.scale / 5) ** 4 / 60
-    said["time"] = f"about {max(0.3, minutes):.1f} min on two cores, and a minute to learn the sensors"
-    return said
+        lines["memory"] = f"whole, about {whole / 2**30:.1f} GiB"
+    minutes = rows * columns * SECONDS * max(1, pair.scale / 5) ** 4 / 60
+    lines["time"] = f"about {max(0.3, minutes):.1f} min on two cores, and a minute to learn the sensors"
+    return lines
 
 
 def _opened(word: str) -> AbstractContextManager[Image]:
@@ -106,30 +112,36 @@ def _opened(word: str) -> AbstractContextManager[Image]:
     return open_image(word, key="inspect", variable_key="inspect")
 
 
-def _looked_at(image: Image) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pixels of plots all over an image, n×1×B, and which of their values are measurements."""
+def _sample(image: Image) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read plots spread over an image.
 
-    def nothing_missing(rows: slice, cols: slice) -> Pixels:  # else plots would avoid what has no data
+    Returns:
+        Pixels, n×1×B, and which of their values are valid.
+    """
+
+    def read_zeros(rows: slice, cols: slice) -> Pixels:  # so that plots do not avoid pixels without data
         return np.zeros((rows.stop - rows.start, cols.stop - cols.start, 1), image.dtype)
 
-    anywhere = replace(image, read=nothing_missing)
-    boxes = [box for line in plots(Pair(anywhere, anywhere, 1), LOOKED_AT, seed=0) for box in line]
+    without_gaps = replace(image, read=read_zeros)
+    boxes = [box for line in plots(Pair(without_gaps, without_gaps, 1), SAMPLE, seed=0) for box in line]
     values = torch.cat([torch.from_numpy(image.read(*box)).flatten(0, 1) for box in boxes])[:, None]
     return values, torch.isfinite(values)
 
 
-def _suspicious(image: Image, values: torch.Tensor, holds: torch.Tensor) -> str:
-    """Bands without a signal, in words."""
-    at = None if image.bands.wavelengths is None else torch.from_numpy(image.bands.wavelengths)
-    dead = dead_bands(values, holds)
+def _suspicious_bands(image: Image, values: torch.Tensor, valid: torch.Tensor) -> str:
+    """Describe the bands without a signal."""
+    wavelengths = None if image.bands.wavelengths is None else torch.from_numpy(image.bands.wavelengths)
+    dead = dead_bands(values, valid)
     flagged = torch.zeros_like(dead) if image.bands.good is None else torch.from_numpy(~image.bands.good)
-    noise = noise_bands(values, holds & ~dead, dead) if image.shape[2] > 16 else torch.zeros_like(dead)
-    found = (("by the file", flagged), ("constant or almost without data", dead), ("nothing but noise", noise))
-    return "; ".join(f"{describe_bands(bad, at)}: {why}" for why, bad in found if bad.any()) or "no band"
+    noise = noise_bands(values, valid & ~dead, dead) if image.shape[2] > 16 else torch.zeros_like(dead)
+    reasons = (("by the file", flagged), ("constant or almost without data", dead), ("nothing but noise", noise))
+    return (
+        "; ".join(f"{describe_bands(bad, wavelengths)}: {reason}" for reason, bad in reasons if bad.any()) or "no band"
+    )
 
 
-def _table(title: str, said: dict[str, str]) -> Table:
+def _table(title: str, lines: dict[str, str]) -> Table:
     table = Table("", "", title=title, show_header=False, title_justify="left")
-    for name, words in said.items():
-        table.add_row(name, escape(words))
+    for topic, text in lines.items():
+        table.add_row(topic, escape(text))
     return table

@@ -1,4 +1,4 @@
-"""What a run does: its scene, and how that is fused, as the configuration says."""
+"""The job of a run: its scene and how it is fused, made from the configuration."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from udaln.scene import DroppedBands, Scene
 
 @dataclass(frozen=True)
 class Job:
-    """What a run does.
+    """A scene and how it is fused.
 
     Attributes:
-        config: Its configuration.
-        folder: Where everything goes.
-        pair: The images on disk; none of a simulated pair.
+        config: The configuration.
+        folder: The folder of the run.
+        pair: The images on disk; None if the pair is simulated.
         streamed: Whether the pair is fused window by window.
-        scene: What the method is fitted to.
+        scene: The scene that the method is fitted to, aligned.
         degradation: Of that scene, as far as it is known.
         options: How the scene is fused.
         device: Where it is fused.
         check: Whether the reduced-resolution check is done.
-        image_file: The fused image.
+        image_file: The file of the fused image.
     """
 
     config: Config
@@ -53,7 +53,7 @@ class Job:
 
     @property
     def filled_bands(self) -> DroppedBands | None:
-        """The bands left out of the scene that are filled in in the fused image."""
+        """The bands that are not in use in the scene and are filled in in the fused image; None if there are none."""
         dataset = self.config.dataset
         filled = isinstance(dataset, PairDataset) and dataset.bad_bands is BadBands.fill
         return self.scene.dropped_bands if filled else None
@@ -64,7 +64,7 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
 
     Args:
         config: The configuration.
-        folder: Where everything goes.
+        folder: The folder of the run.
         files: The files of a real pair, open; None if the pair is simulated.
 
     Raises:
@@ -81,7 +81,7 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
         instruments = on_grid(instruments, georeferenced=pair.grid is not None, streamed=streamed)
     image_file = folder / f"fused.{output_format(config.output, pair)}"
     check_output(image_file, key="output", georeferenced=pair is not None and pair.grid is not None)
-    trust = config.trust.settled(real=real, streamed=streamed)
+    trust = config.trust.resolved(real=real, streamed=streamed)
     options = FusionOptions(
         method,
         refine=config.refine is Refine.consistent,

@@ -16,7 +16,7 @@ from udaln.experiment import report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.datasets.pair_files import open_pair
-from udaln.experiment.fusion import Fusion, fit, fused, with_figures
+from udaln.experiment.fusion import Fusion, fit, fuse_fitted, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
 from udaln.experiment.schema import Config
@@ -34,7 +34,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
 
     Args:
         config: The checked configuration.
-        folder: Where everything goes.
+        folder: The folder of the run.
 
     Returns:
         The content of ``metrics.json``.
@@ -68,7 +68,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         write_products(job, fusion, monitor.rows)
         metrics |= write_images(job, fusion)
         metrics |= _settings(job) | results.versions()
-        results.write_metrics(folder / METRICS, metrics)
+        results.write_metrics(folder / METRICS, metrics)  # last, since it marks the run as finished
         (folder / CHECKPOINT).unlink(missing_ok=True)
         log.info("done: %s", folder)
     return metrics
@@ -81,7 +81,7 @@ def _log_scene(job: Job, log: logging.Logger) -> None:
         for line in describe_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None):
             log.warning("%s", line)
     if (job.folder / CHECKPOINT).exists():
-        log.info("going on from %s", job.folder / CHECKPOINT)
+        log.info("continuing from %s", job.folder / CHECKPOINT)
 
 
 def _training(job: Job, monitor: RunMonitor) -> Training:
@@ -103,7 +103,7 @@ def _training(job: Job, monitor: RunMonitor) -> Training:
 def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
     """Fuse the scene; if there is a consistency step, its figures are recorded as those of a stage."""
     start = monotonic()
-    fusion = fused(job.scene, model, job.options, job.device)
+    fusion = fuse_fitted(job.scene, model, job.options, job.device)
     if job.options.refine:
         seconds = monotonic() - start
         fusion = with_figures(fusion)

@@ -21,17 +21,17 @@ class Source(Enum):
 
 
 class PsfShape(Enum):
-    """Of an estimated PSF: a ``gaussian``, or ``free``: a Gaussian and as much beyond it as the data support."""
+    """Shape of an estimated PSF: ``gaussian``, or ``free``: a Gaussian plus the deviations that the data support."""
 
     free = "free"
     gaussian = "gaussian"
 
 
 class Support(Enum):
-    """What tells which hyperspectral bands an MSI band may cover.
+    """The source of the support, the hyperspectral bands that each MSI band may cover.
 
-    ``given``: the SRF's file; ``sensor``: the sensor's band edges; ``full``: nothing, all of them may be; ``auto``: the
-    first of these that there is.
+    ``given``: the file of the SRF; ``sensor``: the sensor's band edges; ``full``: none, every band may be covered;
+    ``auto``: the first of these that is available.
     """
 
     auto = "auto"
@@ -41,7 +41,7 @@ class Support(Enum):
 
 
 class Refine(Enum):
-    """What follows the method: nothing, or the step that makes its image ``consistent`` with both images."""
+    """The step after the method: ``none``, or the one that makes the image ``consistent`` with both input images."""
 
     none = "none"
     consistent = "consistent"
@@ -49,7 +49,14 @@ class Refine(Enum):
 
 @dataclass
 class ScaleConfig:
-    """Scale factor r; side of the PSF's window and, in simulations, its width [HR pixels]: r each if not given."""
+    """Scale factor and PSF.
+
+    Attributes:
+        name: Of the file.
+        factor: Scale factor r; None if it follows from the pair.
+        kernel_size: Side of the PSF's window [HR pixels]; None for the default, in simulations r.
+        fwhm: Full width at half maximum of the PSF in simulations [HR pixels]; None for r.
+    """
 
     name: str = MISSING
     factor: int | None = None
@@ -59,7 +66,7 @@ class ScaleConfig:
 
 @dataclass
 class SensorConfig:
-    """A multispectral sensor: edges of its bands at half power [nm] and who published them."""
+    """A multispectral sensor: the edges of its bands at half power [nm], and the source of these numbers."""
 
     name: str = MISSING
     source: str = MISSING
@@ -68,7 +75,7 @@ class SensorConfig:
 
 @dataclass
 class DegradationConfig:
-    """Where PSF and SRF come from, and, of a PSF that is estimated, what is assumed of its shape."""
+    """Whether PSF and SRF are estimated or known, and the shape of an estimated PSF."""
 
     psf: Source = Source.estimated
     srf: Source = Source.estimated
@@ -77,9 +84,13 @@ class DegradationConfig:
 
 @dataclass
 class TrainerConfig:
-    """What Lightning's Trainer runs on, and the least time between two checkpoints of a stage [s].
+    """Settings of Lightning's Trainer.
 
-    ``devices``: how many share the blocks of each step, a process each, on one machine.
+    Attributes:
+        accelerator: ``auto``, ``cpu`` or ``gpu``.
+        devices: Number of devices of one machine that share the blocks of each step, with a process each.
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        checkpoint_seconds: Shortest time between two checkpoints of a stage [s].
     """
 
     accelerator: str = MISSING
@@ -90,9 +101,11 @@ class TrainerConfig:
 
 @dataclass
 class MonitorConfig:
-    """How many optimisation steps lie between two looks at the figures; whose spectra are shown.
+    """What is monitored.
 
-    ``points``: [row, column] of HR pixels, counted from 0; the purest ones if not given.
+    Attributes:
+        every: Optimisation steps between two computations of the figures.
+        points: [row, column] of the HR pixels whose spectra are drawn, counted from 0; None for the purest ones.
     """
 
     every: int = 100
@@ -101,17 +114,24 @@ class MonitorConfig:
 
 @dataclass
 class Trust:
-    """What is done to tell how far to trust the result; where left open, it is done for a real pair.
+    """Quality control of the result. By default it is done for real pairs.
 
-    Of a pair that is fused window by window the uncertainty, which takes as long again, has to be asked for.
-    ``check``: the reduced-resolution check; ``uncertainty``: how far off the image may be, pixel by pixel.
+    Attributes:
+        check: Whether the reduced-resolution check is done.
+        uncertainty: Whether the standard deviation of each value of the image is calculated. It takes as
+            long again as the fusion, so that by default it is not done for pairs that are fused window by window.
     """
 
     check: bool | None = None
     uncertainty: bool | None = None
 
-    def settled(self, *, real: bool, streamed: bool) -> Trust:
-        """The same with nothing left open."""
+    def resolved(self, *, real: bool, streamed: bool) -> Trust:
+        """A copy with the default values filled in.
+
+        Args:
+            real: Whether the pair is a real one.
+            streamed: Whether it is fused window by window.
+        """
         check = real if self.check is None else self.check
         uncertainty = real and not streamed if self.uncertainty is None else self.uncertainty
         return Trust(check, uncertainty)
@@ -119,10 +139,12 @@ class Trust:
 
 @dataclass
 class Memory:
-    """How much memory a large pair may take.
+    """Memory for large pairs.
 
-    ``limit``: about as much as the process takes while it fuses, as ``2GiB`` or ``500MB``; ``sample``: a pair of more
-    LR pixels is trained on about as many, in plots all over it, and fused window by window.
+    Attributes:
+        limit: Memory that the process may take while it fuses, approximately, such as ``2GiB`` or ``500MB``.
+        sample: A pair of more LR pixels than this is trained on about as many, in plots spread over it, and is fused
+            window by window.
     """
 
     limit: str = "2GiB"
@@ -130,10 +152,10 @@ class Memory:
 
     @property
     def bytes(self) -> int:
-        """The limit as a number.
+        """The limit [bytes].
 
         Raises:
-            InputError: If it is none.
+            InputError: If it is not a size.
         """
         match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]i?)?B?", self.limit)
         if not match:
@@ -143,7 +165,7 @@ class Memory:
 
 
 class Format(Enum):
-    """Of the fused image's file; ``auto``: a GeoTIFF where the pair lies on a map, else ``mat``."""
+    """Format of the fused image's file; ``auto``: a GeoTIFF if the pair is georeferenced, else ``mat``."""
 
     auto = "auto"
     tif = "tif"
@@ -155,10 +177,25 @@ class Format(Enum):
 
 @dataclass
 class Config:
-    """One run.
+    """The configuration of a run.
 
-    ``method`` holds the settings of the method that ``method.name`` names, and ``stages`` those of its training, where
-    it trains. ``plugins``: modules to import, which register methods.
+    Attributes:
+        dataset: One of ``udaln.experiment.dataset_schema``.
+        scale: Scale factor and PSF.
+        sensor: The multispectral sensor, if it is known.
+        support: The source of the support.
+        degradation: Whether PSF and SRF are estimated or known.
+        method: Settings of the method that ``method.name`` names.
+        stages: Settings of its training stages, if it has any.
+        refine: The step after the method.
+        plugins: Modules to import, which register methods.
+        instruments: The differences between the two sensors that are allowed for.
+        trainer: Settings of Lightning's Trainer.
+        monitor: What is monitored.
+        trust: Quality control of the result.
+        memory: Memory for large pairs.
+        output: Format of the fused image's file.
+        seed: Seed of initial weights and random draws.
     """
 
     dataset: Any = MISSING
