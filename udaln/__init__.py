@@ -1,7 +1,7 @@
 """udaln: blind, unsupervised fusion of a hyperspectral image with a multispectral one."""
 
-from udaln.api import fuse
 from udaln.errors import InputError
+from udaln.experiment.api import fuse
 from udaln.experiment.fusion import Fusion
 from udaln.scene import Scene
 

@@ -107,18 +107,12 @@ def fuse(
     )
     if scale not in (None, scene.scale):
         raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale}")
-    if isinstance(method, Method):
-        step = Refine.consistent
-    else:
-        method, step = method_preset(method, stages, settings)
-    if refine is not None:
-        one_of("refine", refine, list(Refine.__members__))
-        step = Refine[refine]
+    method, refined = _chosen(method, stages, settings, refine)
     if isinstance(instruments, str):
         instruments = instruments_preset(instruments)
     options = FusionOptions(
         method,
-        refine=step is Refine.consistent,
+        refine=refined,
         instruments=instruments.resolved(method.tells_instruments_apart),
         known_psf=scene.known.psf is not None,
         known_srf=scene.known.srf is not None,
@@ -132,6 +126,20 @@ def fuse(
     checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, Training(seed=seed)) if check else {}
     filled = fusion.scene.dropped_bands if BadBands[bad_bands] is BadBands.fill else None
     return replace(fusion, figures=fusion.figures | checked, bad_bands=filled)
+
+
+def _chosen(
+    method: str | Method | None, stages: str | None, settings: Mapping[str, Any] | None, refine: str | None
+) -> tuple[Method, bool]:
+    """The method, and whether the consistency step follows it; arguments as of `fuse`."""
+    if isinstance(method, Method):
+        step = Refine.consistent
+    else:
+        method, step = method_preset(method, stages, settings)
+    if refine is not None:
+        one_of("refine", refine, list(Refine.__members__))
+        step = Refine[refine]
+    return method, step is Refine.consistent
 
 
 def _scene(
