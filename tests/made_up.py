@@ -12,11 +12,11 @@ from udaln.physics.simulation import gaussian_psf, simulate
 from udaln.scene import Scene
 
 
-def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0) -> Scene:
+def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0, materials=4) -> Scene:
     """A smooth random reference, degraded by Wald's protocol, with overlapping box responses."""
     rng = np.random.default_rng(seed)
-    abundances = rng.dirichlet(np.ones(4), size=(size, size))
-    spectra = np.cumsum(rng.normal(0, 0.05, (4, bands)), 1) + rng.uniform(0.3, 0.6, (4, 1))
+    abundances = rng.dirichlet(np.ones(materials), size=(size, size))
+    spectra = np.cumsum(rng.normal(0, 0.05, (materials, bands)), 1) + rng.uniform(0.3, 0.6, (materials, 1))
     srf = torch.zeros(bands, msi_bands, dtype=torch.float64)
     width = bands // msi_bands + 1
     for j in range(msi_bands):

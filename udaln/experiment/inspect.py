@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from udaln import threads
 from udaln.errors import InputError
 from udaln.experiment.schema import Memory
 from udaln.experiment.stream_windows import working_set
@@ -27,6 +28,7 @@ LOOKED_AT = 2500  # pixels of an image, in plots all over it
 SECONDS = 1.2e-3  # for an LR pixel of up to 5×5 HR pixels, on two cores; then with the fourth power of the scale factor
 
 
+@threads.single()
 def inspect(words: Sequence[str]) -> None:
     """Print what each file holds and, of two files, how they fit.
 
