@@ -25,7 +25,7 @@ test: setup  ## style, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest --cov --cov-fail-under=95 --cov-report=term:skip-covered  # the arrays are tiny
+	$(BIN)/pytest --cov --cov-fail-under=95 --cov-report=term:skip-covered
 
 benchmark: setup  ## cost of a step, time to quality, cost against scene size
 	$(BIN)/python scripts/benchmark.py

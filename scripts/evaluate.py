@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
+from udaln import threads
 from udaln.errors import InputError
 from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.results import write_metrics
@@ -63,6 +64,7 @@ class Arguments:
     out: str | None = None
 
 
+@threads.single()
 def main() -> None:
     """Print every figure that the files allow and, if it is asked for, write them as JSON."""
     with one_line_errors():

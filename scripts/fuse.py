@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from omegaconf import MISSING
 
+from udaln import threads
 from udaln.consistency.fuser import Fuser
 from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
@@ -56,6 +57,7 @@ class Arguments:
     plugins: str | None = None
 
 
+@threads.single()
 def main() -> None:
     """Write the fused image on the HR-MSI's pixels, in the units of the LR-HSI that the model was fitted to."""
     with one_line_errors(), ExitStack() as stack:

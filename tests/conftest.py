@@ -11,6 +11,7 @@ import scipy.io
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 
+from udaln import threads
 from udaln.experiment.command import main
 from udaln.experiment.config import typed
 from udaln.experiment.schema import Config
@@ -23,6 +24,13 @@ class Outcome:
     status: int
     lines: list[str]
     left: list[str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """The arrays of the tests are tiny."""
+    with threads.single():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -47,9 +46,7 @@ class Supports(NamedTuple):
         starts = torch.arange(0, self.pixels.numel() + 1, self.pixels.shape[1], device=self.pixels.device)
         ordered, order = self.pixels.sort(1)
         values, size = values.gather(1, order).flatten(), (len(self.pixels), columns)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")  # several times as fast as COO
-            return torch.sparse_csr_tensor(starts, ordered.flatten(), values, size, check_invariants=False)
+        return torch.sparse_csr_tensor(starts, ordered.flatten(), values, size, check_invariants=False)
 
     def back_project(self, values: Tensor, rows: int) -> Tensor:
         """The transposed PSF matrix, rows × n, times values (n, m)."""

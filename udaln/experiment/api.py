@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from udaln import threads
 from udaln.errors import InputError
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import one_of
@@ -27,6 +28,7 @@ from udaln.physics.instruments import Instruments
 from udaln.scene import Known, Scene
 
 
+@threads.single()
 def fuse(
     lr_hsi: ArrayLike,
     hr_msi: ArrayLike,

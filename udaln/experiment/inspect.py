@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from udaln import threads
 from udaln.errors import InputError
 from udaln.experiment.schema import Memory
 from udaln.experiment.stream_windows import working_set
@@ -27,6 +28,7 @@ SAMPLE = 2500  # pixels of an image that are read, in plots spread over it
 SECONDS = 1.2e-3  # per LR pixel, on two cores; from scale factor 5 on it grows with the factor's fourth power
 
 
+@threads.single()
 def inspect(words: Sequence[str]) -> None:
     """Print a description of each file and, for two files, of the pair.
 

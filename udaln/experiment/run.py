@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from udaln import threads
 from udaln.errors import InputError
 from udaln.experiment import report, results
 from udaln.experiment.check import reduced_resolution
@@ -29,6 +30,7 @@ from udaln.monitor.run_monitor import RunMonitor
 CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 
 
+@threads.single()
 def run(config: Config, folder: Path) -> dict[str, Any]:
     """Make a scene, fuse it and write all files. If the folder holds a checkpoint, the run continues from it.
 

@@ -23,6 +23,7 @@ from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
 from udaln.methods.training.devices import followers
 from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.training.share import Share
 from udaln.methods.training.trainer import make_trainer
 from udaln.methods.udaln.stages import STAGES, JointStage
 
@@ -63,7 +64,38 @@ command.main()
 
 
 class Compared(JointStage):
-    """Fails where the processes do not end with the same bits."""
+    """Fails where a step is not the one that a single process takes from the same state, to rounding.
+
+    Its loss must be that of all its blocks, and its gradient the sum of the gradients of the shares, both recalculated
+    here. (The gradient of all blocks at once may differ by more than rounding: that of an absolute error jumps where
+    rounding changes the sign of a residual.) Fails, too, where the processes do not end with the same bits.
+    """
+
+    def optimise(self, blocks, steps, *given):
+        drawn, _ = self._blocks_of_steps(len(blocks.lr), steps)
+        self.of_steps, self.whole, self.alone = iter(drawn), self._by_block(blocks), []
+        terms = super().optimise(blocks, steps, *given)
+        for name, value in terms.items():
+            expected = torch.stack([each[name] for each in self.alone]).mean()
+            torch.testing.assert_close(value, expected, rtol=1e-5, atol=0)
+        return terms
+
+    def losses(self, blocks):
+        self.drawn = next(self.of_steps)
+        with torch.no_grad():
+            self.alone.append(super().losses(self.whole.sample(self.drawn)))
+        return super().losses(blocks)
+
+    def _add_gradients(self):
+        super()._add_gradients()
+        learned = [p for p in self.parameters_by_name().values() if p.grad is not None]
+        total = [torch.zeros_like(p) for p in learned]
+        for rank in range(self.share.ranks):
+            part = Share(rank, self.share.ranks).of(self.drawn[None])[0]
+            loss = sum(super().losses(self.whole.sample(part)).values()) * len(part) / len(self.drawn)
+            total = [a + b for a, b in zip(total, torch.autograd.grad(loss, learned), strict=True)]
+        for parameter, gradient in zip(learned, total, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=0, atol=1e-5 * float(gradient.abs().max()))
 
     def on_train_end(self):
         if self.share.ranks > 1:
@@ -152,12 +184,19 @@ def saved(run: Path) -> dict[str, torch.Tensor]:
 
 
 def test_the_command_gives_what_one_process_gives(runs):
+    """As far as rounding lets it: each step is the same (above), but 120 of them carry its last bit up to the percents.
+
+    With inputs perturbed by 1e-7, one process alone gives figures 1.3 % apart and images 5 % of their error apart.
+    """
     one, two = (json.loads((runs / run / command.METRICS).read_text()) for run in ("one", "two"))
     assert (one["devices"], two["devices"]) == (1, 2)
+    assert one.keys() == two.keys()
+    assert all(one[name] == two[name] for name in one if name.endswith("_steps"))
     for name in ("psnr", "sam", "ergas", "cc", "uiqi", "rmse", "lr_hsi_error", "hr_msi_error", "srf_error"):
-        assert two[name] == pytest.approx(one[name], rel=0.01), name
+        assert two[name] == pytest.approx(one[name], rel=0.1), name
     fused = [scipy.io.loadmat(runs / run / "fused.mat")["Out"] for run in ("one", "two")]
-    np.testing.assert_allclose(fused[1], fused[0], rtol=0, atol=0.01 * fused[0].mean())
+    assert fused[0].shape == fused[1].shape == (40, 40, 16) and fused[0].dtype == fused[1].dtype
+    assert np.sqrt(np.square(fused[1] - fused[0]).mean()) < 0.25 * one["rmse"]
     assert not np.array_equal(*fused)  # they did share
 
 

@@ -14,6 +14,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch.optim import Optimizer
 
+from udaln import threads
 from udaln.errors import InputError
 from udaln.files import atomically, reading
 from udaln.methods.training.data import BlockData
@@ -58,6 +59,7 @@ class StageChain(Callback):
             stage.first_step = steps
             steps += stage.schedule.steps
 
+    @threads.single()
     def run(self, trainer: Trainer, data: BlockData, resume: bool = False) -> None:
         """Train every stage that is not finished, on all of the trainer's devices.
 
@@ -71,7 +73,7 @@ class StageChain(Callback):
             RuntimeError: If the process of another device failed.
         """
         first, restore = (self._stage_of_checkpoint(), self.checkpoint) if resume else (0, None)
-        with self._beside(trainer, data, resume):
+        with threads.divided(trainer.num_devices), self._beside(trainer, data, resume):
             self._train(trainer, data, first, restore)
 
     def _beside(self, trainer: Trainer, data: BlockData, resume: bool) -> AbstractContextManager[None]:

@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment, find_free_network_port
 
-THREADS = "OMP_NUM_THREADS"
 GRACE = 10.0  # s that this process has to end by itself once another has failed
 EXITING = 2.0  # s that a failed process takes to be gone
 FOLLOW = (
@@ -83,7 +82,7 @@ def followers(number: int, work: Callable[..., None], *given: object) -> Iterato
         RuntimeError: If one of them failed.
     """
     processes: list[subprocess.Popen[bytes]] = []
-    ended, threads, set_before = threading.Event(), torch.get_num_threads(), THREADS in os.environ
+    ended = threading.Event()
     try:
         for _ in range(number):  # in a session of its own a Ctrl+C does not reach it
             command = [sys.executable, "-P", "-c", FOLLOW]
@@ -113,9 +112,6 @@ def followers(number: int, work: Callable[..., None], *given: object) -> Iterato
                 process.stdin.close()
         leave_group()
         ended.set()
-        torch.set_num_threads(threads)  # Lightning has divided them among the processes
-        if not set_before:
-            os.environ.pop(THREADS, None)
 
 
 def follow() -> None:
