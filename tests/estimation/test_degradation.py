@@ -1,3 +1,4 @@
+import made_up
 import numpy as np
 import pytest
 import scipy.io
@@ -114,6 +115,36 @@ def test_gains_and_offsets_of_a_known_srf_are_estimated():
     close(both.psf, psf, 1e-15)
     close(both.gain, gain, 1e-9)
     close(both.offset, OFFSET, 1e-9)
+
+
+def perturbed(values, seed):
+    """Values with the rounding errors of other kernels."""
+    return values * (1 + 3e-16 * torch.from_numpy(np.random.default_rng(seed).normal(size=tuple(values.shape))))
+
+
+@pytest.mark.parametrize("known", [None, "srf"])
+def test_rounding_decides_nothing(known):
+    """Without noise, gains leave the curvature singular but for rounding errors: they must not pass for curvature."""
+    lr, hr_windows, psf, srf, support, gain = differing_sensors()
+    for seed in range(40):
+        pair = perturbed(lr, seed), perturbed(hr_windows, seed + 100)
+        given = {"srf": srf} if known else {}
+        estimated = estimate_degradation(*pair, support, gain=True, offset=True, **given)
+        close(estimated.psf, psf, ROUNDING)
+        close(estimated.srf, srf, ROUNDING)
+        close(estimated.gain, gain, ROUNDING)
+        close(estimated.offset, OFFSET, ROUNDING)
+
+
+def test_rounding_decides_nothing_of_fewer_materials_than_bands():
+    scene = made_up.scene(materials=4)
+    blocks = blocks_of(scene, 4, torch.float64)
+    for seed in range(12):
+        pair = perturbed(blocks.lr, seed), perturbed(blocks.windows, seed + 100)
+        for given in {}, {"psf": scene.truth.psf}:
+            estimated = estimate_degradation(*pair, scene.support, **given)
+            close(estimated.psf, scene.truth.psf, ROUNDING)
+            close(estimated.srf, scene.truth.srf, ROUNDING)
 
 
 @pytest.mark.parametrize("asked", [{"gain": True}, {"offset": True}])

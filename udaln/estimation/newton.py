@@ -15,6 +15,9 @@ from udaln.estimation.arrays import Array, Mask
 from udaln.estimation.quadratic import Quadratic
 
 SINGULAR = 1e-14  # curvature, relative to the largest one, that is rounding error only
+# Largest diagonal element of the inverse of a matrix with a diagonal of 1 that is not the inverse of rounding errors.
+LARGEST_INVERSE = 1e13
+LARGEST_INVERSE_WITH_FREE_SUMS = 1e10
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,10 @@ class NewtonSystem:
             schur = schur - cross.T @ inverse @ cross
             self.srf_inverse.append(inverse)
             self.cross.append(cross)
-        self.psf_inverse = _sum_preserving_inverse(schur, scale)
+        # With free sums, the PSF and all responses can be scaled together. Without noise, nothing but the sum of p
+        # determines the scale: without that constraint, the matrix is positive definite by rounding errors at most.
+        largest = LARGEST_INVERSE_WITH_FREE_SUMS if free_sums else LARGEST_INVERSE
+        self.psf_inverse = _sum_preserving_inverse(schur, scale, largest=largest)
 
     def step(self, by_psf: Array, by_srf: Array) -> tuple[Array, Array]:
         """The Newton step of p (K) and S (C×c) for a gradient."""
@@ -109,7 +115,9 @@ def zero_sum_basis(n: int) -> Array:
     return np.asarray((np.eye(n) - 2 * np.outer(v, v) / (v @ v))[:, 1:])
 
 
-def _sum_preserving_inverse(matrix: Array, scale: float | None = None, *, free_sum: bool = False) -> Array:
+def _sum_preserving_inverse(
+    matrix: Array, scale: float | None = None, *, free_sum: bool = False, largest: float = LARGEST_INVERSE
+) -> Array:
     """The matrix A for which x = −A g minimises ½ xᵀMx + gᵀx among the vectors x with sum 0, n×n.
 
     Args:
@@ -117,6 +125,8 @@ def _sum_preserving_inverse(matrix: Array, scale: float | None = None, *, free_s
         scale: Largest curvature of the matrix that M was calculated from, if not its own; smaller curvatures than its
             rounding error are raised to that.
         free_sum: Whether x may have any sum.
+        largest: If a diagonal element of the inverse of M, scaled to a diagonal of 1, exceeds it, M is singular: pivots
+            of a Cholesky factor do not tell where the last parameters hardly contribute to the singular direction.
     """
     n = len(matrix)
     if n < (1 if free_sum else 2):
@@ -131,9 +141,10 @@ def _sum_preserving_inverse(matrix: Array, scale: float | None = None, *, free_s
             factor = (np.zeros((1, 1)), False)
         if (factor[0].diagonal() ** 2).min() > SINGULAR:
             inverse = np.asarray(cho_solve(factor, np.eye(n), check_finite=False))
-            ones = inverse @ unit
-            projected = 0.0 if free_sum else np.outer(ones, ones) / (unit @ ones)
-            return np.asarray((inverse - projected) * np.outer(unit, unit))
+            if inverse.diagonal().max() < largest:
+                ones = inverse @ unit
+                projected = 0.0 if free_sum else np.outer(ones, ones) / (unit @ ones)
+                return np.asarray((inverse - projected) * np.outer(unit, unit))
     basis = np.eye(n) if free_sum else zero_sum_basis(n)  # singular: there are fewer LR pixels than unknowns
     eigenvalues, eigenvectors = np.linalg.eigh(basis.T @ matrix @ basis)
     root = basis @ (eigenvectors / np.sqrt(np.maximum(eigenvalues, floor)))
