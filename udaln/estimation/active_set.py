@@ -1,6 +1,6 @@
 """Active-set minimisation of the objective of stage 1 over PSF and responses ≥ 0.
 
-The PSF sums to 1. So does each response, unless the gains of the MSI bands are unknown: the sum of a response is then
+The PSF sums to 1; it may be allowed to have negative weights. So does each response, unless the gains of the MSI bands are unknown: the sum of a response is then
 free and is the gain of its band.
 """
 
@@ -27,6 +27,7 @@ def minimise(
     estimate_psf: bool = True,
     estimate_srf: bool = True,
     free_sums: bool = False,
+    signed: bool = False,
 ) -> tuple[Array, Array]:
     """Minimise the objective by block principal pivoting (Portugal, Júdice and Vicente, 1994).
 
@@ -38,11 +39,12 @@ def minimise(
         estimate_psf: Whether p is unknown.
         estimate_srf: Whether S is unknown.
         free_sums: Whether the sum of each response is free.
+        signed: Whether p may be negative.
 
     Returns:
         p and S at the minimum. If the exchanges cycle (a strong prior over many bands), the best feasible iterate.
     """
-    free_psf, free_srf = (psf > 0) & estimate_psf, support & (srf > 0) & estimate_srf  # all, if the start is even
+    free_psf, free_srf = ((psf > 0) | signed) & estimate_psf, support & (srf > 0) & estimate_srf  # all, if the start is even
     products = InnerProducts.of(problem)
     scale = max(float(problem.weight.max() * products.y.diagonal().max()), np.finfo(float).tiny)
     best, lowest = (psf, srf), np.inf
@@ -57,12 +59,13 @@ def minimise(
             psf_step, srf_step = system.step(*problem.gradient(p, s))
             p, s = p + psf_step, s + srf_step
         by_psf, by_srf = problem.gradient(p, s)
-        negative_psf, negative_srf = free_psf & (p < -ROUNDING), free_srf & (s < -ROUNDING)
+        negative_psf, negative_srf = free_psf & (p < -ROUNDING) & (not signed), free_srf & (s < -ROUNDING)
         multiplier = 0.0 if free_sums else _sum_multiplier(by_srf, free_srf)
         descent_psf = estimate_psf & ~free_psf & (by_psf - _sum_multiplier(by_psf, free_psf) < -ROUNDING * scale)
         descent_srf = support & ~free_srf & (by_srf - multiplier < -ROUNDING * scale) & estimate_srf
         positive = np.maximum(s, 0) if free_sums else _clipped(s)
-        feasible = _on_simplex(np.maximum(p, 0)) if estimate_psf else p, positive if estimate_srf else s
+        feasible_psf = p if signed or not estimate_psf else _on_simplex(np.maximum(p, 0))
+        feasible = feasible_psf, positive if estimate_srf else s
         if (value := problem.value(*feasible)) < lowest:
             lowest, best = value, feasible
         violations = sum(int(mask.sum()) for mask in (negative_psf, negative_srf, descent_psf, descent_srf))

@@ -1,101 +1,142 @@
-"""The shift between the two images of a pair: estimated, and removed by shifted windows or by resampling."""
+"""The shift between the two images of a pair and the form of its degradation: found, and the shift removed."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy.ndimage import shift as spline_shift
 from torch import Tensor
 
-from udaln.estimation.degradation import DegradationEstimate, estimate_degradation
+from udaln.estimation.degradation import DegradationEstimate
 from udaln.estimation.noise import homogeneous_patches, unique_variances
-from udaln.estimation.psf import centre_shift
-from udaln.estimation.registration import register
-from udaln.physics.blocks import Blocks, blocks_of
+from udaln.estimation.registration import Registration, register
+from udaln.estimation.selection import Candidate, Form, FormSearch
 from udaln.physics.instruments import Instruments, OutputGrid
-from udaln.scene import Scene
+from udaln.scene import Known, Scene
 
-SHIFT_TOLERANCE = 0.2  # largest shift for which the PSF window is not widened [HR pixels]
+SHIFT_TOLERANCE = 0.2  # shift for which the PSF window is not widened [HR pixels]
+RELATIVE_TOLERANCE = 0.05  # the same [LR pixels]; the larger one counts
+REACH = 2.5  # standard deviations of a PSF that its window contains
 MAX_DISAGREEMENT = 3e-4  # share of the HR-MSI's variance, beyond noise; above it ``OutputGrid.auto`` resamples
-MAX_LR_PIXELS = 5000  # about as many LR pixels suffice for a shift
-MAX_DEVIATION = 1.0  # largest accepted difference between stage 1 and the registration [HR pixels]
 RESAMPLING_PASSES = 2
 
 
-def aligned(scene: Scene, instruments: Instruments, kernel_size: int | None = None) -> tuple[Scene, int]:
-    """Estimate the shift between the images of a scene and account for it.
+@dataclass(frozen=True)
+class Alignment:
+    """A pair whose images are aligned.
 
-    A shift of more than half an LR pixel moves the PSF windows by whole HR pixels. The remaining shift is either left
-    to the PSF, whose window is widened for it, or removed by resampling the HR-MSI (see ``OutputGrid``).
+    Attributes:
+        scene: The pair.
+        form: The form of its degradation.
+        estimate: The degradation, in network units; None if it is left to the method.
+    """
+
+    scene: Scene
+    form: Form
+    estimate: DegradationEstimate | None = None
+
+
+def aligned(
+    scene: Scene,
+    instruments: Instruments,
+    kernel_size: int | None = None,
+    known: Known | None = None,
+    *,
+    gaussian: bool = False,
+) -> Alignment:
+    """Estimate the shift between the images of a scene and account for it; find the form of the degradation.
+
+    The shift moves the PSF windows by whole HR pixels. The remaining fraction is either left to the PSF, whose window is
+    widened for it, or removed by resampling the HR-MSI (see ``OutputGrid``).
 
     Args:
         scene: The pair, on the CPU.
         instruments: Resolved settings.
         kernel_size: Side of the PSF window [HR pixels]; chosen here if None.
-
-    Returns:
-        The aligned scene and the side of the PSF window [HR pixels].
+        known: What is known of the sensors and to be kept.
+        gaussian: Whether the PSF is taken for a Gaussian.
     """
-    if not instruments.shift:
-        return scene, kernel_size or _window_side(scene, instruments, (0.0, 0.0))
-    registered = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid)
-    whole = [round(part) if abs(part) > scene.scale / 2 else 0 for part in registered]
-    scene = replace(scene, shift=(whole[0], whole[1]))
-    remaining = registered[0] - whole[0], registered[1] - whole[1]
-    side = kernel_size or _window_side(scene, instruments, remaining)
+    known = known or Known()
+    form = Form(kernel_size or scene.scale, instruments.gain is not False, instruments.offset is not False, gaussian)
+    if known.psf is not None:
+        form = replace(form, side=len(known.psf))
+    if instruments.shift is False and (kernel_size or instruments.wide_psf is False):
+        if instruments.gain is not None and instruments.offset is not None:
+            return Alignment(scene, form)
+    place = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid)
+    if instruments.shift is False:
+        place = replace(place, shift=(0.0, 0.0))
+    best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
+    if best.scene.shift != (0, 0):
+        unshifted = FormSearch(scene, replace(place, shift=(0.0, 0.0)), known).candidate(best.form)
+        if not best.predicts_better(unshifted):
+            place = replace(place, shift=(0.0, 0.0))
+            best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
     resample = instruments.grid is OutputGrid.lr_hsi
-    if resample or (instruments.grid is OutputGrid.auto and _disagreement(scene, instruments, side) > MAX_DISAGREEMENT):
-        original = scene
-        for _ in range(RESAMPLING_PASSES):
-            shift = _shift_by_psf(scene, instruments, side)
-            if math.dist(shift, registered) > MAX_DEVIATION:  # the images differ too much for stage 1
-                shift = registered
-            scene = _resampled(original, (shift[0] - whole[0], shift[1] - whole[1]))
-            side = kernel_size or _window_side(scene, instruments, (0.0, 0.0))
-    return scene, side
+    if resample or (instruments.grid is OutputGrid.auto and _disagreement(best) > MAX_DISAGREEMENT):
+        best = _on_lr_grid(best, place, known)
+    return Alignment(best.scene, best.form, best.estimate)
 
 
-def _window_side(scene: Scene, instruments: Instruments, shift: tuple[float, float]) -> int:
-    """Side of a window that contains a PSF displaced by a shift [HR pixels]."""
-    margin = max(0, math.ceil(max(map(abs, shift)) - SHIFT_TOLERANCE))
-    return (2 * scene.scale + 1 if instruments.wide_psf else scene.scale) + 2 * margin
-
-
-def _estimate(
-    scene: Scene, instruments: Instruments, side: int, *, gaussian: bool = False
-) -> tuple[Blocks, DegradationEstimate]:
-    """Closed-form stage 1 on a subset of the LR pixels, and that subset."""
-    blocks = blocks_of(scene, side, scene.hr_msi.dtype)
-    step = max(1, len(blocks.lr) // MAX_LR_PIXELS)
-    subset = Blocks(blocks.lr[::step], blocks.windows[::step])
-    gain, offset = bool(instruments.gain), bool(instruments.offset)
-    degradation = estimate_degradation(
-        subset.lr, subset.windows, scene.support, gain=gain, offset=offset, gaussian=gaussian
+def _search(
+    scene: Scene, instruments: Instruments, place: Registration, known: Known, form: Form, *, fixed_side: bool
+) -> Candidate:
+    """The best form of the degradation of a scene, at a place."""
+    whole = round(place.shift[0]), round(place.shift[1])
+    search = FormSearch(replace(scene, shift=whole), place, known)
+    fraction = max(abs(place.shift[0] - whole[0]), abs(place.shift[1] - whole[1]))
+    scale = scene.scale
+    margin = 2 * math.ceil(max(0.0, fraction - max(SHIFT_TOLERANCE, RELATIVE_TOLERANCE * scale)))
+    nested, wide = scale + margin, 2 * scale + 1 + margin
+    longest = (max(scene.hr_msi.shape[:2]) - scale) // 2 // scale * scale + scale
+    reach = min(longest, scale + 2 * math.ceil(max(0.0, REACH * max(place.std) + fraction - scale / 2)))
+    if fixed_side or known.psf is not None:
+        sides = [form.side]
+    elif instruments.wide_psf is False:
+        sides = [nested]
+    elif reach > wide:
+        sides = [wide, reach]
+    else:
+        sides = [nested, wide] if instruments.wide_psf is None else [wide]
+    open_psf = known.psf is None and instruments.wide_psf is not False
+    widest = sides[-1] if len(sides) == 1 else min(longest, max(4 * scale + 1, reach + 2 * scale))
+    best = search.search(form, sides, widest, signed=open_psf)
+    alike = replace(
+        best.form,
+        gain=best.form.gain and instruments.gain is not None,
+        offset=best.form.offset and instruments.offset is not None,
     )
-    return subset, degradation
+    return search.settled(best.form, alike)
 
 
-def _shift_by_psf(scene: Scene, instruments: Instruments, side: int) -> tuple[float, float]:
-    """The shift [HR pixels] at which stage 1 centres the PSF; the centre of a Gaussian PSF is the most stable one."""
-    _, degradation = _estimate(scene, instruments, side, gaussian=True)
-    return centre_shift(degradation.psf.numpy(), scene.scale, scene.total_shift)
-
-
-def _disagreement(scene: Scene, instruments: Instruments, side: int) -> float:
+def _disagreement(best: Candidate) -> float:
     """Variance of the residual of stage 1 beyond the noise of both images.
 
     Returns:
         Share of the variance of the HR-MSI at low resolution, median over the bands.
     """
-    blocks, degradation = _estimate(scene, instruments, side)
-    noise = degradation.gain**2 * (degradation.srf.square().T @ unique_variances(blocks.lr[:, :, None]))
+    degradation, scene = best.estimate, best.scene
+    noise = degradation.gain**2 * (degradation.srf.square().T @ unique_variances(best.lr[:, :, None]))
     hr_noise = unique_variances(homogeneous_patches(scene.hr_msi.double() / scene.msi_unit, scene.hr_valid))
     excess = degradation.residual_std**2 - noise - degradation.psf.square().sum() * hr_noise
-    lr_msi = torch.einsum("nkc,k->nc", blocks.windows.double(), degradation.psf.flatten())
-    return float((excess / lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)).median())
+    return float((excess / best.lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)).median())
+
+
+def _on_lr_grid(best: Candidate, place: Registration, known: Known) -> Candidate:
+    """The degradation of the scene with a shift of less than half an LR pixel removed from its HR-MSI."""
+    half = best.scene.scale / 2
+    down, right = (round(part) if abs(part) > half else 0 for part in place.shift)
+    original = scene = replace(best.scene, shift=(down, right))
+    found = place.shift
+    for _ in range(RESAMPLING_PASSES):
+        scene = _resampled(original, (found[0] - down, found[1] - right))
+        left = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid).shift
+        found = found[0] + left[0] - down, found[1] + left[1] - right
+    search = FormSearch(scene, replace(place, shift=scene.shift), known)
+    return search.settled(best.form, best.form)
 
 
 def _resampled(scene: Scene, shift: tuple[float, float]) -> Scene:

@@ -27,6 +27,7 @@ from udaln.estimation.problem import (
     with_psf_prior,
     with_srf_prior,
 )
+from udaln.estimation.quadratic import Quadratic
 from udaln.estimation.reduced_equations import ReducedEquations
 from udaln.estimation.unknowns import Unknowns
 
@@ -48,6 +49,7 @@ class DegradationEstimate:
         offset: Offset of each MSI band after the gain, in units of the HR-MSI, c; 0 where it is not estimated.
         residual_std: Standard deviation of Y s_j − Z_j p without outliers, in units of the HR-MSI, c.
         outlier_weights: Weight of each LR pixel in the estimate, N: 0 for outliers, 1 for the others.
+        held_out_errors: Error of each LR pixel by the estimate that the others give, in units of the HR-MSI, N×c.
     """
 
     psf: Tensor
@@ -56,6 +58,7 @@ class DegradationEstimate:
     offset: Tensor
     residual_std: Tensor
     outlier_weights: Tensor
+    held_out_errors: Tensor
 
 
 def estimate_degradation(
@@ -68,6 +71,8 @@ def estimate_degradation(
     gain: bool = False,
     offset: bool = False,
     gaussian: bool = False,
+    signed: bool = False,
+    tentative: bool = False,
 ) -> DegradationEstimate:
     """Estimate the PSF and the SRF of a pair. For noise-free float64 images they are exact up to rounding.
 
@@ -83,6 +88,8 @@ def estimate_degradation(
         gain: Estimate a gain of each MSI band; all are 1 if one band does not increase with the bands that it covers.
         offset: Estimate an offset of each MSI band.
         gaussian: Restrict the PSF to a Gaussian; otherwise it deviates from one as far as the data require.
+        signed: Allow negative weights of the PSF.
+        tentative: Iterate less, to compare forms of the degradation.
 
     Returns:
         The estimate.
@@ -100,22 +107,24 @@ def estimate_degradation(
         known_srf = known_srf / known_srf.sum(0)
         mask = known_srf > 0
     initial_srf = mask / mask.sum(0) if known_srf is None else known_srf
-    unknowns = Unknowns(mask, known_srf, psf is None, gain, offset, gaussian)
-    estimated = _estimate(lr, windows, unknowns, initial_psf, initial_srf)
+    unknowns = Unknowns(mask, known_srf, psf is None, gain, offset, gaussian, signed)
+    estimated = _estimate(lr, windows, unknowns, initial_psf, initial_srf, tentative)
     if estimated is None:
-        estimated = _estimate(lr, windows, replace(unknowns, gain=False), initial_psf, initial_srf)
+        estimated = _estimate(lr, windows, replace(unknowns, gain=False), initial_psf, initial_srf, tentative)
     assert estimated is not None
     return estimated
 
 
-def _estimate(lr: Tensor, windows: Tensor, unknowns: Unknowns, psf: Array, srf: Array) -> DegradationEstimate | None:
+def _estimate(
+    lr: Tensor, windows: Tensor, unknowns: Unknowns, psf: Array, srf: Array, tentative: bool
+) -> DegradationEstimate | None:
     """The estimate from an initial PSF and SRF; None if the gains are unknown and the pair does not determine them."""
     weights, psf, srf = _robust_least_squares(lr, windows, unknowns, psf, srf)
     if unknowns.gain and not _has_gain(unknowns.reduce(lr, windows, weights), psf, srf).all():
         return None
-    for _ in range(OUTLIER_PASSES):
+    for _ in range(1 if tentative else OUTLIER_PASSES):
         equations = unknowns.reduce(lr, windows, weights)
-        psf, srf = _solve_with_priors(equations, unknowns, psf, srf)
+        problem, psf, srf = _solve_with_priors(equations, unknowns, psf, srf, PRIOR_ITERATIONS - tentative)
         previous, weights = weights, outlier_weights(lr, windows, equations, psf, srf)
         if torch.equal(previous, weights):
             break
@@ -125,6 +134,7 @@ def _estimate(lr: Tensor, windows: Tensor, unknowns: Unknowns, psf: Array, srf: 
     squares = squared_residuals(lr, windows, equations, psf, srf)
     blocks = zip(squares, torch.split(weights, BLOCK_SIZE), strict=True)
     variance = sum((square.T @ weight for square, weight in blocks)) / weights.sum()
+    errors = unknowns.held_out_errors(problem, lr, windows, weights, equations, psf, srf)
     side = round(len(psf) ** 0.5)
     return DegradationEstimate(
         psf=torch.from_numpy(psf).view(side, side),
@@ -133,6 +143,7 @@ def _estimate(lr: Tensor, windows: Tensor, unknowns: Unknowns, psf: Array, srf: 
         offset=torch.from_numpy(equations.offset(psf, srf)),
         residual_std=variance.sqrt(),
         outlier_weights=weights,
+        held_out_errors=torch.from_numpy(errors),
     )
 
 
@@ -147,6 +158,8 @@ def _robust_least_squares(
 ) -> tuple[Tensor, Array, Array]:
     """Least squares without priors, reweighted until the outliers no longer change: weights, PSF and SRF."""
     weights = torch.ones(len(lr), dtype=torch.float64)
+    if unknowns.estimate_srf and len(lr) <= lr.shape[1]:  # they fit any LR pixels exactly
+        return weights, psf, srf
     initial = psf, srf
     for iteration in range(REWEIGHTINGS + 1):
         equations = unknowns.reduce(lr, windows, weights)
@@ -158,22 +171,25 @@ def _robust_least_squares(
     return weights, psf, srf
 
 
-def _solve_with_priors(equations: ReducedEquations, unknowns: Unknowns, psf: Array, srf: Array) -> tuple[Array, Array]:
-    """Noise level, prior and solution in turn until the SRF converges: PSF and SRF."""
+def _solve_with_priors(
+    equations: ReducedEquations, unknowns: Unknowns, psf: Array, srf: Array, iterations: int
+) -> tuple[Quadratic, Array, Array]:
+    """Noise level, prior and solution in turn until the SRF converges: the last problem, PSF and SRF."""
     problem, noise = least_squares_problem(equations, unknowns), band_noise_variance(equations)
-    for iteration in range(PRIOR_ITERATIONS):
+    for iteration in range(iterations):
         problem = with_noise_correction(problem, equations, psf, srf, noise, first=iteration == 0)
+        start = srf
         if unknowns.known_srf is None:
-            problem = with_srf_prior(problem, psf, srf, unknowns)
+            problem, start = with_srf_prior(problem, psf, srf, unknowns)
         if unknowns.estimate_psf:
-            problem = with_psf_prior(problem, psf, srf, unknowns)
+            problem = with_psf_prior(problem, psf, start, unknowns)
         previous = srf
-        psf, srf = unknowns.solve(problem, psf, srf)
+        psf, srf = unknowns.solve(problem, psf, start)
         if not (srf.sum(0) > 0).all():  # with too few LR pixels the prior can set a whole response to 0
-            return psf, previous
+            return problem, psf, previous
         if np.abs(srf - previous).max() <= CONVERGED * srf.max():
             break
-    return psf, srf
+    return problem, psf, srf
 
 
 def _check_shapes(lr: Tensor, windows: Tensor, support: Tensor, psf: Tensor | None, srf: Tensor | None) -> None:

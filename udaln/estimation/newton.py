@@ -59,7 +59,7 @@ class NewtonSystem:
         self.shape = free_srf.shape
         self.psf_index = np.flatnonzero(free_psf)
         self.srf_index = [np.flatnonzero(column) for column in free_srf.T]
-        weight = problem.weight
+        self.weight = weight = problem.weight
         schur = (problem.psf_precision + products.z)[np.ix_(self.psf_index, self.psf_index)]
         self.srf_inverse: list[Array] = []
         self.cross: list[Array] = []

@@ -93,16 +93,17 @@ def with_noise_correction(
     eigenvalues, eigenvectors = np.linalg.eigh(gram / np.outer(std, std))
     level = equations.total_weight * share
     noise_share = level / np.maximum(eigenvalues, max(level, np.finfo(float).tiny))
-    y = equations.y - (equations.y / std) @ (eigenvectors * noise_share) @ eigenvectors.T * std
-    corrected = replace(equations, y=y)
+    calibration = np.eye(len(noise)) - (eigenvectors * noise_share) @ eigenvectors.T * std / std[:, None]
+    corrected = replace(equations, y=equations.y @ calibration)
     variance = np.maximum((corrected.residuals(psf, srf) ** 2).sum(1) / degrees, least_variance)
-    return replace(problem, equations=corrected, weight=1 / variance)
+    return replace(problem, equations=corrected, weight=1 / variance, calibration=calibration)
 
 
-def with_srf_prior(problem: Quadratic, psf: Array, srf: Array, unknowns: Unknowns) -> Quadratic:
+def with_srf_prior(problem: Quadratic, psf: Array, srf: Array, unknowns: Unknowns) -> tuple[Quadratic, Array]:
     """Add, for each MSI band, the prior on its response under which the data are most probable.
 
-    The hypotheses compared are the shape, and the correlation length and size of the deviation from it.
+    The hypotheses compared are the shape, and the correlation length and size of the deviation from it. Also return the
+    responses times gains, C×c, that a solution is best begun with: the shapes, where the prior is strong.
 
     Args:
         problem: The problem.
@@ -132,11 +133,18 @@ def with_srf_prior(problem: Quadratic, psf: Array, srf: Array, unknowns: Unknown
         (pair[kind], CORRELATION_LENGTHS[length], float(DEVIATION_SIZES[size]))
         for pair, (kind, length, size) in zip(shapes, choose_hypotheses(evidence), strict=True)
     ]
-    mean = np.stack([shape.mean * (not free_gain) for shape, _, _ in chosen], 1)
+    modes = np.stack([shape.mean for shape, _, _ in chosen], 1)
     precisions = [
-        precision_matrix(*choice, free_gain=free_gain) / g**2 for choice, g in zip(chosen, gains, strict=True)
+        precision_matrix(*choice, gram, free_gain=free_gain) / g**2
+        for choice, gram, g in zip(chosen, grams, gains, strict=True)
     ]
-    return replace(problem, srf_mean=mean, srf_precision=np.stack(precisions))
+    prior = replace(problem, srf_mean=modes * (not free_gain), srf_precision=np.stack(precisions))
+    fits = [
+        product @ shape / max(shape @ gram @ shape, np.finfo(float).tiny)
+        for shape, gram, product in zip(modes.T, grams, products, strict=True)
+    ]
+    from_shapes = modes * gains * (np.maximum(fits, 0) if free_gain else 1.0)
+    return prior, np.where(prior.values(psf, from_shapes) < prior.values(psf, srf), from_shapes, srf)
 
 
 def with_psf_prior(problem: Quadratic, psf: Array, srf: Array, unknowns: Unknowns) -> Quadratic:

@@ -21,6 +21,7 @@ class Quadratic:
         srf_precision: Prior inverse covariance Q of each response, (c, C, C).
         psf_mean: Prior mean of the PSF, K.
         psf_precision: Prior inverse covariance of the PSF, K×K.
+        calibration: What takes a spectrum of Y to its estimate without noise, C×C; None if the equations have Y's noise.
     """
 
     equations: ReducedEquations
@@ -29,6 +30,7 @@ class Quadratic:
     srf_precision: Array
     psf_mean: Array
     psf_precision: Array
+    calibration: Array | None = None
 
     def gradient(self, psf: Array, srf: Array) -> tuple[Array, Array]:
         """Gradient with respect to p (K) and S (C×c).
@@ -41,10 +43,13 @@ class Quadratic:
         by_srf += np.einsum("jab,bj->aj", self.srf_precision, srf - self.srf_mean)
         return by_psf, by_srf
 
+    def values(self, psf: Array, srf: Array) -> Array:
+        """The part of the objective of each response, c."""
+        squares = (self.equations.residuals(psf, srf) ** 2).sum(1)
+        deviation = srf - self.srf_mean
+        return np.asarray(0.5 * (self.weight * squares + np.einsum("aj,jab,bj->j", deviation, self.srf_precision, deviation)))
+
     def value(self, psf: Array, srf: Array) -> float:
         """Value of the objective."""
-        squares = (self.equations.residuals(psf, srf) ** 2).sum(1)
-        srf_deviation, psf_deviation = srf - self.srf_mean, psf - self.psf_mean
-        prior = np.einsum("aj,jab,bj", srf_deviation, self.srf_precision, srf_deviation)
-        prior = prior + psf_deviation @ self.psf_precision @ psf_deviation
-        return float(0.5 * (self.weight @ squares + prior))
+        deviation = psf - self.psf_mean
+        return float(self.values(psf, srf).sum() + 0.5 * deviation @ self.psf_precision @ deviation)

@@ -19,6 +19,7 @@ DEVIATION_SIZES = np.geomspace(1e-3, 1e2, 21)  # of a deviation, relative to the
 CORRELATION_LENGTHS = (0.0, 0.1, 0.2, 0.35, 0.5)  # of a deviation, relative to the width of the shape
 OUTSIDE_STD = 1e-3  # standard deviation of a deviation far from the shape, relative to that inside it
 PSEUDO_COUNT = 1.0  # of the hypotheses together
+LARGEST_PRECISION = 1e6  # of a prior, relative to that of the data
 NUGGET = 1e-6  # variance of the uncorrelated part of a deviation, relative to the correlated part
 
 
@@ -145,18 +146,23 @@ def log_evidence(
     return np.asarray(shape.log_prior - 0.5 * (projection**2 / (eigenvalues * ratio) + np.log(ratio)).sum(1))
 
 
-def precision_matrix(shape: SrfShape, correlation_length: float, size: float, *, free_gain: bool = False) -> Array:
+def precision_matrix(
+    shape: SrfShape, correlation_length: float, size: float, gram: Array, *, free_gain: bool = False
+) -> Array:
     """Inverse covariance of a response on the bands where it may deviate from its shape, C×C, zero elsewhere.
 
     Args:
         shape: The shape.
         correlation_length: Relative to the width of the shape.
         size: Size of the deviation.
+        gram: YᵀY / σ² of one MSI band, C×C. A precision far above it changes nothing, but its rounding errors would pull
+            the response to 0 along the shape.
         free_gain: Whether the response may be any multiple of the shape: then the precision along the shape is 0.
     """
     index = np.flatnonzero(shape.std > 0)
     out = np.zeros((len(shape.mean), len(shape.mean)))
     covariance = covariance_matrix(shape, correlation_length)[np.ix_(index, index)] * size**2
+    covariance += np.eye(len(index)) / (LARGEST_PRECISION * max(np.trace(gram), np.finfo(float).tiny))
     std = np.sqrt(covariance.diagonal())
     inverse = np.linalg.inv(covariance / np.outer(std, std)) / np.outer(std, std)
     out[np.ix_(index, index)] = (inverse + inverse.T) / 2

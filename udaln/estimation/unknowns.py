@@ -9,7 +9,8 @@ from torch import Tensor
 
 from udaln.estimation.active_set import minimise
 from udaln.estimation.arrays import Array, Mask
-from udaln.estimation.newton import schur_complement
+from udaln.estimation.held_out import held_out_errors, leverages
+from udaln.estimation.newton import InnerProducts, NewtonSystem, schur_complement
 from udaln.estimation.quadratic import Quadratic
 from udaln.estimation.reduced_equations import ReducedEquations, reduce_equations
 
@@ -25,6 +26,7 @@ class Unknowns:
         gain: Whether the gain of each MSI band is unknown. It is the sum of its response, which is then free.
         offset: Whether the offset of each MSI band is unknown.
         gaussian: Whether the PSF is a Gaussian.
+        signed: Whether the PSF may have negative weights.
     """
 
     support: Mask
@@ -33,6 +35,7 @@ class Unknowns:
     gain: bool
     offset: bool
     gaussian: bool
+    signed: bool = False
 
     @property
     def estimate_srf(self) -> bool:
@@ -45,7 +48,12 @@ class Unknowns:
 
     def solve(self, problem: Quadratic, psf: Array, srf: Array) -> tuple[Array, Array]:
         """The PSF (K) and the responses times gains (C×c) that minimise a problem, from an initial estimate."""
-        free = {"estimate_psf": self.estimate_psf, "estimate_srf": self.estimate_srf, "free_sums": self.gain}
+        free = {
+            "estimate_psf": self.estimate_psf,
+            "estimate_srf": self.estimate_srf,
+            "free_sums": self.gain,
+            "signed": self.signed,
+        }
         if self.known_srf is None or not self.gain:
             return minimise(problem, psf, srf, self.support, **free)
         diagonal = np.eye(srf.shape[1], dtype=bool)
@@ -58,6 +66,29 @@ class Unknowns:
             return schur_complement(problem, self.support & self.estimate_srf, free_sums=self.gain)
         diagonal = np.eye(len(problem.weight), dtype=bool)
         return schur_complement(_gain_problem(problem, self.known_srf), diagonal, free_sums=True)
+
+    def held_out_errors(
+        self,
+        problem: Quadratic,
+        lr: Tensor,
+        windows: Tensor,
+        weights: Tensor,
+        equations: ReducedEquations,
+        psf: Array,
+        srf: Array,
+    ) -> Array:
+        """Errors of the LR pixels, N×c, by the solution of a problem without each of them; see `held_out`."""
+        free_psf = ((psf > 0) | self.signed) & self.estimate_psf
+        free_srf = (srf > 0) & self.support & self.estimate_srf
+        y = lr.double().numpy() - equations.y_mean
+        calibrated = y if problem.calibration is None else y @ problem.calibration
+        if self.known_srf is not None and self.gain:
+            problem, free_srf = _gain_problem(problem, self.known_srf), np.eye(srf.shape[1], dtype=bool)
+            y, calibrated, srf = y @ self.known_srf, calibrated @ self.known_srf, np.diag(srf.sum(0))
+        system = NewtonSystem(problem, InnerProducts.of(problem), free_psf, free_srf, self.gain)
+        residuals = y @ srf - (windows.double().numpy().transpose(0, 2, 1) - equations.z_mean) @ psf
+        leverage = leverages(calibrated, windows, equations, system) * weights.numpy()[:, None, None]
+        return held_out_errors(residuals, leverage, system.weight)
 
 
 def _gain_problem(problem: Quadratic, known_srf: Array) -> Quadratic:

@@ -115,7 +115,7 @@ def fuse(
     options = FusionOptions(
         method,
         refine=refined,
-        instruments=instruments.resolved(method.tells_instruments_apart),
+        instruments=instruments if method.tells_instruments_apart else instruments.without_open(),
         known_psf=scene.known.psf is not None,
         known_srf=scene.known.srf is not None,
         kernel_size=kernel_size,

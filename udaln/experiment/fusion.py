@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
 from udaln.estimation.psf import centre_shift
-from udaln.estimation.sensors import estimate_sensors
+from udaln.estimation.sensors import estimate_sensors, set_sensors
 from udaln.io.bad_bands import fill_bad_bands
 from udaln.methods.base import Estimate, Method, Model, StageRecord, Training
 from udaln.methods.training.trainer import root_device
@@ -132,34 +133,54 @@ class FusionOptions:
     progress: bool = True
 
 
-def align(scene: Scene, options: FusionOptions) -> tuple[Scene, Degradation]:
-    """Align the two images of a pair by the estimated shift.
+class Aligned(NamedTuple):
+    """A pair ready for a method.
+
+    Attributes:
+        scene: The pair, aligned.
+        degradation: Of the scene; what is unknown of it is estimated if the method needs that.
+        seconds: Time taken.
+    """
+
+    scene: Scene
+    degradation: Degradation
+    seconds: float
+
+
+def align(scene: Scene, options: FusionOptions) -> Aligned:
+    """Align the two images of a pair by the estimated shift, and estimate the degradation if the method needs it.
 
     Args:
         scene: The pair, on the CPU.
         options: How it is fused.
 
-    Returns:
-        The aligned scene, and its degradation, of which PSF, SRF and radiometry are not estimated yet unless known.
-
     Raises:
         InputError: If the known PSF or SRF is to be used and there is none, or the PSF's window is smaller than r.
     """
+    start = monotonic()
     known = Known(
         psf=_known("psf", scene.known.psf) if options.known_psf else None,
         srf=_known("srf", scene.known.srf) if options.known_srf else None,
     )
-    scene, kernel_size = aligned(scene, options.instruments, options.kernel_size)
-    return scene, Degradation(
+    found = aligned(scene, options.instruments, options.kernel_size, known, gaussian=options.gaussian)
+    scene, form = found.scene, found.form
+    degradation = Degradation(
         scale=scene.scale,
-        kernel_size=kernel_size,
+        kernel_size=form.side,
         support=scene.support,
         unit=scene.unit,
         msi_unit=scene.msi_unit,
         known=known,
-        gain=bool(options.instruments.gain),
-        offset=bool(options.instruments.offset),
+        gain=form.gain,
+        offset=form.offset,
     )
+    if options.method.needs_degradation and degradation.unknown:
+        if found.estimate is not None:
+            set_sensors(degradation, found.estimate)
+        else:
+            blocks = blocks_of(scene, form.side, scene.hr_msi.dtype)
+            estimate_sensors(degradation, blocks, gaussian=form.gaussian, signed=form.signed)
+    return Aligned(scene, degradation, monotonic() - start)
 
 
 def _known(name: str, value: Tensor | None) -> Tensor:
@@ -169,8 +190,7 @@ def _known(name: str, value: Tensor | None) -> Tensor:
 
 
 def fit(
-    scene: Scene,
-    degradation: Degradation,
+    pair: Aligned,
     options: FusionOptions,
     training: Training,
     on_stage: OnStage = lambda record, model, gives_image: None,
@@ -178,22 +198,18 @@ def fit(
     """Fit the method to an aligned scene.
 
     Args:
-        scene: The pair, on the CPU.
-        degradation: Its unknown parts are estimated.
+        pair: From `align`.
         options: How it is fused.
         training: Where the method is fitted.
         on_stage: Called at the end of each stage with its record, the model, and whether the model can fuse by then.
     """
     method = options.method
     seed_everything(training.seed, verbose=False)
-    model = method.model(degradation)
-    if method.needs_degradation and degradation.unknown:
-        start = monotonic()
-        blocks = blocks_of(scene, degradation.kernel_size, scene.hr_msi.dtype)
-        estimate_sensors(degradation, blocks, gaussian=options.gaussian)
-        on_stage(StageRecord("degradation", 0, monotonic() - start), model, False)
+    model = method.model(pair.degradation)
+    if method.needs_degradation and pair.degradation.unknown:
+        on_stage(StageRecord("degradation", 0, pair.seconds), model, False)
     start = monotonic()
-    records = method.fit(model, scene, training) or [StageRecord("fit", 0, monotonic() - start)]
+    records = method.fit(model, pair.scene, training) or [StageRecord("fit", 0, monotonic() - start)]
     for record in records:
         on_stage(record, model, True)
     return model
@@ -225,8 +241,8 @@ def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torc
 def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusion:
     """Align a scene, fit the method and fuse. Nothing is written to disk."""
     device = root_device(training.accelerator, training.precision)
-    scene, degradation = align(scene, options)
-    return fuse_fitted(scene, fit(scene, degradation, options, training), options, device)
+    pair = align(scene, options)
+    return fuse_fitted(pair.scene, fit(pair, options, training), options, device)
 
 
 def with_figures(fusion: Fusion) -> Fusion:

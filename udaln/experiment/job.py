@@ -12,13 +12,12 @@ from udaln.experiment.dataset_schema import BadBands, PairDataset
 from udaln.experiment.datasets.pair import is_sampled, pair_scene
 from udaln.experiment.datasets.pair_files import PairFiles
 from udaln.experiment.datasets.simulated import simulated_scene
-from udaln.experiment.fusion import FusionOptions, align
+from udaln.experiment.fusion import Aligned, FusionOptions, align
 from udaln.experiment.output import output_format
 from udaln.experiment.schema import Config, PsfShape, Refine, Source
 from udaln.io.pair import Pair
 from udaln.io.write import check_output
 from udaln.methods.training.trainer import root_device
-from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import on_grid
 from udaln.scene import DroppedBands, Scene
 
@@ -32,8 +31,7 @@ class Job:
         folder: The folder of the run.
         pair: The images on disk; None if the pair is simulated.
         streamed: Whether the pair is fused window by window.
-        scene: The scene that the method is fitted to, aligned.
-        degradation: Of that scene, as far as it is known.
+        aligned: The scene that the method is fitted to, aligned, and its degradation.
         options: How the scene is fused.
         device: Where it is fused.
         check: Whether the reduced-resolution check is done.
@@ -44,12 +42,16 @@ class Job:
     folder: Path
     pair: Pair | None
     streamed: bool
-    scene: Scene
-    degradation: Degradation
+    aligned: Aligned
     options: FusionOptions
     device: torch.device
     check: bool
     image_file: Path
+
+    @property
+    def scene(self) -> Scene:
+        """The scene that the method is fitted to, aligned."""
+        return self.aligned.scene
 
     @property
     def filled_bands(self) -> DroppedBands | None:
@@ -72,12 +74,14 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
     """
     method = method_of(config)
     real, streamed = files is not None, files is not None and is_sampled(files.pair, config.memory)
-    instruments = config.instruments.resolved(real and method.tells_instruments_apart)
+    instruments = config.instruments
+    if not (real and method.tells_instruments_apart):
+        instruments = instruments.without_open()
     pair: Pair | None = None
     if files is None:
         scene = simulated_scene(config)
     else:
-        scene, pair = pair_scene(config, files, shift=bool(instruments.shift))
+        scene, pair = pair_scene(config, files, shift=instruments.shift is not False)
         instruments = on_grid(instruments, georeferenced=pair.grid is not None, streamed=streamed)
     image_file = folder / f"fused.{output_format(config.output, pair)}"
     check_output(image_file, key="output", georeferenced=pair is not None and pair.grid is not None)
@@ -92,7 +96,7 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
         kernel_size=config.scale.kernel_size,
         uncertainty=bool(trust.uncertainty),
     )
-    scene, degradation = align(scene, options)
+    aligned = align(scene, options)
     trainer = config.trainer
     device = root_device(trainer.accelerator, trainer.precision, trainer.devices if config.stages else 1)
-    return Job(config, folder, pair, streamed, scene, degradation, options, device, bool(trust.check), image_file)
+    return Job(config, folder, pair, streamed, aligned, options, device, bool(trust.check), image_file)

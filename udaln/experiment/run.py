@@ -58,7 +58,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         _log_scene(job, log)
         logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
         monitor = RunMonitor(job.scene, logger)
-        model = fit(job.scene, job.degradation, job.options, _training(job, monitor), monitor.on_stage)
+        model = fit(job.aligned, job.options, _training(job, monitor), monitor.on_stage)
         fusion = _fuse(job, model, monitor)
         for line in report.estimates(fusion):
             log.info("%s", line)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Method, Model, SpectralMap, StageRecord, Training
-from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import Degradation
+from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.scene import Scene
 
 
@@ -53,8 +53,10 @@ class ClosedForm(Method):
         """Solve the regression."""
         assert isinstance(model, AffineMap)
         began = monotonic()
-        blocks = blocks_of(scene, model.degradation.kernel_size, scene.hr_msi.dtype)
-        weights, constants = affine_regression(*blocks.spectral_pairs(model.degradation.psf))
+        psf = model.degradation.psf
+        used = usable_lr_pixels(scene, psf)
+        lr_msi = degraded(scene, scene.hr_msi.double() / scene.msi_unit, psf)[used]
+        weights, constants = affine_regression(lr_msi, scene.lr_hsi.flatten(0, 1)[used] / scene.unit)
         model.affine.weight.copy_(weights.T)
         model.affine.bias.copy_(constants)
         return [StageRecord("spectral", 0, monotonic() - began)]

@@ -50,25 +50,32 @@ class Blocks:
         return replace(self, lr=self.lr.index_select(0, index), windows=windows)
 
 
-def blocks_of(scene: Scene, kernel_size: int, dtype: torch.dtype = torch.float32) -> Blocks:
+def blocks_of(
+    scene: Scene,
+    kernel_size: int,
+    dtype: torch.dtype = torch.float32,
+    *,
+    used: Tensor | None = None,
+    binning: int = 1,
+) -> Blocks:
     """A scene in blocks, in network units.
-
-    Left out are the LR pixels whose window does not hold data everywhere, see `usable_lr_pixels`.
 
     Args:
         scene: The pair.
         kernel_size: Side of the PSF's window [HR pixels].
         dtype: Of the blocks.
+        used: The LR pixels to use, N bool; if None, those whose window holds data everywhere, see `usable_lr_pixels`.
+        binning: Side of the squares of HR pixels that are one pixel of a window; see `windows`.
 
     Raises:
         InputError: If no block is left.
     """
     lr, hr_msi = scene.lr_hsi.to(dtype) / scene.unit, scene.hr_msi.to(dtype) / scene.msi_unit
-    blocks = Blocks(lr.flatten(0, 1).contiguous(), windows(hr_msi, kernel_size, scene.scale, scene.shift))
-    used = usable_lr_pixels(scene, torch.ones(kernel_size, kernel_size, device=lr.device))
-    if used.all():
-        return blocks
+    if used is None:
+        used = usable_lr_pixels(scene, torch.ones(kernel_size, kernel_size, device=lr.device))
     if not used.any():
         raise InputError("masks: expected LR-HSI pixels with all of their HR-MSI pixels valid, got none")
-    windows_used = blocks.windows.transpose(0, 1)[:, used].contiguous().transpose(0, 1)
-    return replace(blocks, lr=blocks.lr[used], windows=windows_used)
+    at = None if used.all() else used
+    lr = lr.flatten(0, 1)
+    cut = windows(hr_msi, kernel_size, scene.scale, scene.shift, at=at, binning=binning)
+    return Blocks(lr.contiguous() if at is None else lr[at], cut)

@@ -25,7 +25,7 @@ class OutputGrid(Enum):
 
 @dataclass
 class Instruments:
-    """Which differences between the two sensors are estimated; None leaves the choice to ``resolved``.
+    """Which differences between the two sensors are estimated; with None, the data decide.
 
     Attributes:
         name: Name of the file in ``conf/instruments``.
@@ -43,10 +43,10 @@ class Instruments:
     wide_psf: bool | None = None
     grid: OutputGrid = OutputGrid.auto
 
-    def resolved(self, default: bool) -> Instruments:
-        """A copy in which every difference left open has a default value."""
+    def without_open(self) -> Instruments:
+        """A copy in which no difference that was left open is estimated."""
         keys = "gain", "offset", "shift", "wide_psf"
-        return replace(self, **{key: default for key in keys if getattr(self, key) is None})  # type: ignore[arg-type]
+        return replace(self, **{key: False for key in keys if getattr(self, key) is None})  # type: ignore[arg-type]
 
 
 def on_grid(instruments: Instruments, *, georeferenced: bool, streamed: bool) -> Instruments:

@@ -8,7 +8,7 @@ from torch import Tensor
 from udaln.physics.windows import degrade, windows
 from udaln.scene import Scene
 
-MAX_INVALID = 0.03  # share of a PSF that may lie on pixels that are not valid or beyond the image
+MAX_INVALID = 0.01  # share of a PSF that may lie on pixels that are not valid or beyond the image
 
 
 def degraded(scene: Scene, image: Tensor, psf: Tensor) -> Tensor:
@@ -23,14 +23,14 @@ def usable_lr_pixels(scene: Scene, psf: Tensor, max_invalid: float = MAX_INVALID
 
     Args:
         scene: The pair.
-        psf: Of any sum.
+        psf: Of any sum; negative weights count by their size.
         max_invalid: Share of it that may lie on HR pixels that are not valid.
     """
     lr_hsi, hr_msi = scene.lr_hsi, scene.hr_msi
     usable = torch.ones(lr_hsi.shape[:2], dtype=torch.bool, device=lr_hsi.device).flatten()
     if scene.lr_valid is not None:
         usable = scene.lr_valid.flatten()
-    psf = psf / psf.sum()
+    psf = psf.abs() / psf.abs().sum()
     if scene.hr_valid is not None:
         usable = usable & (degraded(scene, (~scene.hr_valid).to(psf)[..., None], psf)[:, 0] < max_invalid)
     if len(psf) == scene.scale and scene.shift == (0, 0):

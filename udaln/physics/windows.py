@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from udaln.errors import InputError
 
 
 def windows(
-    image: Tensor, kernel_size: int, scale: int, shift: tuple[int, int] = (0, 0), beyond: float | None = None
+    image: Tensor,
+    kernel_size: int,
+    scale: int,
+    shift: tuple[int, int] = (0, 0),
+    beyond: float | None = None,
+    at: Tensor | None = None,
+    binning: int = 1,
 ) -> Tensor:
     """Extract the window of HR pixels that the PSF of each LR pixel covers.
 
@@ -21,9 +28,11 @@ def windows(
         scale: Stride r between windows [HR pixels].
         shift: Displacement of all windows down and to the right [HR pixels].
         beyond: Value of pixels outside the image; if none, that of the nearest border pixel.
+        at: The LR pixels whose windows are wanted, H/r · W/r bool; all if None.
+        binning: Side b of the squares of HR pixels whose mean is one pixel of a window, a divisor of k.
 
     Returns:
-        (H/r · W/r, k², B). In memory the window axis comes first: pixel k of all windows precedes pixel k + 1 of any,
+        (N, (k/b)², B), N = H/r · W/r or the number of those wanted. In memory the window axis comes first: pixel k of all windows precedes pixel k + 1 of any,
         the layout that SpaDnet's weighted sum reads fastest.
 
     Raises:
@@ -43,9 +52,18 @@ def windows(
             padded[(rows < 0) | (rows >= image.shape[0])] = beyond
             padded[:, (columns < 0) | (columns >= image.shape[1])] = beyond
         image = padded
-    cut = image.permute(2, 0, 1).unfold(1, kernel_size, scale).unfold(2, kernel_size, scale)  # B, h, w, k, k
-    by_pixel = cut.permute(3, 4, 1, 2, 0).reshape(kernel_size**2, -1, image.shape[2]).contiguous()
-    return by_pixel.transpose(0, 1)
+    image = image.permute(2, 0, 1)
+    if binning > 1:
+        image = avg_pool2d(image, binning, stride=1)
+    span = kernel_size - binning + 1
+    cut = image.unfold(1, span, scale).unfold(2, span, scale)[..., ::binning, ::binning]  # B, h, w, k/b, k/b
+    by_window = cut.permute(3, 4, 1, 2, 0)  # k, k, h, w, B
+    if at is None:
+        chosen = by_window.reshape((kernel_size // binning) ** 2, -1, len(image)).contiguous()
+    else:
+        rows, columns = at.view(cut.shape[1:3]).nonzero(as_tuple=True)
+        chosen = by_window[:, :, rows, columns].flatten(0, 1).contiguous()
+    return chosen.transpose(0, 1)
 
 
 def middle(kernel_size: int, scale: int) -> float:
