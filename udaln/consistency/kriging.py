@@ -121,7 +121,7 @@ def _covariates(model: CovarianceModel, hr_msi: Tensor, gaps: Tensor | None) -> 
 
 def _supports(psf: Tensor, hr_number: Tensor, scale: int, shift: tuple[int, int]) -> Supports:
     """The supports of all LR pixels, without pixels of negligible weight, which cost time in a wide window."""
-    used = psf.flatten() > NEGLIGIBLE * psf.max()
+    used = psf.flatten().abs() > NEGLIGIBLE * psf.abs().max()
     pixels = windows(hr_number[..., None], psf.shape[0], scale, shift)[:, used, 0]
     return Supports(pixels, psf.flatten()[used].float())
 
