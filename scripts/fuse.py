@@ -15,6 +15,7 @@ from omegaconf import MISSING
 
 from udaln import threads
 from udaln.consistency.fuser import Fuser
+from udaln.consistency.calibration import calibrated
 from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift
@@ -110,7 +111,7 @@ def _fuse(
     images = training_images(pair, memory, args.seed)
     lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*images, dropped_bands)
     scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, dropped_bands=dropped_bands)
-    fuser = Fuser(model, fit_refinement(model, scene))
+    fuser = Fuser(model, calibrated(model, fit_refinement(model, scene), scene))
     fuse_to_files(
         fuser,
         pair,

@@ -39,6 +39,7 @@ class Refinement:
         residual_weight: Share of the residual after kriging that belongs to the scene, not to noise, (C,).
         slope: The regression of the LR-HSI on the LR-MSI, c×C.
         hidden_variance: Error variance that neither image shows, the same everywhere, (C,).
+        correction_weight: Share of the correction by the LR-HSI that is made, (C,); see `calibrated`.
     """
 
     noise: Noise
@@ -50,6 +51,7 @@ class Refinement:
     residual_weight: Tensor
     slope: Tensor
     hidden_variance: Tensor
+    correction_weight: Tensor
 
     def to(self, device: torch.device) -> Refinement:
         """The same on another device."""
@@ -132,6 +134,7 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
         residual_weight=gains.residual_weight(lr_hsi, noise, averaging),
         slope=slope,
         hidden_variance=hidden + (slope.T @ misfit @ slope).diagonal() / averaging.sqrt(),
+        correction_weight=torch.ones_like(slope[0]),
     )
 
 

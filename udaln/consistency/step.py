@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from udaln.consistency import denoising
-from udaln.consistency.kriging import krige
+from udaln.consistency.kriging import Prediction, krige
 from udaln.consistency.refinement import (
     MAX_GAP,
     Refinement,
+    Smoothed,
     add_product,
     gapless_hr_msi,
     image_with_texture,
@@ -50,40 +51,70 @@ def consistent(
         progress: Called with the share of the work that is done.
         with_deviation: Also calculate the standard deviation of the image's error.
     """
-    psf, srf, covariance = model.degradation.psf, model.degradation.srf, refinement.covariance
+    psf = model.degradation.psf
     part = part or Part.whole(*scene.lr_hsi.shape[:2])
-    parts = smoothed(refinement.denoiser, gapless_hr_msi(model, scene), refinement.texture_share)
-    fused = image_with_texture(model, scene, parts, refinement.texture_gain)
-    add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), refinement.msi_gain)
-    valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
+    fused, parts = uncorrected(model, refinement, scene)
     near = part.around(_interpolation_margin(psf, scene) + _psf_margin(psf, scene))
-    kriged = krige(
-        covariance,
-        scene.lr_hsi.flatten(0, 1)[valid] - degraded(scene, fused, psf)[valid],
-        valid,
-        parts.smooth,
-        psf,
-        scene.shift,
-        near,
-        progress,
-        gaps=None if scene.hr_valid is None else ~scene.hr_valid,
-        with_variance=with_deviation,
+    valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
+    kriged = kriged_residual(
+        model, refinement, scene, fused, parts, valid, near, progress, with_variance=with_deviation
     )
     lr_box, box = part.inside(near.wanted), part.inside(near.wanted, scene.scale)
     fused = fused[box].contiguous()
-    add_product(fused, kriged.mean, covariance.spectra)
+    spectra = refinement.covariance.spectra
+    add_product(fused, kriged.mean, spectra * refinement.correction_weight)
     residual = scene.lr_hsi[lr_box].double() - degrade(fused, psf, scene.scale, scene.shift)
     valid = valid.view(scene.lr_hsi.shape[:2])[lr_box]
-    residual = torch.where(valid[..., None], residual * refinement.residual_weight, 0).to(fused)
+    weight = refinement.residual_weight * refinement.correction_weight
+    residual = torch.where(valid[..., None], residual * weight, 0).to(fused)
     wanted = Part(part.sides, near.wanted, part.wanted).inside(part.wanted, scene.scale)
     image = fused[wanted] + interpolate(residual, scene.scale, lr_offset(psf, scene))[wanted]
     if kriged.variance is None:
         return Estimate(image)
     total = torch.zeros_like(image)
-    add_product(total, kriged.variance[wanted], covariance.spectra.square())
+    add_product(total, kriged.mean[wanted], spectra * (1 - refinement.correction_weight))
+    total = total.square()  # of what was not corrected
+    add_product(total, kriged.variance[wanted], spectra.square())
     noise_variance = (1 - refinement.texture_share.to(parts.smooth)) * parts.variance
     add_product(total, noise_variance[box][wanted], refinement.slope.square())
     return Estimate(image, (total + refinement.hidden_variance.to(total)).sqrt())
+
+
+def uncorrected(model: Model, refinement: Refinement, scene: Scene) -> tuple[Tensor, Smoothed]:
+    """The image before the LR-HSI corrects it, rh×rw×C, and the HR-MSI it was made from."""
+    parts = smoothed(refinement.denoiser, gapless_hr_msi(model, scene), refinement.texture_share)
+    fused = image_with_texture(model, scene, parts, refinement.texture_gain)
+    difference = parts.smooth + parts.texture - fused @ model.degradation.srf.to(fused)
+    add_product(fused, difference, refinement.msi_gain)
+    return fused, parts
+
+
+def kriged_residual(
+    model: Model,
+    refinement: Refinement,
+    scene: Scene,
+    fused: Tensor,
+    parts: Smoothed,
+    valid: Tensor,
+    part: Part,
+    progress: Callable[[float], None] | None = None,
+    *,
+    with_variance: bool = False,
+) -> Prediction:
+    """The HR residual of an uncorrected image, kriged from the valid LR pixels; arguments as of `krige`."""
+    psf = model.degradation.psf
+    return krige(
+        refinement.covariance,
+        scene.lr_hsi.flatten(0, 1)[valid] - degraded(scene, fused, psf)[valid],
+        valid,
+        parts.smooth,
+        psf,
+        scene.shift,
+        part,
+        progress,
+        gaps=None if scene.hr_valid is None else ~scene.hr_valid,
+        with_variance=with_variance,
+    )
 
 
 def required_part(model: Model, scene: Scene, sides: tuple[int, int], wanted: Box) -> Part:

@@ -80,7 +80,7 @@ def estimate_noise(
     y_variance = y_bound * _upper_limit(y_share, y_error)
 
     # the remaining variance of the residual is the noise of Z, averaged over the PSF
-    z_share, z_error = _pooled((power - from_y * y_share.clamp(0, 1)) / from_z, math.sqrt(2 / len(y)) * power / from_z)
+    z_share, z_error = pooled_share((power - from_y * y_share.clamp(0, 1)) / from_z, math.sqrt(2 / len(y)) * power / from_z)
     z_error = (z_error.square() + (from_y * y_error / from_z).square()).sqrt()
     z_variance = z_bound * _upper_limit(z_share, z_error)
     variances = (y_variance, z_variance, y_bound - y_variance, z_bound - z_variance)
@@ -208,8 +208,8 @@ def _share_by_power(from_y: Tensor, from_z: Tensor, power: Tensor, samples: int)
     return torch.tensor(share - 2 * error, dtype=torch.float64, device=power.device).clamp(max=1)
 
 
-def _pooled(share: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
-    """Random-effects estimate of the shares of several bands: posterior means and their standard errors.
+def pooled_share(share: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+    """Random-effects estimate of the shares, at most 1, of several bands: posterior means and their standard errors.
 
     The variance between bands is that of DerSimonian and Laird (1986).
     """

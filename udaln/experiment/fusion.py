@@ -15,6 +15,7 @@ from pytorch_lightning import seed_everything
 from torch import Tensor
 
 from udaln.consistency.fuser import Fuser
+from udaln.consistency.calibration import calibrated
 from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
@@ -228,7 +229,7 @@ def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torc
     on_device, cpu = scene.to(device), torch.device("cpu")
     if options.refine:
         with progress_bar("refine", shown=options.progress) as progress:
-            fuser = Fuser(model, fit_refinement(model, on_device))
+            fuser = Fuser(model, calibrated(model, fit_refinement(model, on_device), on_device))
             estimate = fuser.fuse(on_device, progress=progress, with_deviation=options.uncertainty)
     else:
         fuser = Fuser(model)
