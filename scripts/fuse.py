@@ -111,7 +111,7 @@ def _fuse(
     images = training_images(pair, memory, args.seed)
     lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*images, dropped_bands)
     scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, dropped_bands=dropped_bands)
-    fuser = Fuser(model, calibrated(model, fit_refinement(model, scene), scene))
+    fuser = Fuser(model, calibrated(model, fit_refinement(model, scene), scene)[0])
     fuse_to_files(
         fuser,
         pair,

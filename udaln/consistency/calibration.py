@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from udaln.consistency.refinement import MAX_GAP, Refinement
 from udaln.consistency.step import kriged_residual, uncorrected
 from udaln.estimation.noise import pooled_share
+from udaln.estimation.selection import predicts_better
 from udaln.methods.base import Model
 from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.part import Part
@@ -22,47 +25,88 @@ SIGNIFICANT = 2.0  # standard errors by which a weight must be below ``LARGEST``
 LARGEST = 0.95  # weight below 1
 
 
+class HeldOut(NamedTuple):
+    """How well held-out LR pixels are predicted: root mean square errors as shares of a band's standard deviation.
+
+    Attributes:
+        fused: Of the fused image seen through the PSF, median of the bands.
+        uncorrected: The same without the correction by the LR-HSI.
+        interpolated: Of the mean of the neighbouring LR pixels.
+        interpolation_is_better: Whether the neighbours predict better than the fused image beyond chance.
+    """
+
+    fused: float
+    uncorrected: float
+    interpolated: float
+    interpolation_is_better: bool
+
+
 @torch.no_grad()
-def calibrated(model: Model, refinement: Refinement, scene: Scene) -> Refinement:
+def calibrated(model: Model, refinement: Refinement, scene: Scene) -> tuple[Refinement, HeldOut | None]:
     """A copy whose correction by the LR-HSI is reduced where it promises more than it keeps.
 
     The correction assumes that PSF, SRF and noise are those of the sensors. If they are not, as for an LR-HSI that was
     resampled, it amplifies errors. So LR pixels are held out, and the correction there is predicted from the others.
     The regression of their residual on the prediction has a slope of 1 if the correction is right, and less if it is
-    exaggerated. The slopes of the bands are pooled by a random-effects model. A weight that differs little
-    from 1, or by chance, is 1.
+    exaggerated. The slopes of the bands are pooled by a random-effects model. A weight that differs little from 1, or by
+    chance, is 1. If even the neighbouring LR pixels predict better, the image is the interpolated LR-HSI.
 
     Args:
         model: Fitted, on the device of the scene.
         refinement: Of the pair.
         scene: The pair, or a sample of it.
+
+    Returns:
+        The copy, and how well the held-out LR pixels were predicted; None if there are too few.
     """
     scene = _middle(scene)
+    residual, prediction, neighbours = _held_out(model, refinement, scene)
+    if len(residual) < FEWEST:
+        return refinement, None
+    power = prediction.square().sum(0).clamp(min=torch.finfo(torch.float64).tiny)
+    slope = (prediction * residual).sum(0) / power
+    error = ((residual - slope * prediction).square().sum(0) / len(residual) / power).sqrt()
+    share, share_error = pooled_share(slope, error)
+    weight = torch.where(share + SIGNIFICANT * share_error < LARGEST, share.clamp(0, 1), 1.0)
+    variance = scene.lr_hsi.flatten(0, 1).double().var(0).clamp(min=torch.finfo(torch.float64).tiny)
+    fused, alone, interpolated = (
+        part.square() / variance for part in (residual - weight * prediction, residual, neighbours)
+    )
+    better = predicts_better(interpolated.median(1).values, fused.median(1).values)
+    errors = (float(part.mean(0).median().sqrt()) for part in (fused, alone, interpolated))
+    return replace(refinement, correction_weight=weight, interpolated=better), HeldOut(*errors, better)
+
+
+def _held_out(model: Model, refinement: Refinement, scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
+    """Residual before the correction, its prediction, and the difference from the neighbours of n LR pixels; n×C each."""
     psf = model.degradation.psf
     fused, parts = uncorrected(model, refinement, scene)
     usable = usable_lr_pixels(scene, psf)
     valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
-    residual = scene.lr_hsi.flatten(0, 1).double() - degraded(scene, fused.double(), psf)
-    rows, columns = scene.lr_hsi.shape[:2]
-    down, across = torch.arange(rows)[:, None] % SPACING, torch.arange(columns) % SPACING
-    truths, predictions = [], []
+    lr_hsi = scene.lr_hsi.double()
+    residual = lr_hsi.flatten(0, 1) - degraded(scene, fused.double(), psf)
+    rows, columns = lr_hsi.shape[:2]
+    down, across = (torch.arange(side, device=valid.device) % SPACING for side in (rows, columns))
+    found: list[tuple[Tensor, ...]] = []
     for first in range(SPACING):
-        held = ((down + first) % SPACING == across).flatten().to(valid)
-        kriged = kriged_residual(
-            model, refinement, scene, fused, parts, valid & ~held, Part.whole(rows, columns)
-        )
-        predicted = kriged.mean.double() @ refinement.covariance.spectra
-        truths.append(residual[held & usable])
-        predictions.append(degraded(scene, predicted, psf)[held & usable])
-    truth, prediction = torch.cat(truths), torch.cat(predictions)
-    if len(truth) < FEWEST:
-        return refinement
-    power = prediction.square().sum(0).clamp(min=torch.finfo(torch.float64).tiny)
-    slope = (prediction * truth).sum(0) / power
-    error = ((truth - slope * prediction).square().sum(0) / len(truth) / power).sqrt()
-    share, share_error = pooled_share(slope, error)
-    weight = torch.where(share + SIGNIFICANT * share_error < LARGEST, share.clamp(0, 1), 1.0)
-    return replace(refinement, correction_weight=weight)
+        held = ((down[:, None] + first) % SPACING == across).flatten()
+        part = Part.whole(rows, columns)
+        kriged = kriged_residual(model, refinement, scene, fused, parts, valid & ~held, part)
+        predicted = degraded(scene, kriged.mean.double() @ refinement.covariance.spectra, psf)
+        neighbours = _neighbours(lr_hsi, (valid & ~held).view(rows, columns)).flatten(0, 1)
+        used = held & usable & neighbours.isfinite().all(1)
+        found.append((residual[used], predicted[used], (lr_hsi.flatten(0, 1) - neighbours)[used]))
+    residuals, predictions, differences = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return residuals, predictions, differences
+
+
+def _neighbours(image: Tensor, valid: Tensor) -> Tensor:
+    """The mean of the valid ones of the four neighbours of each pixel, h×w×B; NaN where there are none."""
+    weight = pad(valid.to(image), (1, 1, 1, 1))[..., None]
+    padded = pad(image, (0, 0, 1, 1, 1, 1)) * weight
+    places = (slice(1, -1), slice(2, None)), (slice(1, -1), slice(None, -2)), (slice(2, None), slice(1, -1))
+    places = *places, (slice(None, -2), slice(1, -1))
+    return sum(padded[place] for place in places) / sum(weight[place] for place in places)
 
 
 def _middle(scene: Scene) -> Scene:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -40,6 +40,7 @@ class Refinement:
         slope: The regression of the LR-HSI on the LR-MSI, c×C.
         hidden_variance: Error variance that neither image shows, the same everywhere, (C,).
         correction_weight: Share of the correction by the LR-HSI that is made, (C,); see `calibrated`.
+        interpolated: Whether the image is the interpolated LR-HSI instead, as the HR-MSI does not help.
     """
 
     noise: Noise
@@ -52,6 +53,7 @@ class Refinement:
     slope: Tensor
     hidden_variance: Tensor
     correction_weight: Tensor
+    interpolated: bool = False
 
     def to(self, device: torch.device) -> Refinement:
         """The same on another device."""
@@ -189,4 +191,6 @@ def _to(part: Any, device: torch.device) -> Any:
         return [_to(value, device) for value in part]
     if isinstance(part, tuple):  # named
         return type(part)(*_to(list(part), device))
+    if not is_dataclass(part):
+        return part
     return replace(part, **_to(vars(part), device))

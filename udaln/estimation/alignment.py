@@ -70,13 +70,18 @@ def aligned(
     if instruments.shift is False:
         place = replace(place, shift=(0.0, 0.0))
     best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
+    if best.unrelated and any(place.shift):  # nothing in common shows no shift
+        place = replace(place, shift=(0.0, 0.0))
+        best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
     if best.scene.shift != (0, 0):
         unshifted = FormSearch(scene, replace(place, shift=(0.0, 0.0)), known).candidate(best.form)
         if not best.predicts_better(unshifted):
             place = replace(place, shift=(0.0, 0.0))
             best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
     resample = instruments.grid is OutputGrid.lr_hsi
-    if resample or (instruments.grid is OutputGrid.auto and _disagreement(best) > MAX_DISAGREEMENT):
+    if instruments.grid is OutputGrid.auto and not best.unrelated:
+        resample = _disagreement(best) > MAX_DISAGREEMENT
+    if resample:
         best = _on_lr_grid(best, place, known)
     return Alignment(best.scene, best.form, best.estimate)
 

@@ -27,7 +27,7 @@ MAX_LR_PIXELS = 2000  # about as many LR pixels suffice to choose a form
 MAX_WINDOWS = 2e7  # values in the windows of the LR pixels of a final estimate
 MAX_PSF_SIDE = 24  # of a PSF that is estimated pixel by pixel; a larger one is piecewise constant
 SIGNIFICANT = 2.0  # standard errors by which held-out errors must differ
-P_VALUE = 0.01  # of their difference by the signed-rank test (Wilcoxon, 1945)
+P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
 FEWEST = 8  # LR pixels that tell one form from another
 FEW = 64  # LR pixels up to which the search starts from the form with the fewest unknowns
 ROUNDING = 1e-14  # held-out error, as a share of the variance, that is rounding error
@@ -96,10 +96,18 @@ class Candidate:
     def predicts_better(self, other: Candidate) -> bool:
         """Whether the held-out errors are smaller than those of another candidate beyond chance."""
         both = np.isfinite(self.errors) & np.isfinite(other.errors) & ~(self.outliers & other.outliers)
-        gain = other.errors[both] - self.errors[both]
-        if len(gain) < FEWEST or gain.mean() < SIGNIFICANT * gain.std() / len(gain) ** 0.5 + ROUNDING:
-            return False
-        return bool(wilcoxon(gain, alternative="greater").pvalue < P_VALUE)  # a few LR pixels must not decide alone
+        return predicts_better(torch.from_numpy(self.errors[both]), torch.from_numpy(other.errors[both]))
+
+
+def predicts_better(errors: Tensor, others: Tensor) -> bool:
+    """Whether held-out squared errors are smaller than others of the same n LR pixels beyond chance.
+
+    The mean difference must be significant and, as a few LR pixels must not decide alone, its signs, too.
+    """
+    gain = (others - errors).cpu().numpy()
+    if len(gain) < FEWEST or gain.mean() < SIGNIFICANT * gain.std() / len(gain) ** 0.5 + ROUNDING:
+        return False
+    return bool(wilcoxon(gain, alternative="greater").pvalue < P_VALUE)
 
 
 class FormSearch:

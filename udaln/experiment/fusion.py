@@ -15,7 +15,7 @@ from pytorch_lightning import seed_everything
 from torch import Tensor
 
 from udaln.consistency.fuser import Fuser
-from udaln.consistency.calibration import calibrated
+from udaln.consistency.calibration import HeldOut, calibrated
 from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
@@ -43,6 +43,8 @@ class Fusion:
         fuser: Fuses this pair, any part of it, and other pairs of the same sensors.
         estimate: The image and its deviation in the bands of the scene; NaN for pixels without data in either image.
         complete: The image in the bands of the scene, with values interpolated for pixels without data.
+        held_out: How well the fused image predicts LR pixels that were held out; None if the consistency step was not
+            done, or there are too few.
         figures: The figures that the scene allows.
         bad_bands: The bands that are not in use in the scene and are filled in in the image; None if there are none.
     """
@@ -51,6 +53,7 @@ class Fusion:
     fuser: Fuser
     estimate: Estimate
     complete: Tensor
+    held_out: HeldOut | None = None
     figures: dict[str, float] = field(default_factory=dict)
     bad_bands: DroppedBands | None = None
 
@@ -225,18 +228,20 @@ def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torc
         options: How it is fused.
         device: Where to calculate.
     """
+    held_out: HeldOut | None = None
     model.to(device)
     on_device, cpu = scene.to(device), torch.device("cpu")
     if options.refine:
         with progress_bar("refine", shown=options.progress) as progress:
-            fuser = Fuser(model, calibrated(model, fit_refinement(model, on_device), on_device))
+            refinement, held_out = calibrated(model, fit_refinement(model, on_device), on_device)
+            fuser = Fuser(model, refinement)
             estimate = fuser.fuse(on_device, progress=progress, with_deviation=options.uncertainty)
     else:
         fuser = Fuser(model)
         estimate = fuser.fuse(on_device)
     complete = estimate.image.cpu()
     deviation = None if estimate.deviation is None else _masked(estimate.deviation.cpu(), scene.valid)
-    return Fusion(scene, fuser.to(cpu), Estimate(_masked(complete, scene.valid), deviation), complete)
+    return Fusion(scene, fuser.to(cpu), Estimate(_masked(complete, scene.valid), deviation), complete, held_out)
 
 
 def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusion:

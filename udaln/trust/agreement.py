@@ -1,0 +1,63 @@
+"""How far the two images of a pair agree on the scene, given an estimated degradation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from udaln.estimation.noise import homogeneous_patches, unique_variances
+from udaln.physics.degradation import Degradation
+from udaln.physics.observation import degraded, usable_lr_pixels
+from udaln.scene import Scene
+
+DEVIATES = 5.0  # robust standard deviations from which on an LR pixel disagrees
+MAD_PER_STD = 0.6745  # median absolute deviation of the normal distribution [standard deviations]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far SpeDnet(Y) and SpaDnet(Z) agree.
+
+    Attributes:
+        lr_pixels: Number of LR pixels that were compared.
+        disagreement: Variance of the difference beyond the noise of both images, as a share of the variance of the MSI
+            band, c.
+        changed: Share of the LR pixels that disagree far more than the others.
+        rim: Share of the PSF in the outermost pixels of its window.
+    """
+
+    lr_pixels: int
+    disagreement: Tensor
+    changed: float
+    rim: float
+
+
+@torch.no_grad()
+def agreement(degradation: Degradation, scene: Scene) -> Agreement:
+    """Compare the two ways to the LR-MSI.
+
+    Args:
+        degradation: As it was estimated, on the CPU.
+        scene: The pair, aligned, on the CPU.
+    """
+    psf, srf = degradation.psf, degradation.srf
+    usable = usable_lr_pixels(scene, psf)
+    hr_msi = degradation.matched(scene.hr_msi.double())
+    lr_hsi, lr_msi = scene.lr_hsi.flatten(0, 1)[usable].double(), degraded(scene, hr_msi, psf)[usable]
+    difference = lr_hsi @ srf - lr_msi
+    noise = srf.square().T @ unique_variances(lr_hsi[:, :, None])
+    noise = noise + psf.square().sum() * unique_variances(homogeneous_patches(hr_msi, scene.hr_valid))
+    variance = lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)
+    centre = difference.median(0).values
+    spread = (difference - centre).abs().median(0).values / MAD_PER_STD
+    spread = torch.maximum(spread, noise.sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
+    deviates = ((difference - centre).abs() > DEVIATES * spread).any(1)
+    weights = psf.abs()
+    return Agreement(
+        lr_pixels=len(difference),
+        disagreement=((difference.square().mean(0) - noise) / variance).clamp(min=0),
+        changed=float(deviates.double().mean()),
+        rim=float(1 - weights[1:-1, 1:-1].sum() / weights.sum()) if len(psf) > scene.scale else 0.0,
+    )
