@@ -19,12 +19,13 @@ import udaln
 from udaln.errors import InputError
 from udaln.files import atomically
 from udaln.metrics import ergas, psnr, sam
+from udaln.trust.verdict import Level
 
 FIGURES = ("psnr", "sam", "ergas")
 YARDSTICKS = ("bicubic", "regression", "residual", "denoised")
 TOLERANCE_DB = 0.1  # by which the default may be below the best yardstick
 TOLERANCE = 0.01  # the same of SAM and ERGAS, relative
-REPORTED = ("hqnr", "check_psnr", "check_interpolated_psnr")  # what a fusion says of itself
+REPORTED = ("hqnr", "held_out_error", "held_out_error_interpolated")  # what a fusion says of itself
 COLUMNS = (
     "name",
     *FACTORS,
@@ -33,11 +34,12 @@ COLUMNS = (
     "margin",  # PSNR of the default less that of the best yardstick [dB]
     "behind",  # whether any figure is worse than the best yardstick's
     "warned",  # whether the fusion itself shows that something is wrong
-    "seconds",  # of the fusion with its reduced-resolution check
+    "seconds",  # of the fusion
     "shift_rows",  # found [HR pixels]
     "shift_columns",
     "resampled",  # whether the fused image is on the pixels of the LR-HSI, on which the reference is not
     *REPORTED,
+    "verdict",
     "error",
 )
 
@@ -59,7 +61,7 @@ def measure(case: Case, data: Path) -> dict[str, Any]:
         best = {name: quality(pair.truth, image, case.scale) for name, image in simple.items()}
         row |= {f"{name}_{key}": value for name, figures in best.items() for key, value in figures.items()}
         start = time.monotonic()
-        fusion = udaln.fuse(pair.lr_hsi.numpy(), pair.hr_msi.numpy(), progress=False, check=True, **pair.given)
+        fusion = udaln.fuse(pair.lr_hsi.numpy(), pair.hr_msi.numpy(), progress=False, **pair.given)
         row["seconds"] = time.monotonic() - start
         own = quality(pair.truth, torch.from_numpy(fusion.image).double(), case.scale)
         row |= own | comparison(own, best.values()) | said(fusion)
@@ -83,15 +85,14 @@ def comparison(own: Mapping[str, float], others: Iterable[Mapping[str, float]]) 
 
 
 def said(fusion: udaln.Fusion) -> dict[str, Any]:
-    """What a fusion says of itself: found shift, grid, figures, and whether they show that something is wrong.
-
-    They do if the reduced-resolution check is worse than interpolation.
-    """
+    """What a fusion says of itself: found shift, grid, figures, verdict, and whether that is not "fit to use"."""
+    assert fusion.verdict is not None
     figures = {key: fusion.figures[key] for key in REPORTED if key in fusion.figures}
-    warned = "check_psnr" in figures and figures["check_psnr"] < figures["check_interpolated_psnr"]
+    warned = fusion.verdict.level is not Level.fit
     down, right = fusion.shift
     resampled = fusion.scene.resampling_shift != (0.0, 0.0)
-    return {"warned": warned, "shift_rows": down, "shift_columns": right, "resampled": resampled} | figures
+    found = {"shift_rows": down, "shift_columns": right, "resampled": resampled}
+    return {"warned": warned, "verdict": str(fusion.verdict)} | found | figures
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -54,7 +54,7 @@ def consistent(
     psf = model.degradation.psf
     part = part or Part.whole(*scene.lr_hsi.shape[:2])
     if refinement.interpolated:
-        image = interpolate(scene.lr_hsi.float(), scene.scale, lr_offset(psf, scene))
+        image = interpolate(scene.lr_hsi.float(), scene.scale, scene.shift)  # an HR-MSI of other ground has no PSF
         image = image[part.inside(part.wanted, scene.scale)].contiguous()
         spread = scene.lr_hsi.flatten(0, 1).std(0).float()  # what the mean of neighbours may be off, at most
         return Estimate(image, spread.expand_as(image).clone() if with_deviation else None)

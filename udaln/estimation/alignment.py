@@ -17,7 +17,7 @@ from udaln.estimation.selection import Candidate, Form, FormSearch
 from udaln.physics.instruments import Instruments, OutputGrid
 from udaln.scene import Known, Scene
 
-SHIFT_TOLERANCE = 0.2  # shift for which the PSF window is not widened [HR pixels]
+SHIFT_TOLERANCE = 0.2  # fraction of a shift for which no window is widened and no image resampled [HR pixels]
 RELATIVE_TOLERANCE = 0.05  # the same [LR pixels]; the larger one counts
 REACH = 2.5  # standard deviations of a PSF that its window contains
 MAX_DISAGREEMENT = 3e-4  # share of the HR-MSI's variance, beyond noise; above it ``OutputGrid.auto`` resamples
@@ -79,11 +79,36 @@ def aligned(
             place = replace(place, shift=(0.0, 0.0))
             best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
     resample = instruments.grid is OutputGrid.lr_hsi
-    if instruments.grid is OutputGrid.auto and not best.unrelated:
+    if instruments.grid is OutputGrid.auto and not best.unrelated and _fraction(place) > _tolerance(scene):
         resample = _disagreement(best) > MAX_DISAGREEMENT
     if resample:
         best = _on_lr_grid(best, place, known)
     return Alignment(best.scene, best.form, best.estimate)
+
+
+def error_of_given(scene: Scene, instruments: Instruments, form: Form, known: Known) -> float | None:
+    """Held-out error under what is given of a degradation, as a multiple of that with nothing given.
+
+    Args:
+        scene: The pair, not aligned.
+        instruments: Settings that exclude differences between the sensors.
+        form: The form of the degradation that was found with them.
+        known: What was given of the sensors.
+
+    Returns:
+        The multiple; None if an estimate with nothing given is not better beyond chance.
+    """
+    place = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid)
+    nominal = replace(place, shift=(0.0, 0.0)) if instruments.shift is False else place
+    whole = round(nominal.shift[0]), round(nominal.shift[1])
+    given = FormSearch(replace(scene, shift=whole), nominal, known).candidate(form)
+    if given.exact:
+        return None
+    everything = replace(scene, support=torch.ones_like(scene.support))
+    free = _search(everything, Instruments(), place, Known(), replace(form, gain=True, offset=True), fixed_side=False)
+    if not free.predicts_better(given):
+        return None
+    return float((np.nanmean(given.errors) / np.nanmean(free.errors)) ** 0.5)
 
 
 def _search(
@@ -92,9 +117,8 @@ def _search(
     """The best form of the degradation of a scene, at a place."""
     whole = round(place.shift[0]), round(place.shift[1])
     search = FormSearch(replace(scene, shift=whole), place, known)
-    fraction = max(abs(place.shift[0] - whole[0]), abs(place.shift[1] - whole[1]))
-    scale = scene.scale
-    margin = 2 * math.ceil(max(0.0, fraction - max(SHIFT_TOLERANCE, RELATIVE_TOLERANCE * scale)))
+    fraction, scale = _fraction(place), scene.scale
+    margin = 2 * math.ceil(max(0.0, fraction - _tolerance(scene)))
     nested, wide = scale + margin, 2 * scale + 1 + margin
     longest = (max(scene.hr_msi.shape[:2]) - scale) // 2 // scale * scale + scale
     reach = min(longest, scale + 2 * math.ceil(max(0.0, REACH * max(place.std) + fraction - scale / 2)))
@@ -115,6 +139,16 @@ def _search(
         offset=best.form.offset and instruments.offset is not None,
     )
     return search.settled(best.form, alike)
+
+
+def _fraction(place: Registration) -> float:
+    """The larger fraction of the shifts along rows and columns that whole HR pixels leave [HR pixels]."""
+    return max(abs(part - round(part)) for part in place.shift)
+
+
+def _tolerance(scene: Scene) -> float:
+    """The fraction of a shift that is left out of account [HR pixels]."""
+    return max(SHIFT_TOLERANCE, RELATIVE_TOLERANCE * scene.scale)
 
 
 def _disagreement(best: Candidate) -> float:

@@ -124,7 +124,7 @@ def fuse(
     )
     callbacks = [StageProgress()] if progress else []
     training = Training(seed=seed, accelerator=accelerator, precision=precision, callbacks=callbacks)
-    fusion = with_figures(fuse_scene(scene, options, training))
+    fusion = with_figures(fuse_scene(scene, options, training), options)
     checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, Training(seed=seed)) if check else {}
     filled = fusion.scene.dropped_bands if BadBands[bad_bands] is BadBands.fill else None
     return replace(fusion, figures=fusion.figures | checked, bad_bands=filled)

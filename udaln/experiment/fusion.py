@@ -30,6 +30,8 @@ from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
 from udaln.scene import DroppedBands, Known, Scene
+from udaln.trust.assessment import assess
+from udaln.trust.verdict import Verdict
 
 OnStage = Callable[[StageRecord, Model, bool], None]
 
@@ -45,6 +47,7 @@ class Fusion:
         complete: The image in the bands of the scene, with values interpolated for pixels without data.
         held_out: How well the fused image predicts LR pixels that were held out; None if the consistency step was not
             done, or there are too few.
+        verdict: Whether the image is fit to use, by what the pair shows; None before it is judged.
         figures: The figures that the scene allows.
         bad_bands: The bands that are not in use in the scene and are filled in in the image; None if there are none.
     """
@@ -54,6 +57,7 @@ class Fusion:
     estimate: Estimate
     complete: Tensor
     held_out: HeldOut | None = None
+    verdict: Verdict | None = None
     figures: dict[str, float] = field(default_factory=dict)
     bad_bands: DroppedBands | None = None
 
@@ -136,6 +140,17 @@ class FusionOptions:
     uncertainty: bool = False
     progress: bool = True
 
+    def known(self, scene: Scene) -> Known:
+        """What is known of a scene's sensors and is to be kept.
+
+        Raises:
+            InputError: If it is to be kept and there is none.
+        """
+        return Known(
+            psf=_given("psf", scene.known.psf) if self.known_psf else None,
+            srf=_given("srf", scene.known.srf) if self.known_srf else None,
+        )
+
 
 class Aligned(NamedTuple):
     """A pair ready for a method.
@@ -162,10 +177,7 @@ def align(scene: Scene, options: FusionOptions) -> Aligned:
         InputError: If the known PSF or SRF is to be used and there is none, or the PSF's window is smaller than r.
     """
     start = monotonic()
-    known = Known(
-        psf=_known("psf", scene.known.psf) if options.known_psf else None,
-        srf=_known("srf", scene.known.srf) if options.known_srf else None,
-    )
+    known = options.known(scene)
     found = aligned(scene, options.instruments, options.kernel_size, known, gaussian=options.gaussian)
     scene, form = found.scene, found.form
     degradation = Degradation(
@@ -187,7 +199,7 @@ def align(scene: Scene, options: FusionOptions) -> Aligned:
     return Aligned(scene, degradation, monotonic() - start)
 
 
-def _known(name: str, value: Tensor | None) -> Tensor:
+def _given(name: str, value: Tensor | None) -> Tensor:
     if value is None:
         raise InputError(f"degradation.{name}: expected one to be given for degradation.{name}=known, got none")
     return value
@@ -251,11 +263,16 @@ def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusi
     return fuse_fitted(pair.scene, fit(pair, options, training), options, device)
 
 
-def with_figures(fusion: Fusion) -> Fusion:
-    """A copy with every figure that the scene allows."""
-    degradation, scene = fusion.model.degradation, fusion.scene
+def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
+    """A copy with every figure that the scene allows, and the verdict."""
+    degradation, scene, held_out = fusion.model.degradation, fusion.scene, fusion.held_out
     values = figures(degradation, scene, fusion.estimate.image)
-    return replace(fusion, figures=values | without_reference(degradation, scene, fusion.complete))
+    values |= without_reference(degradation, scene, fusion.complete)
+    if held_out is not None:
+        values["held_out_error"] = held_out.fused
+        values["held_out_error_interpolated"] = held_out.interpolated
+    verdict = assess(degradation, scene, held_out, options.instruments, options.known(scene))
+    return replace(fusion, figures=values, verdict=verdict)
 
 
 def _masked(image: Tensor, valid: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
         degradation,
         scene,
         fusion.estimate.image,
-        f"{config.dataset.name} ×{scene.scale}",
+        f"{config.dataset.name} ×{scene.scale}: {fusion.verdict}",
         fusion.complete,
         sigma=fusion.estimate.deviation,
         points=[(row, column) for row, column in config.monitor.points or []],

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +14,7 @@ from udaln.experiment.fusion import Fusion
 from udaln.io.pair import Pair
 from udaln.monitor.console import print_columns
 from udaln.scene import Scene
+from udaln.trust.verdict import Level
 
 
 def sizes(scene: Scene, pair: Pair | None, *, streamed: bool) -> list[str]:
@@ -68,6 +70,18 @@ def log_check(figures: dict[str, float], log: logging.Logger) -> None:
     ]
     log.info("the pair degraded once more (×%d), fused and compared with the LR-HSI:", figures["check_scale"])
     print_columns(rows, "reduced-resolution check")
+
+
+def verdict(fusion: Fusion) -> dict[str, Any]:
+    """The verdict, for ``metrics.json``."""
+    assert fusion.verdict is not None
+    return {"verdict": fusion.verdict.level.value, "verdict_reasons": list(fusion.verdict.reasons)}
+
+
+def log_verdict(fusion: Fusion, log: logging.Logger) -> None:
+    """Log the verdict in one line; a warning if the image is not fit to use."""
+    assert fusion.verdict is not None
+    log.log(logging.INFO if fusion.verdict.level is Level.fit else logging.WARNING, "verdict: %s", fusion.verdict)
 
 
 @contextmanager

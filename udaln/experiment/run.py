@@ -69,10 +69,11 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             metrics |= checked
         write_products(job, fusion, monitor.rows)
         metrics |= write_images(job, fusion)
-        metrics |= _settings(job) | results.versions()
+        metrics |= report.verdict(fusion) | _settings(job) | results.versions()
         results.write_metrics(folder / METRICS, metrics)  # last, since it marks the run as finished
         (folder / CHECKPOINT).unlink(missing_ok=True)
         log.info("done: %s", folder)
+        report.log_verdict(fusion, log)
     return metrics
 
 
@@ -106,9 +107,9 @@ def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
     """Fuse the scene; if there is a consistency step, its figures are recorded as those of a stage."""
     start = monotonic()
     fusion = fuse_fitted(job.scene, model, job.options, job.device)
+    seconds = monotonic() - start
+    fusion = with_figures(fusion, job.options)
     if job.options.refine:
-        seconds = monotonic() - start
-        fusion = with_figures(fusion)
         monitor.add_row(StageRecord("refine", 0, seconds), fusion.figures)
         step = monitor.steps + 1
         monitor.logger.log_metrics({f"figures/{name}": value for name, value in fusion.figures.items()}, step)
