@@ -83,7 +83,7 @@ def aligned(
         resample = _disagreement(best) > MAX_DISAGREEMENT
     if resample:
         best = _on_lr_grid(best, place, known)
-    return Alignment(best.scene, best.form, best.estimate)
+    return Alignment(best.scene, replace(best.form, side=len(best.estimate.psf)), best.estimate)
 
 
 def error_of_given(scene: Scene, instruments: Instruments, form: Form, known: Known) -> float | None:

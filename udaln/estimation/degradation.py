@@ -178,13 +178,14 @@ def _solve_with_priors(
     problem, noise = least_squares_problem(equations, unknowns), band_noise_variance(equations)
     for iteration in range(iterations):
         problem = with_noise_correction(problem, equations, psf, srf, noise, first=iteration == 0)
-        start = srf
+        start = psf, srf
         if unknowns.known_srf is None:
-            problem, start = with_srf_prior(problem, psf, srf, unknowns)
+            problem, response = with_srf_prior(problem, psf, srf, unknowns)
+            start = psf, response
         if unknowns.estimate_psf:
-            problem = with_psf_prior(problem, psf, start, unknowns)
+            problem, start = with_psf_prior(problem, *start, unknowns)
         previous = srf
-        psf, srf = unknowns.solve(problem, psf, start)
+        psf, srf = unknowns.solve(problem, *start)
         if not (srf.sum(0) > 0).all():  # with too few LR pixels the prior can set a whole response to 0
             return problem, psf, previous
         if np.abs(srf - previous).max() <= CONVERGED * srf.max():

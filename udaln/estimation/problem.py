@@ -147,8 +147,12 @@ def with_srf_prior(problem: Quadratic, psf: Array, srf: Array, unknowns: Unknown
     return prior, np.where(prior.values(psf, from_shapes) < prior.values(psf, srf), from_shapes, srf)
 
 
-def with_psf_prior(problem: Quadratic, psf: Array, srf: Array, unknowns: Unknowns) -> Quadratic:
+def with_psf_prior(
+    problem: Quadratic, psf: Array, srf: Array, unknowns: Unknowns
+) -> tuple[Quadratic, tuple[Array, Array]]:
     """Add the prior on the PSF: a Gaussian plus a deviation of the variance under which the data are most probable.
+
+    Also return PSF and responses of the solution without it, with which another is best begun.
 
     Args:
         problem: The problem.
@@ -157,10 +161,11 @@ def with_psf_prior(problem: Quadratic, psf: Array, srf: Array, unknowns: Unknown
         unknowns: What is estimated.
     """
     without_prior = replace(problem, psf_precision=np.zeros_like(problem.psf_precision))
-    estimate, _ = unknowns.solve(without_prior, psf, srf)
+    estimate, response = unknowns.solve(without_prior, psf, srf)
     information = unknowns.psf_information(without_prior)
     gaussian = nearest_gaussian(estimate, information)
     variance = deviation_variance(estimate - gaussian, information)
     if unknowns.gaussian:
         variance = min(variance, (GAUSSIAN_TOLERANCE * gaussian.max()) ** 2)
-    return replace(problem, psf_mean=gaussian, psf_precision=np.eye(len(psf)) / variance)
+    prior = replace(problem, psf_mean=gaussian, psf_precision=np.eye(len(psf)) / variance)
+    return prior, (estimate, response)

@@ -26,6 +26,7 @@ from udaln.scene import Known, Scene
 MAX_LR_PIXELS = 2000  # about as many LR pixels suffice to choose a form
 MAX_WINDOWS = 2e7  # values in the windows of the LR pixels of a final estimate
 MAX_PSF_SIDE = 24  # of a PSF that is estimated pixel by pixel; a larger one is piecewise constant
+MAX_TENTATIVE_SIDE = 16  # the same while forms are compared
 SIGNIFICANT = 2.0  # standard errors by which held-out errors must differ
 P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
 FEWEST = 8  # LR pixels that tell one form from another
@@ -154,11 +155,9 @@ class FormSearch:
 
     def settled(self, form: Form, simpler: Form) -> Candidate:
         """The estimate under a form, or under a simpler one unless that predicts worse."""
-        best = self.candidate(form, tentative=False)
-        if simpler != form:
-            challenger = self.candidate(simpler, tentative=False)
-            best = best if best.predicts_better(challenger) else challenger
-        return best
+        if simpler != form and not self.candidate(form).predicts_better(self.candidate(simpler)):
+            form = simpler
+        return self.candidate(form, tentative=False)
 
     def _challenged(self, best: Candidate, form: Form) -> Candidate:
         """The better of a candidate and one of a form with more unknowns."""
@@ -167,7 +166,7 @@ class FormSearch:
 
     def candidate(self, form: Form, *, tentative: bool = True) -> Candidate:
         """The estimate under a form and its held-out errors."""
-        scene, binning = self.scene, math.ceil(form.side / MAX_PSF_SIDE)
+        scene, binning = self.scene, math.ceil(form.side / (MAX_TENTATIVE_SIDE if tentative else MAX_PSF_SIDE))
         side = math.ceil(form.side / binning) * binning
         weights = footprint(side, scene, self.place)
         used = usable_lr_pixels(scene, torch.ones_like(weights) if form.signed else weights)
@@ -197,7 +196,7 @@ class FormSearch:
         outliers[index] = (estimate.outlier_weights == 0).numpy()
         square = torch.full((binning, binning), 1 / binning**2, dtype=torch.float64)
         estimate = replace(estimate, psf=torch.kron(estimate.psf, square))
-        return Candidate(scene, replace(form, side=side), estimate, blocks.lr, lr_msi, errors, outliers)
+        return Candidate(scene, form, estimate, blocks.lr, lr_msi, errors, outliers)
 
 
 def footprint(side: int, scene: Scene, registration: Registration) -> Tensor:
