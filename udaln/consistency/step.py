@@ -12,12 +12,11 @@ from udaln.consistency import denoising
 from udaln.consistency.kriging import krige
 from udaln.consistency.refinement import (
     MAX_GAP,
+    Prediction,
     Refinement,
     add_product,
-    gapless_hr_msi,
-    image_with_texture,
     lr_offset,
-    smoothed,
+    predict,
 )
 from udaln.consistency.tiles import tiled_part
 from udaln.methods.base import Estimate, Model
@@ -36,6 +35,7 @@ def consistent(
     part: Part | None = None,
     progress: Callable[[float], None] | None = None,
     *,
+    prediction: Prediction | None = None,
     with_deviation: bool = False,
 ) -> Estimate:
     """The fused image of a pair, or of the wanted rectangle of a part of it, made consistent with both images.
@@ -48,13 +48,12 @@ def consistent(
         scene: The pair, or the rectangle of it that `required_part` asks for.
         part: Where the scene lies in the pair, and what is wanted of it; all of the pair if none.
         progress: Called with the share of the work that is done.
+        prediction: For the scene, as `fit_and_predict` gives it; its image is overwritten. It is calculated if None.
         with_deviation: Also calculate the standard deviation of the image's error.
     """
-    psf, srf, covariance = model.degradation.psf, model.degradation.srf, refinement.covariance
+    psf, covariance = model.degradation.psf, refinement.covariance
     part = part or Part.whole(*scene.lr_hsi.shape[:2])
-    parts = smoothed(refinement.denoiser, gapless_hr_msi(model, scene), refinement.texture_share)
-    fused = image_with_texture(model, scene, parts, refinement.texture_gain)
-    add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), refinement.msi_gain)
+    fused, parts = prediction or predict(model, refinement, scene)
     valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
     near = part.around(_interpolation_margin(psf, scene) + _psf_margin(psf, scene))
     kriged = krige(

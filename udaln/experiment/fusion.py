@@ -14,7 +14,6 @@ from pytorch_lightning import seed_everything
 from torch import Tensor
 
 from udaln.consistency.fuser import Fuser
-from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
 from udaln.estimation.psf import centre_shift
@@ -212,8 +211,7 @@ def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torc
     on_device, cpu = scene.to(device), torch.device("cpu")
     if options.refine:
         with progress_bar("refine", shown=options.progress) as progress:
-            fuser = Fuser(model, fit_refinement(model, on_device))
-            estimate = fuser.fuse(on_device, progress=progress, with_deviation=options.uncertainty)
+            fuser, estimate = Fuser.fit(model, on_device, progress, with_deviation=options.uncertainty)
     else:
         fuser = Fuser(model)
         estimate = fuser.fuse(on_device)
