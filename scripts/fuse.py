@@ -14,8 +14,8 @@ import torch
 from omegaconf import MISSING
 
 from udaln import threads
-from udaln.consistency.fuser import Fuser
 from udaln.consistency.calibration import calibrated
+from udaln.consistency.fuser import Fuser
 from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.psf import centre_shift

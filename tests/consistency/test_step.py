@@ -12,6 +12,8 @@ from places import SHARED
 from scipy.ndimage import gaussian_filter
 
 import udaln
+from udaln.consistency import refinement, step
+from udaln.consistency.fuser import Fuser
 from udaln.consistency.refinement import fit_refinement
 from udaln.consistency.step import consistent as make_consistent
 from udaln.methods.training.schedule import Init, Schedule
@@ -207,6 +209,51 @@ def test_the_noise_told_is_that_of_the_images():
     for level, noisy, exact in ((found.lr_hsi, scene.lr_hsi, clean.lr_hsi), (found.hr_msi, scene.hr_msi, clean.hr_msi)):
         true = (noisy - exact).square().mean((0, 1)).sqrt()
         assert level.mean().item() == pytest.approx(true.mean().item(), rel=0.15)
+
+
+def plain(texture, rich, snr_msi=None):
+    """A pair of smooth fields: three, which the MSI tells apart, or more, and texture of single pixels in each band."""
+    rng = np.random.default_rng(0)
+    fields = np.stack([gaussian_filter(rng.normal(size=(60, 60)), 3) for _ in range(6 if rich else 3)], -1)
+    srf = torch.from_numpy(rng.uniform(0.2, 1.0, (12, 3)))
+    image = 0.5 + 0.1 * fields / fields.std((0, 1)) @ rng.uniform(-1, 1, (fields.shape[2], 12))
+    image *= 1 + texture * rng.normal(size=image.shape)
+    return simulate(torch.from_numpy(image), srf, srf > 0, gaussian_psf(4, 4, 4.0), 4, snr_msi=snr_msi)
+
+
+@pytest.mark.parametrize(
+    ("texture", "rich", "snr_msi", "work"),
+    [
+        (0.0, True, None, False),
+        (1e-3, True, None, False),  # the map has far larger errors
+        (1e-3, False, None, True),  # faint, but all that is missing
+        (0.05, True, None, True),
+        (0.0, True, 60, True),
+        (0.0, True, 100, False),
+    ],
+)
+def test_only_what_has_noise_or_texture_is_denoised(texture, rich, snr_msi, work, monkeypatch):
+    scene = plain(texture, rich, snr_msi)
+    networks = started(scene)
+    found = fit_refinement(networks, scene)
+    assert bool(found.denoiser.mixtures) == work
+    if not work:
+        assert not found.texture_share.any()
+        image = consistent(networks, scene)
+        monkeypatch.setattr(refinement, "WORTHWHILE", 0.0)
+        assert quality(scene, image)[0] > quality(scene, consistent(networks, scene))[0] - 0.005
+
+
+@pytest.mark.parametrize("snr", [(None, None), (30, 35)])
+def test_what_the_fit_has_calculated_is_not_calculated_again(snr, monkeypatch):
+    scene = world(snr, size=48)
+    networks = started(scene)
+    expected = refined(networks, scene, with_deviation=True)
+    monkeypatch.setattr(step, "predict", None)
+    fuser, actual = Fuser.fit(networks, scene, with_deviation=True)
+    assert torch.equal(actual.image, expected.image) and torch.equal(actual.deviation, expected.deviation)
+    monkeypatch.undo()
+    assert torch.equal(fuser.fuse(scene).image, expected.image)
 
 
 def test_it_tells_how_far_it_is():

@@ -186,6 +186,16 @@ def test_nested_lists_and_doubles_will_do(pair, fusion):
     np.testing.assert_array_equal(again.image, fusion.image)
 
 
+@pytest.mark.parametrize(("fate", "bands"), [("fill", 12), ("leave_out", 11)])
+def test_what_became_of_a_band_without_a_signal_is_said_and_counted(pair, caplog, fate, bands):
+    dead = pair[0].copy()
+    dead[..., 5] = 0.3
+    fusion = fuse(dead, pair[1], bad_bands=fate, method="closed_form")
+    assert fusion.image.shape[2] == bands
+    assert (fusion.figures["bands_filled"], fusion.figures["bands_left_out"]) == (bands - 11, 12 - bands)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["LR-HSI band 5 (counted from 0)"]
+
+
 def nowhere(image):
     return np.zeros(image.shape[:2])
 

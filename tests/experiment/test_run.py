@@ -2,6 +2,7 @@
 
 import json
 
+import made_up_pairs
 import numpy as np
 import pytest
 import scipy.io
@@ -66,6 +67,7 @@ def test_the_files_agree_with_each_other(simulated):
     assert float(rows[-1][header.index("psnr")]) == metrics["psnr"]
     assert rows[0][header.index("psnr")] == ""  # nothing is fused yet
     assert list(metrics)[:6] == SIX and metrics["joint_steps"] == 40 and metrics["spectral_seconds"] > 0
+    assert metrics["bands_filled"] == metrics["bands_left_out"] == 0
     assert metrics["torch_version"].startswith(torch.__version__.split("+")[0])
 
 
@@ -106,6 +108,20 @@ def test_a_pair_keeps_its_units(pair):
     fused = scipy.io.loadmat(pair[0] / "fused.mat")["Out"]
     assert fused.shape == (18, 15, 10)
     assert 500 < fused.mean() < 5000
+
+
+@pytest.mark.parametrize(("fate", "filled", "left_out"), [("fill", 2, 0), ("leave_out", 0, 2)])
+def test_bands_that_were_not_used_are_counted(tmp_path, fate, filled, left_out):
+    lr_hsi, hr_msi, _ = made_up_pairs.images((10, 9), 2, bands=8)
+    lr_hsi[..., 3], lr_hsi[..., 4] = 0, np.nan
+    words = ["dataset=pair", f"dataset.bad_bands={fate}", "trust.check=false", "trainer.accelerator=cpu"]
+    for name, image in (("lr_hsi", lr_hsi), ("hr_msi", hr_msi)):
+        np.save(tmp_path / f"{name}.npy", image)
+        words.append(f"dataset.{name}={tmp_path}/{name}.npy")
+    run(tmp_path / "run", *words, stages=())
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert (metrics["bands_filled"], metrics["bands_left_out"], metrics["msi_bands_left_out"]) == (filled, left_out, 0)
+    assert "LR-HSI bands 3–4 (counted from 0): constant" in (tmp_path / "run" / "udaln.log").read_text()
 
 
 def test_ablations_and_known_degradations(tmp_path):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from udaln.consistency.refinement import MAX_GAP, Refinement
-from udaln.consistency.step import kriged_residual, uncorrected
+from udaln.consistency.refinement import MAX_GAP, Prediction, Refinement, predict
+from udaln.consistency.step import kriged_residual
 from udaln.estimation.noise import pooled_share
 from udaln.estimation.selection import predicts_better
 from udaln.methods.base import Model
@@ -42,7 +42,9 @@ class HeldOut(NamedTuple):
 
 
 @torch.no_grad()
-def calibrated(model: Model, refinement: Refinement, scene: Scene) -> tuple[Refinement, HeldOut | None]:
+def calibrated(
+    model: Model, refinement: Refinement, scene: Scene, prediction: Prediction | None = None
+) -> tuple[Refinement, HeldOut | None]:
     """A copy whose correction by the LR-HSI is reduced where it promises more than it keeps.
 
     The correction assumes that PSF, SRF and noise are those of the sensors. If they are not, as for an LR-HSI that was
@@ -55,32 +57,38 @@ def calibrated(model: Model, refinement: Refinement, scene: Scene) -> tuple[Refi
         model: Fitted, on the device of the scene.
         refinement: Of the pair.
         scene: The pair, or a sample of it.
+        prediction: For the scene, as `fit_and_predict` gives it; it is calculated if None.
 
     Returns:
         The copy, and how well the held-out LR pixels were predicted; None if there are too few.
     """
-    scene = _middle(scene)
-    residual, prediction, neighbours = _held_out(model, refinement, scene)
+    if max(scene.lr_hsi.shape[:2]) > MAX_SIDE:
+        scene, prediction = _middle(scene), None
+    residual, correction, neighbours = _held_out(model, refinement, scene, prediction)
     if len(residual) < FEWEST:
         return refinement, None
-    power = prediction.square().sum(0).clamp(min=torch.finfo(torch.float64).tiny)
-    slope = (prediction * residual).sum(0) / power
-    error = ((residual - slope * prediction).square().sum(0) / len(residual) / power).sqrt()
+    power = correction.square().sum(0).clamp(min=torch.finfo(torch.float64).tiny)
+    slope = (correction * residual).sum(0) / power
+    error = ((residual - slope * correction).square().sum(0) / len(residual) / power).sqrt()
     share, share_error = pooled_share(slope, error)
     weight = torch.where(share + SIGNIFICANT * share_error < LARGEST, share.clamp(0, 1), 1.0)
     variance = scene.lr_hsi.flatten(0, 1).double().var(0).clamp(min=torch.finfo(torch.float64).tiny)
     fused, alone, interpolated = (
-        part.square() / variance for part in (residual - weight * prediction, residual, neighbours)
+        part.square() / variance for part in (residual - weight * correction, residual, neighbours)
     )
     better = predicts_better(interpolated.median(1).values, fused.median(1).values)
-    errors = (float(part.mean(0).median().sqrt()) for part in (fused, alone, interpolated))
-    return replace(refinement, correction_weight=weight, interpolated=better), HeldOut(*errors, better)
+    errors = [float(part.mean(0).median().sqrt()) for part in (fused, alone, interpolated)]
+    return replace(refinement, correction_weight=weight, interpolated=better), HeldOut(
+        errors[0], errors[1], errors[2], better
+    )
 
 
-def _held_out(model: Model, refinement: Refinement, scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
+def _held_out(
+    model: Model, refinement: Refinement, scene: Scene, prediction: Prediction | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Residual before the correction, its prediction, and the difference from the neighbours of n LR pixels; n×C each."""
     psf = model.degradation.psf
-    fused, parts = uncorrected(model, refinement, scene)
+    fused, parts = prediction or predict(model, refinement, scene)
     usable = usable_lr_pixels(scene, psf)
     valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
     lr_hsi = scene.lr_hsi.double()
@@ -104,13 +112,14 @@ def _neighbours(image: Tensor, valid: Tensor) -> Tensor:
     """The mean of the valid ones of the four neighbours of each pixel, h×w×B; NaN where there are none."""
     weight = pad(valid.to(image), (1, 1, 1, 1))[..., None]
     padded = pad(image, (0, 0, 1, 1, 1, 1)) * weight
-    places = (slice(1, -1), slice(2, None)), (slice(1, -1), slice(None, -2)), (slice(2, None), slice(1, -1))
-    places = *places, (slice(None, -2), slice(1, -1))
-    return sum(padded[place] for place in places) / sum(weight[place] for place in places)
+    inner, before, after = slice(1, -1), slice(None, -2), slice(2, None)
+    places = (inner, before), (inner, after), (before, inner), (after, inner)
+    total = torch.stack([padded[place] for place in places]).sum(0)
+    return total / torch.stack([weight[place] for place in places]).sum(0)
 
 
 def _middle(scene: Scene) -> Scene:
-    """The middle of a scene, if it is large."""
+    """The middle of a large scene."""
     starts = [max(0, (side - MAX_SIDE) // 2) for side in scene.lr_hsi.shape[:2]]
     low = tuple(slice(start, start + MAX_SIDE) for start in starts)
     high = tuple(slice(scene.scale * start, scene.scale * (start + MAX_SIDE)) for start in starts)

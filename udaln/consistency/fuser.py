@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from udaln.consistency.refinement import Refinement
+from udaln.consistency.calibration import HeldOut, calibrated
+from udaln.consistency.refinement import Refinement, fit_and_predict
 from udaln.consistency.step import consistent, required_part
 from udaln.methods.base import Estimate, Model
 from udaln.physics.part import Box, Part
@@ -25,6 +26,30 @@ class Fuser:
 
     model: Model
     refinement: Refinement | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        model: Model,
+        scene: Scene,
+        progress: Callable[[float], None] | None = None,
+        *,
+        with_deviation: bool = False,
+    ) -> tuple[Fuser, Estimate, HeldOut | None]:
+        """Fit the consistency step to a pair, and fuse this pair; also tell how well held-out LR pixels are predicted.
+
+        Args:
+            model: Fitted.
+            scene: The pair, on the device of the model.
+            progress: As in `fuse`.
+            with_deviation: As in `fuse`.
+        """
+        refinement, prediction = fit_and_predict(model, scene)
+        refinement, held_out = calibrated(model, refinement, scene, prediction)
+        estimate = consistent(
+            model, refinement, scene, progress=progress, prediction=prediction, with_deviation=with_deviation
+        )
+        return cls(model, refinement), estimate, held_out
 
     def to(self, device: torch.device) -> Fuser:
         """The same on another device; the model itself is moved."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from udaln.consistency import gains
 from udaln.consistency.covariance import CovarianceModel, fit_covariance_model
-from udaln.consistency.denoising import Denoiser, fit_denoiser
+from udaln.consistency.denoising import NOISE_FREE, Denoiser, fit_denoiser
 from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.regression import affine_regression
@@ -20,6 +20,7 @@ from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.scene import Scene
 
 HIDDEN = 10**-3.5  # largest share of a band's power that texture of single pixels may have below the noise
+WORTHWHILE = 0.01  # share of the error variance that texture of single pixels must have to be worth separating
 MAX_GAP = 0.5  # share of a PSF that may lie in gaps of the HR-MSI, which are filled from the LR-HSI
 
 
@@ -74,6 +75,18 @@ class Smoothed(NamedTuple):
     variance: Tensor
 
 
+class Prediction(NamedTuple):
+    """What the HR-MSI says of the image wanted, before the LR-HSI corrects it.
+
+    Attributes:
+        image: The model's image, with texture and corrected by the HR-MSI, H×W×C.
+        parts: The HR-MSI that it was made of.
+    """
+
+    image: Tensor
+    parts: Smoothed
+
+
 @torch.no_grad()
 def fit_refinement(model: Model, scene: Scene) -> Refinement:
     """Estimate the parameters of the consistency step from a pair, or from a sample of it.
@@ -100,6 +113,12 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
         model: Fitted, on the device of the scene.
         scene: The pair.
     """
+    return fit_and_predict(model, scene)[0]
+
+
+@torch.no_grad()
+def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]:
+    """`fit_refinement`, and the prediction for the same pair, so that `consistent` need not calculate it again."""
     psf, srf = model.degradation.psf, model.degradation.srf
     hr_msi = gapless_hr_msi(model, scene)
     valid = usable_lr_pixels(scene, psf)
@@ -107,26 +126,29 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
     lr_msi = degraded(scene, hr_msi.double(), psf)[valid]
     noise = estimate_noise(lr_hsi, lr_msi, hr_msi, psf, srf, scene.hr_valid)
     averaging = psf.square().sum()  # factor by which the PSF reduces the variance of independent pixels
+    slope, constant = affine_regression(lr_msi, lr_hsi)
+    texture_gain = gains.texture_gain(srf, noise)
     level, share = _noise_and_texture(noise, srf, averaging)
+    error = (lr_hsi - lr_msi @ slope - constant).square().mean(0)
+    if _noise_free(noise, hr_msi) and _restored(level**2 * share, texture_gain, error) < WORTHWHILE:
+        level, share = noise.hr_msi, torch.zeros_like(share)  # nothing is denoised, which would take most of the time
     expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + averaging * torch.diag(noise.hr_msi**2)
     misfit = gains.misfit_covariance(lr_hsi @ srf - lr_msi, expected, lr_msi)
 
     denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
     parts = smoothed(denoiser, hr_msi, share)
     uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit
-    texture_gain = gains.texture_gain(srf, noise)
     fused = image_with_texture(model, scene, parts, texture_gain)
     residual = lr_hsi - degraded(scene, fused, psf)[valid]
     msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
-    slope, _ = affine_regression(lr_msi, lr_hsi)
     blurred = gains.psf_misfit(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, valid) @ slope
     near_gaps = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
     residual = scene.lr_hsi.flatten(0, 1)[near_gaps].double() - degraded(scene, fused, psf)[near_gaps]
     covariance = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), parts.smooth)
     hidden = torch.minimum(noise.lr_texture**2, covariance.discarded_variance) / averaging
     hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
-    return Refinement(
+    refinement = Refinement(
         noise=noise,
         denoiser=denoiser,
         texture_share=share,
@@ -138,6 +160,15 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
         hidden_variance=hidden + (slope.T @ misfit @ slope).diagonal() / averaging.sqrt(),
         correction_weight=torch.ones_like(slope[0]),
     )
+    return refinement, Prediction(fused, parts)
+
+
+def predict(model: Model, refinement: Refinement, scene: Scene) -> Prediction:
+    """The prediction for a pair or a part of it; steps 1 to 4 of `fit_refinement`."""
+    parts = smoothed(refinement.denoiser, gapless_hr_msi(model, scene), refinement.texture_share)
+    fused = image_with_texture(model, scene, parts, refinement.texture_gain)
+    add_product(fused, parts.smooth + parts.texture - fused @ model.degradation.srf.to(fused), refinement.msi_gain)
+    return Prediction(fused, parts)
 
 
 def _noise_and_texture(noise: Noise, srf: Tensor, averaging: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,6 +176,20 @@ def _noise_and_texture(noise: Noise, srf: Tensor, averaging: Tensor) -> tuple[Te
     texture_variance = torch.minimum(noise.hr_texture**2, srf.square().T @ noise.lr_texture**2 / averaging)
     level = (noise.hr_msi**2 + texture_variance).sqrt()
     return level, texture_variance / level.square().clamp(min=torch.finfo(torch.float64).tiny)
+
+
+def _noise_free(noise: Noise, hr_msi: Tensor) -> bool:
+    """Whether no band of the HR-MSI has noise that would be removed."""
+    return bool((noise.hr_msi < NOISE_FREE * hr_msi.square().mean((0, 1), dtype=torch.float64).sqrt()).all())
+
+
+def _restored(texture_variance: Tensor, texture_gain: Tensor, error: Tensor) -> float:
+    """Variance of the texture that is restored, as a share of the regression's error variance, mean of the bands.
+
+    The error is that of LR pixels. At HR pixels it is larger: the share is an upper limit.
+    """
+    restored = texture_variance @ texture_gain.square()
+    return float((restored / error.clamp(min=torch.finfo(error.dtype).tiny)).mean())
 
 
 def gapless_hr_msi(model: Model, scene: Scene) -> Tensor:
@@ -191,6 +236,4 @@ def _to(part: Any, device: torch.device) -> Any:
         return [_to(value, device) for value in part]
     if isinstance(part, tuple):  # named
         return type(part)(*_to(list(part), device))
-    if not is_dataclass(part):
-        return part
-    return replace(part, **_to(vars(part), device))
+    return replace(part, **_to(vars(part), device)) if is_dataclass(part) and not isinstance(part, type) else part

@@ -8,17 +8,15 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from udaln.consistency import denoising
-from udaln.consistency.kriging import Prediction, krige
+from udaln.consistency import denoising, kriging
 from udaln.consistency.refinement import (
     MAX_GAP,
+    Prediction,
     Refinement,
     Smoothed,
     add_product,
-    gapless_hr_msi,
-    image_with_texture,
     lr_offset,
-    smoothed,
+    predict,
 )
 from udaln.consistency.tiles import tiled_part
 from udaln.methods.base import Estimate, Model
@@ -37,6 +35,7 @@ def consistent(
     part: Part | None = None,
     progress: Callable[[float], None] | None = None,
     *,
+    prediction: Prediction | None = None,
     with_deviation: bool = False,
 ) -> Estimate:
     """The fused image of a pair, or of the wanted rectangle of a part of it, made consistent with both images.
@@ -49,6 +48,7 @@ def consistent(
         scene: The pair, or the rectangle of it that `required_part` asks for.
         part: Where the scene lies in the pair, and what is wanted of it; all of the pair if none.
         progress: Called with the share of the work that is done.
+        prediction: For the scene, as `fit_and_predict` gives it; its image is overwritten. It is calculated if None.
         with_deviation: Also calculate the standard deviation of the image's error.
     """
     psf = model.degradation.psf
@@ -58,7 +58,7 @@ def consistent(
         image = image[part.inside(part.wanted, scene.scale)].contiguous()
         spread = scene.lr_hsi.flatten(0, 1).std(0).float()  # what the mean of neighbours may be off, at most
         return Estimate(image, spread.expand_as(image).clone() if with_deviation else None)
-    fused, parts = uncorrected(model, refinement, scene)
+    fused, parts = prediction or predict(model, refinement, scene)
     near = part.around(_interpolation_margin(psf, scene) + _psf_margin(psf, scene))
     valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
     kriged = kriged_residual(
@@ -85,15 +85,6 @@ def consistent(
     return Estimate(image, (total + refinement.hidden_variance.to(total)).sqrt())
 
 
-def uncorrected(model: Model, refinement: Refinement, scene: Scene) -> tuple[Tensor, Smoothed]:
-    """The image before the LR-HSI corrects it, rh×rw×C, and the HR-MSI it was made from."""
-    parts = smoothed(refinement.denoiser, gapless_hr_msi(model, scene), refinement.texture_share)
-    fused = image_with_texture(model, scene, parts, refinement.texture_gain)
-    difference = parts.smooth + parts.texture - fused @ model.degradation.srf.to(fused)
-    add_product(fused, difference, refinement.msi_gain)
-    return fused, parts
-
-
 def kriged_residual(
     model: Model,
     refinement: Refinement,
@@ -105,10 +96,10 @@ def kriged_residual(
     progress: Callable[[float], None] | None = None,
     *,
     with_variance: bool = False,
-) -> Prediction:
+) -> kriging.Prediction:
     """The HR residual of an uncorrected image, kriged from the valid LR pixels; arguments as of `krige`."""
     psf = model.degradation.psf
-    return krige(
+    return kriging.krige(
         refinement.covariance,
         scene.lr_hsi.flatten(0, 1)[valid] - degraded(scene, fused, psf)[valid],
         valid,

@@ -44,17 +44,21 @@ def minimise(
     Returns:
         p and S at the minimum. If the exchanges cycle (a strong prior over many bands), the best feasible iterate.
     """
-    free_psf, free_srf = ((psf > 0) | signed) & estimate_psf, support & (srf > 0) & estimate_srf  # all, if the start is even
+    free_psf, free_srf = (
+        ((psf > 0) | signed) & estimate_psf,
+        support & (srf > 0) & estimate_srf,
+    )  # all, if the start is even
     products = InnerProducts.of(problem)
     scale = max(float(problem.weight.max() * products.y.diagonal().max()), np.finfo(float).tiny)
     best, lowest = (psf, srf), np.inf
+    system: NewtonSystem | None = None
     patience, fewest = PATIENCE, np.inf
     for _ in range(MAX_EXCHANGES):
         p, s = _on_simplex(np.where(free_psf, psf, 0.0) if estimate_psf else psf), srf
         if estimate_srf:
             s = np.where(free_srf, srf, 0.0)
             s = s if free_sums else _columns_on_simplex(s, free_srf)
-        system = NewtonSystem(problem, products, free_psf, free_srf, free_sums)
+        system = NewtonSystem(problem, products, free_psf, free_srf, free_sums, system)
         for _ in range(REFINEMENTS):
             psf_step, srf_step = system.step(*problem.gradient(p, s))
             p, s = p + psf_step, s + srf_step

@@ -31,10 +31,11 @@ def leverages(y: Array, windows: Tensor, equations: ReducedEquations, system: Ne
     out = np.zeros((count, msi_bands, msi_bands))
     for j in range(msi_bands):
         z = windows[:, :, j].double().numpy()[:, system.psf_index] - equations.z_mean[j, system.psf_index]
-        part, weight = y[:, system.srf_index[j]], system.weight[j]
-        by_response = part @ system.srf_inverse[j]
+        response, weight = system.eliminated[j], system.weight[j]
+        part = y[:, response.index]
+        by_response = part @ response.inverse
         out[:, j, j] = weight * (by_response * part).sum(1)
-        sensitivities[j] = (z + by_response @ system.cross[j]) * weight**0.5
+        sensitivities[j] = (z + by_response @ response.cross[:, system.psf_index]) * weight**0.5
     spread = sensitivities @ system.psf_inverse
     out += np.einsum("ink,jnk->nij", spread, sensitivities, optimize=True)
     offsets = float(equations.y_mean.any()) / equations.total_weight

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from udaln.estimation.arrays import Array, Mask
@@ -42,6 +43,23 @@ class InnerProducts:
         return cls(y.T @ y, weighted, np.stack([y.T @ band for band in z]))
 
 
+@dataclass(frozen=True)
+class Eliminated:
+    """One response, eliminated from the Newton system.
+
+    Attributes:
+        index: Its free parameters.
+        inverse: The inverse of its Hessian in these.
+        cross: Its Hessian with all parameters of the PSF, index × K.
+        by_psf: What its elimination subtracts from the Hessian of the PSF, K×K.
+    """
+
+    index: NDArray[np.intp]
+    inverse: Array
+    cross: Array
+    by_psf: Array
+
+
 class NewtonSystem:
     """The Newton system in the free parameters, with the sum of p and, unless ``free_sums``, of each response kept.
 
@@ -51,42 +69,52 @@ class NewtonSystem:
         free_psf: Parameters of the PSF that are free, K.
         free_srf: Parameters of the responses that are free, C×c.
         free_sums: Whether the sum of each response is free.
+        previous: A system of the same problem: what has not changed is taken from it.
     """
 
     def __init__(
-        self, problem: Quadratic, products: InnerProducts, free_psf: Mask, free_srf: Mask, free_sums: bool
+        self,
+        problem: Quadratic,
+        products: InnerProducts,
+        free_psf: Mask,
+        free_srf: Mask,
+        free_sums: bool,
+        previous: NewtonSystem | None = None,
     ) -> None:
         self.shape = free_srf.shape
+        self.weight = problem.weight
         self.psf_index = np.flatnonzero(free_psf)
-        self.srf_index = [np.flatnonzero(column) for column in free_srf.T]
-        self.weight = weight = problem.weight
-        schur = (problem.psf_precision + products.z)[np.ix_(self.psf_index, self.psf_index)]
-        self.srf_inverse: list[Array] = []
-        self.cross: list[Array] = []
-        scale = float(schur.diagonal().max()) if len(self.psf_index) else None
-        for j, index in enumerate(self.srf_index):
-            hessian = weight[j] * products.y + problem.srf_precision[j]
-            inverse = _sum_preserving_inverse(hessian[np.ix_(index, index)], free_sum=free_sums)
-            cross = -weight[j] * products.yz[j][np.ix_(index, self.psf_index)]
-            schur = schur - cross.T @ inverse @ cross
-            self.srf_inverse.append(inverse)
-            self.cross.append(cross)
+        self.eliminated = []
+        schur = problem.psf_precision + products.z
+        scale = float(schur.diagonal()[self.psf_index].max()) if len(self.psf_index) else None
+        for j, column in enumerate(free_srf.T):
+            index = np.flatnonzero(column)
+            if previous is not None and np.array_equal(index, previous.eliminated[j].index):
+                response = previous.eliminated[j]
+            else:
+                hessian = self.weight[j] * products.y + problem.srf_precision[j]
+                inverse = _sum_preserving_inverse(hessian[np.ix_(index, index)], free_sum=free_sums)
+                cross = -self.weight[j] * products.yz[j][index]
+                response = Eliminated(index, inverse, cross, cross.T @ (inverse @ cross))
+            schur = schur - response.by_psf
+            self.eliminated.append(response)
+        self.schur = schur
         # With free sums, the PSF and all responses can be scaled together. Without noise, nothing but the sum of p
         # determines the scale: without that constraint, the matrix is positive definite by rounding errors at most.
         largest = LARGEST_INVERSE_WITH_FREE_SUMS if free_sums else LARGEST_INVERSE
-        self.psf_inverse = _sum_preserving_inverse(schur, scale, largest=largest)
+        free = schur[np.ix_(self.psf_index, self.psf_index)]
+        self.psf_inverse = _sum_preserving_inverse(free, scale, largest=largest)
 
     def step(self, by_psf: Array, by_srf: Array) -> tuple[Array, Array]:
         """The Newton step of p (K) and S (C×c) for a gradient."""
         psf_step, srf_step = np.zeros_like(by_psf), np.zeros(self.shape)
-        gradients = [by_srf[index, j] for j, index in enumerate(self.srf_index)]
-        reduced = by_psf[self.psf_index]
-        for inverse, cross, gradient in zip(self.srf_inverse, self.cross, gradients, strict=True):
-            reduced = reduced - cross.T @ (inverse @ gradient)
-        free_step = -self.psf_inverse @ reduced
-        psf_step[self.psf_index] = free_step
-        for j, index in enumerate(self.srf_index):
-            srf_step[index, j] = -self.srf_inverse[j] @ (gradients[j] + self.cross[j] @ free_step)
+        gradients = [by_srf[response.index, j] for j, response in enumerate(self.eliminated)]
+        reduced = by_psf
+        for response, gradient in zip(self.eliminated, gradients, strict=True):
+            reduced = reduced - response.cross.T @ (response.inverse @ gradient)
+        psf_step[self.psf_index] = -self.psf_inverse @ reduced[self.psf_index]
+        for j, (response, gradient) in enumerate(zip(self.eliminated, gradients, strict=True)):
+            srf_step[response.index, j] = -response.inverse @ (gradient + response.cross @ psf_step)
         return psf_step, srf_step
 
 
@@ -100,10 +128,7 @@ def schur_complement(problem: Quadratic, support: Mask, *, free_sums: bool = Fal
     """
     products = InnerProducts.of(problem)
     free_psf = np.ones(problem.psf_mean.shape, dtype=bool)
-    system = NewtonSystem(problem, products, free_psf, support, free_sums)
-    schur = problem.psf_precision + products.z
-    for inverse, cross in zip(system.srf_inverse, system.cross, strict=True):
-        schur = schur - cross.T @ inverse @ cross
+    schur = NewtonSystem(problem, products, free_psf, support, free_sums).schur
     eigenvalues, eigenvectors = np.linalg.eigh((schur + schur.T) / 2)
     return np.asarray((eigenvectors * np.maximum(eigenvalues, eigenvalues[-1] * 1e-15)) @ eigenvectors.T)
 

@@ -80,7 +80,9 @@ def estimate_noise(
     y_variance = y_bound * _upper_limit(y_share, y_error)
 
     # the remaining variance of the residual is the noise of Z, averaged over the PSF
-    z_share, z_error = pooled_share((power - from_y * y_share.clamp(0, 1)) / from_z, math.sqrt(2 / len(y)) * power / from_z)
+    z_share, z_error = pooled_share(
+        (power - from_y * y_share.clamp(0, 1)) / from_z, math.sqrt(2 / len(y)) * power / from_z
+    )
     z_error = (z_error.square() + (from_y * y_error / from_z).square()).sqrt()
     z_variance = z_bound * _upper_limit(z_share, z_error)
     variances = (y_variance, z_variance, y_bound - y_variance, z_bound - z_variance)

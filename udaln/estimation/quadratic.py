@@ -47,7 +47,9 @@ class Quadratic:
         """The part of the objective of each response, c."""
         squares = (self.equations.residuals(psf, srf) ** 2).sum(1)
         deviation = srf - self.srf_mean
-        return np.asarray(0.5 * (self.weight * squares + np.einsum("aj,jab,bj->j", deviation, self.srf_precision, deviation)))
+        return np.asarray(
+            0.5 * (self.weight * squares + np.einsum("aj,jab,bj->j", deviation, self.srf_precision, deviation))
+        )
 
     def value(self, psf: Array, srf: Array) -> float:
         """Value of the objective."""

@@ -79,7 +79,9 @@ def register(
     best, shift, std = ROUNDING, (0.0, 0.0), (scale * WIDTHS[0], scale * WIDTHS[0])
     if valid.any():
         covered = support.cpu().numpy().astype(float)
-        coarse = _phase_correlation(y @ (covered / covered.sum(0)), np.where(valid[..., None], means, means[valid].mean(0)))
+        coarse = _phase_correlation(
+            y @ (covered / covered.sum(0)), np.where(valid[..., None], means, means[valid].mean(0))
+        )
         images = _Images(_principal_components(y, lr_mask), lr_mask, z * hr_mask[..., None], hr_mask, scale)
         for start in dict.fromkeys([(0, 0), (coarse[0] * scale, coarse[1] * scale)]):
             explained, gaussian = _gaussian_fit(images, scale, start)
@@ -206,5 +208,3 @@ class _Images:
         inside = (pixels >= 0) & (pixels < side)
         lines = np.broadcast_to(np.arange(count)[:, None], pixels.shape)
         return csr_array((weights[inside], (lines[inside], pixels[inside])), shape=(count, side))
-
-

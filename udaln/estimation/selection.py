@@ -15,7 +15,7 @@ import torch
 from scipy.stats import wilcoxon
 from torch import Tensor
 
-from udaln.estimation.arrays import Array
+from udaln.estimation.arrays import Array, Mask
 from udaln.estimation.degradation import DegradationEstimate, estimate_degradation
 from udaln.estimation.registration import Registration
 from udaln.physics.blocks import blocks_of
@@ -76,7 +76,7 @@ class Candidate:
     lr: Tensor
     lr_msi: Tensor
     errors: Array
-    outliers: Array
+    outliers: Mask
 
     @property
     def exact(self) -> bool:

@@ -9,9 +9,7 @@ from udaln.physics.blocks import Blocks
 from udaln.physics.degradation import Degradation
 
 
-def estimate_sensors(
-    degradation: Degradation, blocks: Blocks, *, gaussian: bool = False, signed: bool = False
-) -> None:
+def estimate_sensors(degradation: Degradation, blocks: Blocks, *, gaussian: bool = False, signed: bool = False) -> None:
     """Estimate in place what is unknown of PSF, SRF, gains and offsets.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from udaln.experiment.fusion import Fusion, FusionOptions, fuse_scene, with_figu
 from udaln.experiment.presets import instruments_preset, method_preset
 from udaln.experiment.schema import Refine
 from udaln.io.assembly import assemble_scene
+from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.gaps import valid_values
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
@@ -83,7 +85,8 @@ def fuse(
         progress: Whether progress bars are shown on a terminal.
 
     Returns:
-        The fused image, with the estimated degradation and the figures.
+        The fused image, with the estimated degradation and the figures. These are of the bands that were used; how many
+        were filled or left out is among them, and which ones is logged as a warning.
 
     Raises:
         InputError: If the arrays do not make a pair, or an option is unknown.
@@ -126,8 +129,16 @@ def fuse(
     training = Training(seed=seed, accelerator=accelerator, precision=precision, callbacks=callbacks)
     fusion = with_figures(fuse_scene(scene, options, training), options)
     checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, Training(seed=seed)) if check else {}
-    filled = fusion.scene.dropped_bands if BadBands[bad_bands] is BadBands.fill else None
-    return replace(fusion, figures=fusion.figures | checked, bad_bands=filled)
+    return _reported(replace(fusion, figures=fusion.figures | checked), filled=BadBands[bad_bands] is BadBands.fill)
+
+
+def _reported(fusion: Fusion, *, filled: bool) -> Fusion:
+    """A copy that fills the bands without a signal, if wanted; what became of them is logged and counted."""
+    dropped = fusion.scene.dropped_bands
+    for line in [] if dropped is None else describe_dropped_bands(dropped, filled):
+        logging.getLogger("udaln").warning("%s", line)
+    figures = fusion.figures | count_dropped_bands(dropped, filled)
+    return replace(fusion, figures=figures, bad_bands=dropped if filled else None)
 
 
 def _chosen(

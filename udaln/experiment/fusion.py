@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from pytorch_lightning import seed_everything
 from torch import Tensor
 
+from udaln.consistency.calibration import HeldOut
 from udaln.consistency.fuser import Fuser
-from udaln.consistency.calibration import HeldOut, calibrated
-from udaln.consistency.refinement import fit_refinement
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
 from udaln.estimation.psf import centre_shift
@@ -245,9 +244,7 @@ def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torc
     on_device, cpu = scene.to(device), torch.device("cpu")
     if options.refine:
         with progress_bar("refine", shown=options.progress) as progress:
-            refinement, held_out = calibrated(model, fit_refinement(model, on_device), on_device)
-            fuser = Fuser(model, refinement)
-            estimate = fuser.fuse(on_device, progress=progress, with_deviation=options.uncertainty)
+            fuser, estimate, held_out = Fuser.fit(model, on_device, progress, with_deviation=options.uncertainty)
     else:
         fuser = Fuser(model)
         estimate = fuser.fuse(on_device)

@@ -118,7 +118,7 @@ def _sample(image: Image) -> tuple[torch.Tensor, torch.Tensor]:
     """Read plots spread over an image.
 
     Returns:
-        Pixels, n×1×B, and which of their values are valid.
+        The plots below each other, H×W×B, and which of their values are valid.
     """
 
     def read_zeros(rows: slice, cols: slice) -> Pixels:  # so that plots do not avoid pixels without data
@@ -126,7 +126,7 @@ def _sample(image: Image) -> tuple[torch.Tensor, torch.Tensor]:
 
     without_gaps = replace(image, read=read_zeros)
     boxes = [box for line in plots(Pair(without_gaps, without_gaps, 1), SAMPLE, seed=0) for box in line]
-    values = torch.cat([torch.from_numpy(image.read(*box)).flatten(0, 1) for box in boxes])[:, None]
+    values = torch.cat([torch.from_numpy(image.read(*box)) for box in boxes])
     return values, torch.isfinite(values)
 
 
@@ -135,7 +135,7 @@ def _suspicious_bands(image: Image, values: torch.Tensor, valid: torch.Tensor) -
     wavelengths = None if image.bands.wavelengths is None else torch.from_numpy(image.bands.wavelengths)
     dead = dead_bands(values, valid)
     flagged = torch.zeros_like(dead) if image.bands.good is None else torch.from_numpy(~image.bands.good)
-    noise = noise_bands(values, valid & ~dead, dead) if image.shape[2] > 16 else torch.zeros_like(dead)
+    noise = noise_bands(values, valid & ~dead, dead, wavelengths) if image.shape[2] > 16 else torch.zeros_like(dead)
     reasons = (("by the file", flagged), ("constant or almost without data", dead), ("nothing but noise", noise))
     return (
         "; ".join(f"{describe_bands(bad, wavelengths)}: {reason}" for reason, bad in reasons if bad.any()) or "no band"

@@ -21,7 +21,7 @@ from udaln.experiment.fusion import Fusion, fit, fuse_fitted, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
 from udaln.experiment.schema import Config
-from udaln.io.bad_bands import describe_dropped_bands
+from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.methods.base import Model, StageRecord, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor.console import print_columns, run_log
@@ -69,6 +69,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             metrics |= checked
         write_products(job, fusion, monitor.rows)
         metrics |= write_images(job, fusion)
+        metrics |= count_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None)
         metrics |= report.verdict(fusion) | _settings(job) | results.versions()
         results.write_metrics(folder / METRICS, metrics)  # last, since it marks the run as finished
         (folder / CHECKPOINT).unlink(missing_ok=True)

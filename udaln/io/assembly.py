@@ -50,7 +50,7 @@ def assemble_scene(
     if not keep:
         dead = dead_bands(lr_hsi, lr_valid)
         dropped_bands = DroppedBands(
-            dead, noise_bands(lr_hsi, lr_valid, dead), dead_bands(hr_msi, hr_valid), wavelengths
+            dead, noise_bands(lr_hsi, lr_valid, dead, wavelengths), dead_bands(hr_msi, hr_valid), wavelengths
         )
     _check_coverage(dropped_bands, support, known)
     kept, msi_kept = dropped_bands.kept, ~dropped_bands.msi_dead

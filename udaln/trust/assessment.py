@@ -30,8 +30,9 @@ def assess(
     """
     found = agreement(degradation, scene)
     excluded = False in (instruments.gain, instruments.offset, instruments.shift, instruments.wide_psf)
+    restricted = (excluded or known != Known()) and not any(scene.resampling_shift)
     given = None
-    if (excluded or known != Known()) and float(found.disagreement.max()) > SUSPICIOUS and not any(scene.resampling_shift):
+    if restricted and float(found.disagreement.max()) > SUSPICIOUS:
         sped = degradation.sped
         form = Form(degradation.kernel_size, sped.gain.requires_grad, sped.offset.requires_grad)
         given = error_of_given(replace(scene, shift=(0, 0)), instruments, form, known)

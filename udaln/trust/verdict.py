@@ -69,7 +69,7 @@ def judge(agreement: Agreement, held_out: HeldOut | None, given: float | None = 
         reason = f"the given PSF, SRF or shift predicts the pair with {given:.1f} times the error of an estimated one"
         (unfit if given > ESTIMATED_IS_FAR_BETTER else care).append(reason)
     if agreement.changed > CHANGED and disagreement <= UNRELATED:
-        care.append(f"{agreement.changed:.0%} of the LR pixels differ between the images: change, clouds or displacement")
+        care.append(f"{agreement.changed:.0%} of the LR pixels differ between the images, as by change or clouds")
     if agreement.rim > RIM:
         care.append("the PSF reaches beyond its window; a larger scale.kernel_size may help")
     if agreement.lr_pixels < FEW_LR_PIXELS:
