@@ -12,8 +12,8 @@ from udaln.physics.simulation import gaussian_psf, simulate
 from udaln.scene import Scene
 
 
-def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0, materials=4) -> Scene:
-    """A smooth random reference, degraded by Wald's protocol, with overlapping box responses."""
+def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0, materials=4, **noise) -> Scene:
+    """A smooth random reference, degraded by Wald's protocol, with overlapping box responses; ``noise``: of ``simulate``."""
     rng = np.random.default_rng(seed)
     abundances = rng.dirichlet(np.ones(materials), size=(size, size))
     spectra = np.cumsum(rng.normal(0, 0.05, (materials, bands)), 1) + rng.uniform(0.3, 0.6, (materials, 1))
@@ -24,7 +24,7 @@ def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0, mat
         srf[first : first + width, j] = torch.from_numpy(rng.uniform(0.5, 1.0, width))
     psf = gaussian_psf(kernel_size or scale, scale, scale)
     return simulate(
-        torch.from_numpy(np.clip(abundances @ spectra, 0.02, 1).astype(np.float32)), srf, srf > 0, psf, scale
+        torch.from_numpy(np.clip(abundances @ spectra, 0.02, 1).astype(np.float32)), srf, srf > 0, psf, scale, **noise
     )
 
 

@@ -12,7 +12,6 @@ from torch.nn.functional import pad
 from udaln.consistency.refinement import MAX_GAP, Prediction, Refinement, predict
 from udaln.consistency.step import kriged_residual
 from udaln.estimation.noise import pooled_share
-from udaln.estimation.selection import predicts_better
 from udaln.methods.base import Model
 from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.part import Part
@@ -21,8 +20,13 @@ from udaln.scene import Scene
 SPACING = 3  # of the LR pixels that are held out together, along rows and columns
 MAX_SIDE = 48  # of the part of a scene in which LR pixels are held out [LR pixels]
 FEWEST = 16  # LR pixels that tell anything
-SIGNIFICANT = 2.0  # standard errors by which a weight must be below ``LARGEST``
+SIGNIFICANT = 2.0  # standard errors by which a weight must be below ``LARGEST``, or errors must differ
 LARGEST = 0.95  # weight below 1
+BEST_BANDS = 0.1  # share of the bands, those that the HR-MSI helps most, of which the worst is looked at
+NO_HELP = (
+    0.75  # its error at held-out LR pixels, relative to that of the mean of their neighbours, from which on a fused
+)
+# image is not worth its risk: its errors between the LR pixels, which the LR-HSI does not show, may be larger
 
 
 class HeldOut(NamedTuple):
@@ -32,13 +36,15 @@ class HeldOut(NamedTuple):
         fused: Of the fused image seen through the PSF, median of the bands.
         uncorrected: The same without the correction by the LR-HSI.
         interpolated: Of the mean of the neighbouring LR pixels.
-        interpolation_is_better: Whether the neighbours predict better than the fused image beyond chance.
+        no_help: Whether the fused image predicts hardly better than the neighbours, or worse, even in its best bands.
+        bands_interpolated: Number of the bands that the neighbours predict better.
     """
 
     fused: float
     uncorrected: float
     interpolated: float
-    interpolation_is_better: bool
+    no_help: bool
+    bands_interpolated: int = 0
 
 
 @torch.no_grad()
@@ -50,8 +56,9 @@ def calibrated(
     The correction assumes that PSF, SRF and noise are those of the sensors. If they are not, as for an LR-HSI that was
     resampled, it amplifies errors. So LR pixels are held out, and the correction there is predicted from the others.
     The regression of their residual on the prediction has a slope of 1 if the correction is right, and less if it is
-    exaggerated. The slopes of the bands are pooled by a random-effects model. A weight that differs little from 1, or by
-    chance, is 1. If even the neighbouring LR pixels predict better, the image is the interpolated LR-HSI.
+    exaggerated. The slopes of the bands are pooled by a random-effects model. A weight that differs little from 1, or
+    by chance, is 1. A band that the neighbouring LR pixels
+    predict better is interpolated; all bands are if the image helps none of them much.
 
     Args:
         model: Fitted, on the device of the scene.
@@ -76,17 +83,20 @@ def calibrated(
     fused, alone, interpolated = (
         part.square() / variance for part in (residual - weight * correction, residual, neighbours)
     )
-    better = predicts_better(interpolated.median(1).values, fused.median(1).values)
-    errors = [float(part.mean(0).median().sqrt()) for part in (fused, alone, interpolated)]
-    return replace(refinement, correction_weight=weight, interpolated=better), HeldOut(
-        errors[0], errors[1], errors[2], better
-    )
+    difference = fused - interpolated
+    by_chance = SIGNIFICANT * difference.std(0) / len(difference) ** 0.5
+    fused, alone, interpolated = (part.mean(0) for part in (fused, alone, interpolated))
+    no_help = float((fused / interpolated).sqrt().quantile(BEST_BANDS)) > NO_HELP
+    bands = (fused - interpolated > by_chance) | no_help
+    errors = [float(part.median().sqrt()) for part in (fused, alone, interpolated)]
+    held_out = HeldOut(errors[0], errors[1], errors[2], no_help, int(bands.sum()))
+    return replace(refinement, correction_weight=weight, interpolated=bands), held_out
 
 
 def _held_out(
     model: Model, refinement: Refinement, scene: Scene, prediction: Prediction | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Residual before the correction, its prediction, and the difference from the neighbours of n LR pixels; n×C each."""
+    """Residual before the correction, its prediction, and difference from the neighbours, n×C each, of n LR pixels."""
     psf = model.degradation.psf
     fused, parts = prediction or predict(model, refinement, scene)
     usable = usable_lr_pixels(scene, psf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -41,7 +41,7 @@ class Refinement:
         slope: The regression of the LR-HSI on the LR-MSI, c×C.
         hidden_variance: Error variance that neither image shows, the same everywhere, (C,).
         correction_weight: Share of the correction by the LR-HSI that is made, (C,); see `calibrated`.
-        interpolated: Whether the image is the interpolated LR-HSI instead, as the HR-MSI does not help.
+        interpolated: The bands that are those of the interpolated LR-HSI, as the HR-MSI does not help, (C,) bool.
     """
 
     noise: Noise
@@ -54,7 +54,7 @@ class Refinement:
     slope: Tensor
     hidden_variance: Tensor
     correction_weight: Tensor
-    interpolated: bool = False
+    interpolated: Tensor
 
     def to(self, device: torch.device) -> Refinement:
         """The same on another device."""
@@ -159,6 +159,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
         slope=slope,
         hidden_variance=hidden + (slope.T @ misfit @ slope).diagonal() / averaging.sqrt(),
         correction_weight=torch.ones_like(slope[0]),
+        interpolated=torch.zeros_like(slope[0], dtype=torch.bool),
     )
     return refinement, Prediction(fused, parts)
 
@@ -236,4 +237,4 @@ def _to(part: Any, device: torch.device) -> Any:
         return [_to(value, device) for value in part]
     if isinstance(part, tuple):  # named
         return type(part)(*_to(list(part), device))
-    return replace(part, **_to(vars(part), device)) if is_dataclass(part) and not isinstance(part, type) else part
+    return replace(part, **_to(vars(part), device))

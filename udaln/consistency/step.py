@@ -53,11 +53,6 @@ def consistent(
     """
     psf = model.degradation.psf
     part = part or Part.whole(*scene.lr_hsi.shape[:2])
-    if refinement.interpolated:
-        image = interpolate(scene.lr_hsi.float(), scene.scale, scene.shift)  # an HR-MSI of other ground has no PSF
-        image = image[part.inside(part.wanted, scene.scale)].contiguous()
-        spread = scene.lr_hsi.flatten(0, 1).std(0).float()  # what the mean of neighbours may be off, at most
-        return Estimate(image, spread.expand_as(image).clone() if with_deviation else None)
     fused, parts = prediction or predict(model, refinement, scene)
     near = part.around(_interpolation_margin(psf, scene) + _psf_margin(psf, scene))
     valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
@@ -75,14 +70,29 @@ def consistent(
     wanted = Part(part.sides, near.wanted, part.wanted).inside(part.wanted, scene.scale)
     image = fused[wanted] + interpolate(residual, scene.scale, lr_offset(psf, scene))[wanted]
     if kriged.variance is None:
-        return Estimate(image)
+        return _with_interpolated(Estimate(image), refinement, scene, part)
     total = torch.zeros_like(image)
     add_product(total, kriged.mean[wanted], spectra * (1 - refinement.correction_weight))
     total = total.square()  # of what was not corrected
     add_product(total, kriged.variance[wanted], spectra.square())
     noise_variance = (1 - refinement.texture_share.to(parts.smooth)) * parts.variance
     add_product(total, noise_variance[box][wanted], refinement.slope.square())
-    return Estimate(image, (total + refinement.hidden_variance.to(total)).sqrt())
+    estimate = Estimate(image, (total + refinement.hidden_variance.to(total)).sqrt())
+    return _with_interpolated(estimate, refinement, scene, part)
+
+
+def _with_interpolated(estimate: Estimate, refinement: Refinement, scene: Scene, part: Part) -> Estimate:
+    """The estimate with bands of the interpolated LR-HSI where the HR-MSI does not help."""
+    bands = refinement.interpolated
+    if not bands.any():
+        return estimate
+    wanted = part.inside(part.wanted, scene.scale)
+    # the PSF does not tell the place of the LR-HSI if the images are unrelated
+    estimate.image[..., bands] = interpolate(scene.lr_hsi[..., bands].float(), scene.scale, scene.shift)[wanted]
+    if estimate.deviation is not None:
+        spread = scene.lr_hsi[..., bands].flatten(0, 1).std(0)  # at most
+        estimate.deviation[..., bands] = spread.to(estimate.deviation)
+    return estimate
 
 
 def kriged_residual(

@@ -268,6 +268,7 @@ def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
     if held_out is not None:
         values["held_out_error"] = held_out.fused
         values["held_out_error_interpolated"] = held_out.interpolated
+        values["bands_interpolated"] = held_out.bands_interpolated
     verdict = assess(degradation, scene, held_out, options.instruments, options.known(scene))
     return replace(fusion, figures=values, verdict=verdict)
 

@@ -47,6 +47,8 @@ def estimates(fusion: Fusion) -> list[str]:
         gains, offsets = (" ".join(f"{v:.4g}" for v in values.tolist()) for values in (fusion.gain, fusion.offset))
         lines += [f"gains of the MSI bands: {gains}", f"offsets of the MSI bands: {offsets}"]
     refinement = fusion.fuser.refinement
+    if fusion.held_out is not None and fusion.held_out.bands_interpolated:
+        lines.append(f"{fusion.held_out.bands_interpolated} bands are interpolated: the HR-MSI does not help there")
     if refinement is not None:
         hr_msi = degradation.matched(scene.hr_msi)
         for name, image, level in (

@@ -13,6 +13,7 @@ from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.scene import Scene
 
 DEVIATES = 5.0  # robust standard deviations from which on an LR pixel disagrees
+CHANCE = 3.0  # standard errors of the noise's variance that are no disagreement
 MAD_PER_STD = 0.6745  # median absolute deviation of the normal distribution [standard deviations]
 
 
@@ -22,8 +23,8 @@ class Agreement:
 
     Attributes:
         lr_pixels: Number of LR pixels that were compared.
-        disagreement: Variance of the difference beyond the noise of both images, as a share of the variance of the MSI
-            band, c.
+        disagreement: Variance of the difference beyond the noise of both images and chance, as a share of the variance of
+            the MSI band, c; without the LR pixels that are ``changed``.
         changed: Share of the LR pixels that disagree far more than the others.
         rim: Share of the PSF in the outermost pixels of its window.
     """
@@ -54,10 +55,11 @@ def agreement(degradation: Degradation, scene: Scene) -> Agreement:
     spread = (difference - centre).abs().median(0).values / MAD_PER_STD
     spread = torch.maximum(spread, noise.sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
     deviates = ((difference - centre).abs() > DEVIATES * spread).any(1)
+    by_chance = noise * CHANCE * (2 / len(difference)) ** 0.5  # of a sample variance
     weights = psf.abs()
     return Agreement(
         lr_pixels=len(difference),
-        disagreement=((difference.square().mean(0) - noise) / variance).clamp(min=0),
+        disagreement=((difference[~deviates].square().mean(0) - noise - by_chance) / variance).clamp(min=0),
         changed=float(deviates.double().mean()),
         rim=float(1 - weights[1:-1, 1:-1].sum() / weights.sum()) if len(psf) > scene.scale else 0.0,
     )

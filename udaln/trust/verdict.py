@@ -10,11 +10,11 @@ from udaln.trust.agreement import Agreement
 
 FEW_LR_PIXELS = 30  # that hardly determine PSF and SRF
 UNRELATED = 0.5  # disagreement, as a share of the variance, of images that hardly have anything in common
+WRONG = 0.1  # the same of images of which the degradation is wrong
 DISAGREEMENT = 0.02  # the same of images that differ more than two instruments do
 UNEXPLAINED = 0.3  # the same of an MSI band that the LR-HSI does not explain
 CHANGED = 0.15  # share of LR pixels that disagree
 RIM = 0.3  # share of a PSF in the outermost pixels of its window that shows that the window is too small
-NO_HELP = 0.9  # error of the fused image at held-out LR pixels, relative to that of their neighbours
 ESTIMATED_IS_BETTER = 1.5  # held-out error of what was given, relative to that of an estimate
 ESTIMATED_IS_FAR_BETTER = 5.0  # the same, if it makes the result useless
 
@@ -57,11 +57,10 @@ def judge(agreement: Agreement, held_out: HeldOut | None, given: float | None = 
     if disagreement > UNRELATED:
         unfit.append("the two images hardly have anything in common; do they show the same ground?")
     elif disagreement > DISAGREEMENT:
-        care.append(f"the two images disagree on {disagreement:.1%} of the variance beyond their noise")
-    if held_out is not None and held_out.interpolation_is_better:
-        unfit.append("neighbouring pixels predict the LR-HSI better than the HR-MSI does; the image is interpolated")
-    elif held_out is not None and held_out.fused > NO_HELP * held_out.interpolated:
-        care.append("the HR-MSI hardly helps to predict the LR-HSI")
+        reason = f"the two images disagree on {disagreement:.1%} of the variance beyond their noise"
+        (unfit if disagreement > WRONG else care).append(reason)
+    if held_out is not None and held_out.no_help:
+        unfit.append("the HR-MSI hardly helps to predict the LR-HSI; the image is the interpolated LR-HSI")
     unexplained = [str(band) for band, share in enumerate(agreement.disagreement.tolist()) if share > UNEXPLAINED]
     if unexplained and disagreement <= UNRELATED:
         care.append(f"the LR-HSI does not explain MSI band {', '.join(unexplained)} (counted from 0)")
