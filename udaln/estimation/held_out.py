@@ -14,7 +14,7 @@ from udaln.estimation.arrays import Array
 from udaln.estimation.newton import NewtonSystem
 from udaln.estimation.reduced_equations import ReducedEquations
 
-MAX_LEVERAGE = 0.99  # of an LR pixel on its own prediction; 1 would be a division by zero
+MAX_LEVERAGE = 0.99  # of an LR pixel on its own prediction; beyond it the others do not predict it
 
 
 def leverages(y: Array, windows: Tensor, equations: ReducedEquations, system: NewtonSystem) -> Array:
@@ -45,6 +45,8 @@ def leverages(y: Array, windows: Tensor, equations: ReducedEquations, system: Ne
 def held_out_errors(residuals: Array, leverage: Array, weight: Array) -> Array:
     """Errors of each LR pixel, N×c, by the estimate that all other LR pixels give; hyperparameters are kept.
 
+    They are infinite for an LR pixel that the estimate fits whatever its values are.
+
     Args:
         residuals: By the estimate from all LR pixels, N×c.
         leverage: From `leverages`, times the weights of the LR pixels, N×c×c.
@@ -53,4 +55,5 @@ def held_out_errors(residuals: Array, leverage: Array, weight: Array) -> Array:
     values, axes = np.linalg.eigh((leverage + leverage.transpose(0, 2, 1)) / 2)
     root = np.sqrt(weight)
     rotated = np.einsum("nji,nj->ni", axes, residuals * root) / (1 - np.clip(values, 0, MAX_LEVERAGE))
-    return np.asarray(np.einsum("nij,nj->ni", axes, rotated) / root)
+    errors = np.einsum("nij,nj->ni", axes, rotated) / root
+    return np.where(values.max(1, keepdims=True) > MAX_LEVERAGE, np.inf, errors)

@@ -32,6 +32,7 @@ P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
 FEWEST = 8  # LR pixels that tell one form from another
 FEW = 64  # LR pixels up to which the search starts from the form with the fewest unknowns
 ROUNDING = 1e-14  # held-out error, as a share of the variance, that is rounding error
+NOT_PREDICTED = 1.0  # held-out error, as a share of the variance, of an LR pixel that the others do not predict
 UNRELATED = 0.5  # held-out error, as a share of the variance; that of two independent images is 2
 RIM = 0.02  # share of a PSF in the outermost pixels of its window that calls for a wider one
 
@@ -86,7 +87,8 @@ class Candidate:
     @property
     def unrelated(self) -> bool:
         """Whether the two images hardly explain each other."""
-        return bool(np.nanmean(self.errors) > UNRELATED)
+        predicted = self.errors[np.isfinite(self.errors) & (self.errors != NOT_PREDICTED)]
+        return bool(len(predicted) and predicted.mean() > UNRELATED)
 
     @property
     def rim(self) -> float:
@@ -192,7 +194,8 @@ class FormSearch:
         seen = blocks.lr.double() @ estimate.srf * estimate.gain
         level = torch.minimum(lr_msi.var(0), seen.var(0)).clamp(min=torch.finfo(torch.float64).tiny)
         errors, outliers = np.full(len(used), np.nan), np.zeros(len(used), dtype=bool)
-        errors[index] = (estimate.held_out_errors.square() / level).mean(1).numpy()
+        relative = (estimate.held_out_errors.square() / level).mean(1)
+        errors[index] = torch.where(relative.isfinite(), relative, NOT_PREDICTED).numpy()
         outliers[index] = (estimate.outlier_weights == 0).numpy()
         square = torch.full((binning, binning), 1 / binning**2, dtype=torch.float64)
         estimate = replace(estimate, psf=torch.kron(estimate.psf, square))
