@@ -96,8 +96,8 @@ def quality_course(scene: Scene, method: Method, refine: bool, seed: int, every:
             if gives_image:
                 recorder.record(lambda: model.fuse(scene).image)
 
-    _, degradation = align(scene, how)
-    model = fit(scene, degradation, how, training, on_stage)
+    pair = align(scene, how)
+    model = fit(pair, how, training, on_stage)
     if refine:
         refine_start = time.perf_counter()
         image = fuse_fitted(scene, model, how, torch.device("cpu")).estimate.image

@@ -126,7 +126,7 @@ def sampling_stages(scene: Scene) -> dict[str, Stage[UdalnModel]]:
 
 def untrained_stages(method: Udaln, scene: Scene) -> list[Stage[UdalnModel]]:
     """The stages of a method, with untrained networks for a scene."""
-    _, degradation = align(scene, options(method))
+    degradation = align(scene, options(method)).degradation
     return method.trained_stages(method.model(degradation), STEPS_PER_CALL, seed=0)
 
 

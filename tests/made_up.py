@@ -28,20 +28,24 @@ def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0, mat
     )
 
 
-def unlike(lr=(20, 18), scale=4, shift=(0.0, 0.0), fwhm=None, bands=12, msi_bands=3, seed=0, **differing) -> Scene:
+def unlike(
+    lr=(20, 18), scale=4, shift=(0.0, 0.0), fwhm=None, psf=None, bands=12, msi_bands=3, seed=0, **differing
+) -> Scene:
     """The pair of two instruments: a textured scene of as many materials as bands, with ``simulate``'s differences.
 
-    Beyond its border the scene goes on: the LR-HSI sees what lies there, the HR-MSI does not.
+    Beyond its border the scene goes on: the LR-HSI sees what lies there, the HR-MSI does not. The PSF is a Gaussian
+    unless another one is given.
     """
     rng = np.random.default_rng(seed)
-    margin = 2 * scale * (1 + int(np.ceil(np.abs(shift).max() / scale)))
+    fwhm, reach = fwhm or 0.7 * scale, np.abs(shift).max() + (0 if psf is None else len(psf) / 4)
+    margin = 2 * scale * int(np.ceil(fwhm / scale) + np.ceil(reach / scale))
     sides = [side * scale + 2 * margin for side in lr]
     fields = np.stack([gaussian_filter(rng.normal(size=sides), rng.uniform(1, 4)) for _ in range(bands)], -1)
     image = 0.4 + 0.1 * fields / fields.std((0, 1)) @ rng.normal(size=(bands, bands)) / bands**0.5
     srf = torch.from_numpy(rng.uniform(0.2, 1.0, (bands, msi_bands)))
     near = torch.arange(bands)[:, None] - torch.linspace(2, bands - 3, msi_bands)
     srf[near.abs() > bands / msi_bands / 1.5] = 0
-    psf = gaussian_psf(scale + margin, scale, fwhm or 0.7 * scale, shift)
+    psf = gaussian_psf(scale + margin, scale, fwhm, shift) if psf is None else psf
     whole = simulate(torch.from_numpy(image.clip(0.02)), srf, srf > 0, psf, scale, **differing)
     low, high = (slice(part, -part) for part in (margin // scale, margin))
     assert whole.truth.image is not None

@@ -9,7 +9,11 @@ from places import SHARED
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.windows import windows
 
-SCENES = {"muufl": ("muufl_gulfport", "srf_worldview2.csv"), "jasper": ("jasper_ridge", "srf_sentinel2.csv")}
+SCENES = {
+    "muufl": ("muufl_gulfport", "srf_worldview2.csv"),
+    "jasper": ("jasper_ridge", "srf_sentinel2.csv"),
+    "samson, PAN": ("samson", "srf_pan.csv"),
+}
 OFFSET = torch.tensor([0.03, -0.02, -0.03], dtype=torch.float64)
 
 
@@ -54,7 +58,7 @@ def shared_scene(name, scale=5, noise=None):
     if not (SHARED / folder).exists():
         pytest.skip(f"needs shared/data/{folder} beside the repository")
     image = torch.from_numpy(scipy.io.loadmat(SHARED / folder / "REF.mat")["REF"].astype(float))
-    srf = torch.from_numpy(np.loadtxt(SHARED / folder / table, delimiter=",", skiprows=1)[:, 1:])
+    srf = torch.from_numpy(np.loadtxt(SHARED / folder / table, delimiter=",", skiprows=1, ndmin=2)[:, 1:])
     psf, srf = gaussian_psf(scale, scale, scale), srf / srf.sum(0)
-    side = 100 // scale * scale
+    side = len(image) // scale * scale
     return *degraded(image[:side, :side], psf, srf, scale, noise), psf, srf

@@ -69,3 +69,60 @@ def test_the_minimum_satisfies_the_karush_kuhn_tucker_conditions(seed, free_sums
         assert slope[covered & (column == 0)].min(initial=0) > -1e-9 * size
         assert free_sums or column.sum() == pytest.approx(1)
     assert not free_sums or np.abs(s.sum(0) - 1).max() > 0.1
+
+
+def closed_form(problem, fixed_srf=None):
+    """PSF and responses of any sign at the minimum, with sums of 1: the solution of the Karush-Kuhn-Tucker system."""
+    (bands, msi_bands), pixels = problem.srf_mean.shape, len(problem.psf_mean)
+    size = pixels + bands * msi_bands
+    hessian, linear = np.zeros((size, size)), np.zeros(size)
+    sums = np.zeros((1 + msi_bands, size))
+    hessian[:pixels, :pixels], linear[:pixels] = problem.psf_precision, problem.psf_precision @ problem.psf_mean
+    sums[0, :pixels] = 1
+    for j, (weight, z) in enumerate(zip(problem.weight, problem.equations.z, strict=True)):
+        part = slice(pixels + j * bands, pixels + (j + 1) * bands)
+        rows = np.zeros((len(z), size))
+        rows[:, :pixels], rows[:, part] = -z, problem.equations.y
+        hessian += weight * rows.T @ rows
+        hessian[part, part] += problem.srf_precision[j]
+        linear[part] += problem.srf_precision[j] @ problem.srf_mean[:, j]
+        sums[1 + j, part] = 1
+    right = np.ones(len(sums))
+    if fixed_srf is not None:
+        sums = np.vstack([sums[:1], np.eye(size)[pixels:]])
+        right = np.concatenate([[1.0], fixed_srf.T.ravel()])
+    system = np.block([[hessian, sums.T], [sums, np.zeros((len(sums), len(sums)))]])
+    solution = np.linalg.solve(system, np.concatenate([linear, right]))
+    return solution[:pixels], solution[pixels:size].reshape(msi_bands, bands).T
+
+
+def problem_of_a_signed_psf(rng):
+    """A problem that a PSF with negative weights and positive responses solve, up to a little noise, and these."""
+    problem = quadratic(rng, 200, 5, 2, 9, prior=1e-6)
+    true_p, true_s = rng.uniform(0.1, 0.5, 9), rng.uniform(0.5, 1, (5, 2))
+    true_p[[0, 8]] = -0.2
+    true_p, true_s = true_p / true_p.sum(), true_s / true_s.sum(0)
+    residuals = problem.equations.residuals(true_p, true_s) + rng.normal(scale=1e-3, size=(2, 200))
+    z = problem.equations.z + residuals[:, :, None] * true_p / (true_p @ true_p)
+    return replace(problem, equations=replace(problem.equations, z=z)), true_p, true_s
+
+
+@pytest.mark.parametrize("estimate_srf", [False, True])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_signed_psf_is_that_of_least_squares_with_fixed_sums(seed, estimate_srf):
+    problem, true_p, true_s = problem_of_a_signed_psf(np.random.default_rng(seed))
+    support = np.ones((5, 2), dtype=bool)
+    initial = np.full(9, 1 / 9), support / support.sum(0) if estimate_srf else true_s
+    unknown = {"estimate_srf": estimate_srf, "signed": True}
+    p, s = minimise(problem, *initial, support, **unknown)
+    expected_p, expected_s = closed_form(problem, None if estimate_srf else true_s)
+    assert expected_p.min() < -0.05 < 0 < expected_s.min()
+    np.testing.assert_allclose(p, expected_p, atol=1e-9)
+    np.testing.assert_allclose(s, expected_s, atol=1e-9)
+    np.testing.assert_allclose(p, true_p, atol=0.02)
+
+
+def test_without_a_sign_no_weight_of_the_psf_is_negative():
+    problem, true_p, true_s = problem_of_a_signed_psf(np.random.default_rng(0))
+    p, _ = minimise(problem, np.full(9, 1 / 9), true_s, np.ones((5, 2), dtype=bool))
+    assert p.min() == 0 and np.abs(p - true_p).max() > 0.05

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from udaln.errors import InputError
-from udaln.estimation.registration import register
+from udaln.estimation.registration import Registration, register
+from udaln.physics.simulation import SIGMA_PER_FWHM, gaussian_psf
 
 
-def registered(scene, **changes):
+def registration(scene, **changes):
     arguments = {"lr_hsi": scene.lr_hsi, "hr_msi": scene.hr_msi, "lr_valid": None, "hr_valid": None} | changes
     return register(
         arguments["lr_hsi"],
@@ -17,6 +18,10 @@ def registered(scene, **changes):
         arguments["lr_valid"],
         arguments["hr_valid"],
     )
+
+
+def registered(scene, **changes):
+    return registration(scene, **changes).shift
 
 
 @pytest.mark.parametrize("scale", [3, 4, 5])
@@ -52,12 +57,13 @@ def test_invalid_pixels_have_no_influence():
         for name, image in (("lr_valid", scene.lr_hsi), ("hr_valid", scene.hr_msi))
     }
     masks["lr_valid"][3:7, 4:9] = masks["hr_valid"][50:60, 10:30] = False
-    expected = registered(scene, **masks)
-    np.testing.assert_allclose(expected, (5.3, -2.6), atol=0.1)
+    expected = registration(scene, **masks)
+    np.testing.assert_allclose(expected.shift, (5.3, -2.6), atol=0.1)
+    np.testing.assert_allclose(expected.std, sampled_std(2.8), rtol=0.06)
     lr_hsi, hr_msi = scene.lr_hsi.clone(), scene.hr_msi.clone()
     lr_hsi[~masks["lr_valid"]], hr_msi[~masks["hr_valid"]] = 3, 7
-    assert registered(scene, lr_hsi=lr_hsi, hr_msi=hr_msi, **masks) == expected
-    assert registered(scene, lr_hsi=lr_hsi, hr_msi=hr_msi) != expected
+    assert registration(scene, lr_hsi=lr_hsi, hr_msi=hr_msi, **masks) == expected
+    assert registration(scene, lr_hsi=lr_hsi, hr_msi=hr_msi) != expected
 
 
 def test_images_without_information_have_no_shift():
@@ -76,3 +82,38 @@ def test_sizes_that_do_not_fit_are_refused():
     scene = made_up.unlike()
     with pytest.raises(InputError, match="expected an HR-MSI of 4 times"):
         registered(scene, hr_msi=scene.hr_msi[1:])
+
+
+def sampled_std(fwhm):
+    """Standard deviation of the Gaussian whose means over HR pixels are about those that sampling at them gives."""
+    return ((fwhm * SIGMA_PER_FWHM) ** 2 - 1 / 12) ** 0.5
+
+
+@pytest.mark.parametrize("fwhm", [0.6, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("shift", [(0, 0), (1.3, -0.6), (-7.2, 5.5)])
+def test_the_width_of_the_psf_is_estimated_with_the_shift(shift, fwhm):
+    """Also of a PSF twice as wide as an LR pixel, whose blur must not pass for a shift."""
+    found = registration(made_up.unlike((30, 30), shift=shift, fwhm=4 * fwhm))
+    np.testing.assert_allclose(found.shift, shift, atol=0.1)
+    np.testing.assert_allclose(found.std, sampled_std(4 * fwhm), rtol=0.06)
+
+
+def test_the_two_widths_of_a_psf_differ():
+    down, across = gaussian_psf(20, 4, 7.0, (0.4, -0.3)), gaussian_psf(20, 4, 3.0, (0.4, -0.3))
+    psf = down.sum(1)[:, None] * across.sum(0)
+    found = registration(made_up.unlike((30, 30), psf=psf))
+    np.testing.assert_allclose(found.shift, (0.4, -0.3), atol=0.1)
+    np.testing.assert_allclose(found.std, (sampled_std(7.0), sampled_std(3.0)), rtol=0.06)
+
+
+@pytest.mark.parametrize("scale", [3, 5])
+def test_noise_changes_the_width_little(scale):
+    scene = made_up.unlike((30, 30), scale=scale, shift=(1.3, -0.6), fwhm=1.5 * scale, snr_hsi=30, snr_msi=35)
+    found = registration(scene)
+    np.testing.assert_allclose(found.shift, (1.3, -0.6), atol=0.15)
+    np.testing.assert_allclose(found.std, sampled_std(1.5 * scale), rtol=0.08)
+
+
+def test_images_without_information_have_the_width_of_an_lr_pixel():
+    few = registration(made_up.unlike((4, 4), shift=(3, 3)))
+    assert few == Registration((0.0, 0.0), (1.6, 1.6))

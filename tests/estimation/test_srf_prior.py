@@ -87,7 +87,7 @@ def test_with_a_free_gain_the_shape_from_data_is_the_true_one(gain):
 
 def test_a_free_gain_has_no_prior():
     shape = shape_from_support(np.array([True] * 5 + [False] * 2))
-    free, fixed = (precision_matrix(shape, 0.35, 0.5, free_gain=free) for free in (True, False))
+    free, fixed = (precision_matrix(shape, 0.35, 0.5, 1e6 * np.eye(7), free_gain=free) for free in (True, False))
     assert np.abs(free @ shape.mean).max() < 1e-12 * np.abs(fixed @ shape.mean).max()
     rng = np.random.default_rng(0)
     for deviation in rng.normal(size=(5, 7)) * (np.arange(7) < 5):
@@ -100,8 +100,19 @@ def test_a_free_gain_has_no_prior():
 
 def test_precision_inverts_covariance_inside_the_support():
     shape = shape_from_support(np.array([True] * 5 + [False] * 2))
-    product = precision_matrix(shape, 0.35, 0.5) @ (0.25 * covariance_matrix(shape, 0.35))
+    product = precision_matrix(shape, 0.35, 0.5, 1e6 * np.eye(7)) @ (0.25 * covariance_matrix(shape, 0.35))
     np.testing.assert_allclose(product, np.diag([1] * 5 + [0] * 2), atol=1e-6)
+
+
+def test_a_precision_far_above_that_of_the_data_leaves_the_gain_to_them():
+    """Its rounding errors along the shape would otherwise exceed what weak data say about the gain."""
+    rng = np.random.default_rng(0)
+    shape, y = shape_from_support(np.ones(30, dtype=bool)), rng.random((300, 30))
+    gram = 0.01 * y.T @ y
+    precision = precision_matrix(shape, 0.5, float(DEVIATION_SIZES[0]), gram, free_gain=True)
+    assert np.trace(precision) > 1e5 * np.trace(gram)
+    response = np.linalg.solve(gram + precision, gram @ (1.7 * shape.mean))
+    np.testing.assert_allclose(response, 1.7 * shape.mean, atol=1e-9)
 
 
 def test_bands_without_clear_evidence_follow_the_others():

@@ -40,7 +40,7 @@ def test_the_default_tells_instruments_apart_and_the_papers_presets_do_not():
 
 
 def unknown(scene, chosen):
-    _, degradation = align(scene, chosen)
+    degradation = align(scene, chosen).degradation
     return {name.removesuffix(".weight") for name, p in degradation.named_parameters() if p.requires_grad}
 
 
@@ -56,7 +56,7 @@ def test_what_is_estimated_is_what_may_differ():
 def test_the_window_is_as_asked_for_unless_the_psf_is_known():
     scene = made_up.scene(scale=4)
     sizes = [
-        align(scene, options(**more))[1].kernel_size
+        align(scene, options(**more)).degradation.kernel_size
         for more in ({}, {"kernel_size": 9}, {"kernel_size": 9, "known_psf": True})
     ]
     assert sizes == [4, 9, 4]
@@ -69,7 +69,7 @@ def test_the_window_is_as_asked_for_unless_the_psf_is_known():
 def test_units_are_those_of_each_image():
     scene = made_up.scene()
     numbers = replace(scene, lr_hsi=1e4 * scene.lr_hsi)
-    _, degradation = align(numbers, options())
+    degradation = align(numbers, options()).degradation
     assert degradation.unit == numbers.lr_hsi.max() and degradation.msi_unit == 1
 
 

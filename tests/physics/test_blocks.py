@@ -64,6 +64,18 @@ def test_masks_that_leave_no_block_are_refused():
         blocks_of(replace(scene, hr_valid=holes), 4)
 
 
+def test_the_lr_pixels_to_use_can_be_given():
+    """Whatever the masks say: whoever gives them has taken these into account."""
+    scene = made_up.masked_scene()
+    used = torch.arange(30) % 4 == 0
+    blocks = blocks_of(scene, 8, used=used, binning=2)
+    assert torch.equal(blocks.lr, (scene.lr_hsi / scene.unit).flatten(0, 1)[used])
+    torch.testing.assert_close(blocks.windows, windows(scene.hr_msi / scene.msi_unit, 8, 4, binning=2)[used])
+    assert blocks.windows.transpose(0, 1).is_contiguous()
+    with pytest.raises(InputError, match=r"^masks: expected LR-HSI pixels"):
+        blocks_of(scene, 8, used=torch.zeros(30, dtype=torch.bool))
+
+
 def test_drawn_blocks_are_some_of_the_blocks():
     blocks = blocks_of(made_up.scene(), 7)
     index = torch.tensor([3, 0, 35, 3])

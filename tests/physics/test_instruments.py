@@ -8,19 +8,17 @@ from udaln.experiment.presets import instruments_preset
 from udaln.physics.instruments import Instruments, OutputGrid
 
 
-@pytest.mark.parametrize("default", [False, True])
-def test_only_open_choices_are_resolved(default):
+def test_open_choices_can_be_closed():
     for choices in itertools.product([None, False, True], repeat=4):
-        resolved = Instruments("mine", *choices, grid=OutputGrid.lr_hsi).resolved(default)
-        values = resolved.gain, resolved.offset, resolved.shift, resolved.wide_psf
-        assert values == tuple(default if choice is None else choice for choice in choices)
-        assert (resolved.name, resolved.grid) == ("mine", OutputGrid.lr_hsi)
-        assert resolved.resolved(not default) == resolved
+        closed = Instruments("mine", *choices, grid=OutputGrid.lr_hsi).without_open()
+        values = closed.gain, closed.offset, closed.shift, closed.wide_psf
+        assert values == tuple(choice or False for choice in choices)
+        assert (closed.name, closed.grid) == ("mine", OutputGrid.lr_hsi)
 
 
-def test_presets_match_their_names():
-    auto, alike, unlike = (instruments_preset(name) for name in ("auto", "alike", "unlike"))
-    for differ in (False, True):
-        assert auto.resolved(differ) == Instruments("auto", *[differ] * 4, grid=OutputGrid.auto)
-    assert alike == alike.resolved(True) == Instruments("alike", *[False] * 4, grid=OutputGrid.hr_msi)
-    assert unlike == unlike.resolved(False) == Instruments("unlike", *[True] * 4, grid=OutputGrid.auto)
+@pytest.mark.parametrize(
+    ("name", "differ", "grid"),
+    [("auto", None, OutputGrid.auto), ("alike", False, OutputGrid.hr_msi), ("unlike", True, OutputGrid.auto)],
+)
+def test_presets_match_their_names(name, differ, grid):
+    assert instruments_preset(name) == Instruments(name, *[differ] * 4, grid=grid)

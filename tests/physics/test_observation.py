@@ -33,7 +33,7 @@ def test_what_sees_beyond_the_image_is_left_out():
     inside = torch.zeros(9, 8, dtype=torch.bool)
     inside[1:-1, 1:-1] = True
     assert torch.equal(usable_lr_pixels(scene, torch.ones(9, 9)), inside.flatten())
-    assert usable_lr_pixels(scene, gaussian_psf(9, 4, 2.0)).all()  # which sees next to nothing of it
+    assert usable_lr_pixels(scene, gaussian_psf(9, 4, 1.5)).all()  # which sees next to nothing of it
     assert usable_lr_pixels(scene, torch.ones(4, 4)).all()
     moved = torch.ones(9, 8, dtype=torch.bool)
     moved[-2:] = moved[:, 0] = False

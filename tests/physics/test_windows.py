@@ -61,6 +61,29 @@ def test_windows_lie_pixel_by_pixel_in_memory():
         assert windows(torch.rand(6, 9, 2), 4, 3, shift).transpose(0, 1).is_contiguous()
 
 
+@pytest.mark.parametrize("shift", [(0, 0), (2, -1)])
+@pytest.mark.parametrize(("kernel_size", "scale"), [(3, 3), (7, 3)])
+def test_windows_of_some_lr_pixels_are_some_of_all(kernel_size, scale, shift):
+    image = torch.rand(5 * scale, 4 * scale, 2, generator=torch.Generator().manual_seed(0))
+    at = torch.arange(20) % 3 == 1
+    found = windows(image, kernel_size, scale, shift, at=at)
+    assert torch.equal(found, windows(image, kernel_size, scale, shift)[at])
+    assert found.transpose(0, 1).is_contiguous()
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (2, -1)])
+@pytest.mark.parametrize(("kernel_size", "scale", "binning"), [(4, 4, 2), (8, 4, 2), (12, 4, 3), (9, 5, 3), (6, 3, 6)])
+def test_pixels_of_binned_windows_are_means_of_squares(kernel_size, scale, binning, shift):
+    image = torch.rand(5 * scale, 4 * scale, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    count, at = kernel_size // binning, torch.arange(20) % 3 == 1
+    whole = windows(image, kernel_size, scale, shift).view(20, count, binning, count, binning, 2)
+    expected = whole.mean((2, 4)).flatten(1, 2)
+    found = windows(image, kernel_size, scale, shift, binning=binning)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+    assert found.transpose(0, 1).is_contiguous()
+    torch.testing.assert_close(windows(image, kernel_size, scale, shift, at=at, binning=binning), found[at])
+
+
 @pytest.mark.parametrize("shift", [(1, 0), (0, -2), (3, 4), (-7, 6)])
 @pytest.mark.parametrize("kernel_size", [4, 7, 9])
 def test_a_shift_degrades_as_a_rolled_image(shift, kernel_size):

@@ -73,11 +73,11 @@ def aligned(
     if best.unrelated and any(place.shift):  # nothing in common shows no shift
         place = replace(place, shift=(0.0, 0.0))
         best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
-    if best.scene.shift != (0, 0):
-        unshifted = FormSearch(scene, replace(place, shift=(0.0, 0.0)), known).candidate(best.form)
+    if max(map(abs, place.shift)) > scene.scale / 2:  # a smaller one is within reach of the PSF, whose estimate shows it
+        nominal = replace(place, shift=(0.0, 0.0))
+        unshifted = _search(scene, instruments, nominal, known, form, fixed_side=kernel_size is not None)
         if not best.predicts_better(unshifted):
-            place = replace(place, shift=(0.0, 0.0))
-            best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
+            place, best = nominal, unshifted
     resample = instruments.grid is OutputGrid.lr_hsi
     if instruments.grid is OutputGrid.auto and not best.unrelated and _fraction(place) > _tolerance(scene):
         resample = _disagreement(best) > MAX_DISAGREEMENT

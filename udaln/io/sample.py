@@ -92,7 +92,7 @@ def find_shift(
     lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(lr_hsi[..., alive], hr_msi[..., msi_alive], None)
     if not (msi_alive.any() and torch.isfinite(lr_hsi).all() and torch.isfinite(hr_msi).all()):
         raise InputError("LR-HSI: expected data on the ground of the HR-MSI, got almost none")
-    return register(lr_hsi, hr_msi, pair.scale, support[alive][:, msi_alive], lr_valid, hr_valid)
+    return register(lr_hsi, hr_msi, pair.scale, support[alive][:, msi_alive], lr_valid, hr_valid).shift
 
 
 def _start_range(side: int, count: int, index: int) -> tuple[int, int, int]:

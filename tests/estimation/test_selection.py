@@ -1,0 +1,160 @@
+"""The form of a degradation: chosen by how well it predicts LR pixels that were held out."""
+
+from dataclasses import replace
+
+import made_up
+import numpy as np
+import pytest
+import torch
+
+from udaln.estimation.alignment import aligned
+from udaln.estimation.registration import Registration, register
+from udaln.estimation.selection import Form, FormSearch, footprint, predicts_better
+from udaln.physics.instruments import Instruments, OutputGrid
+from udaln.physics.simulation import gaussian_psf
+from udaln.scene import Known
+
+OPEN = Instruments("open", grid=OutputGrid.hr_msi)
+NOISE = {"snr_hsi": 35, "snr_msi": 40}
+DIFFERING = {"gain": torch.tensor([0.8, 1.1, 1.3]).double(), "offset": torch.tensor([0.03, -0.03, 0.01]).double()}
+
+
+def form_of(scene, instruments=OPEN):
+    return aligned(scene, instruments).form
+
+
+def form_search(scene):
+    return FormSearch(scene, register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support), Known())
+
+
+def sharpened_psf(side, scale):
+    """A PSF with negative lobes, as resampling by a cubic or a windowed sinc leaves it."""
+    distance = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2) / scale
+    weights = torch.sinc(distance) * torch.exp(-0.5 * (distance / 1.2) ** 2)
+    psf = weights[:, None] * weights
+    return psf / psf.sum()
+
+
+@pytest.mark.parametrize("noise", [{}, NOISE])
+def test_the_window_of_an_average_over_the_lr_pixel_is_the_lr_pixel(noise):
+    assert form_of(made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **noise)) == Form(3)
+
+
+@pytest.mark.parametrize("fwhm", [1.5, 2.5])
+def test_the_window_contains_a_wide_psf(fwhm):
+    """All but 2 % of it along each side, whose gain the noise hides."""
+    form = form_of(made_up.unlike((24, 24), scale=3, fwhm=3 * fwhm, **NOISE))
+    psf = gaussian_psf(45, 3, 3 * fwhm).sum(0)
+    margin = (45 - form.side) // 2
+    assert psf[margin : margin + form.side].sum() > 0.98
+    assert not (form.signed or form.gain or form.offset)
+
+
+def test_a_psf_is_signed_where_it_has_negative_lobes():
+    scene = made_up.unlike((24, 24), scale=3, psf=sharpened_psf(15, 3), **NOISE)
+    found = aligned(scene, OPEN)
+    assert found.form.signed and found.estimate.psf.min() < -0.03
+    nested = replace(OPEN, wide_psf=False)
+    assert not form_of(scene, nested).signed
+
+
+@pytest.mark.parametrize("noise", [{}, NOISE])
+def test_gains_and_offsets_are_those_that_are_there(noise):
+    scene = made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **DIFFERING, **noise)
+    found = aligned(scene, OPEN)
+    assert found.form == Form(3, gain=True, offset=True)
+    torch.testing.assert_close(found.estimate.gain, DIFFERING["gain"], rtol=0.05 if noise else 1e-6, atol=0)
+    alike = aligned(scene, replace(OPEN, gain=False, offset=False))
+    assert not (alike.form.gain or alike.form.offset)
+    without = made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **noise)
+    assert form_of(without, replace(OPEN, gain=True, offset=True)) == Form(3, gain=True, offset=True)
+
+
+def test_unrelated_images_are_not_searched():
+    one, other = (made_up.unlike(scale=3, seed=seed) for seed in (0, 1))
+    search = form_search(replace(one, hr_msi=other.hr_msi))
+    tried = []
+    search.candidate = lambda form, **more: tried.append(form) or FormSearch.candidate(search, form, **more)
+    best = search.search(Form(3), [3, 7], 15, signed=True)
+    assert best.unrelated and not best.exact and tried == [Form(3)] == [best.form]
+
+
+def test_an_exact_form_is_not_searched_further():
+    search = form_search(made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3)))
+    tried = []
+    search.candidate = lambda form, **more: tried.append(form) or FormSearch.candidate(search, form, **more)
+    best = search.search(Form(3), [3, 7], 15, signed=True)
+    assert best.exact and not best.unrelated and tried == [Form(3)]
+
+
+def test_a_simpler_form_is_taken_unless_it_predicts_worse():
+    search = form_search(made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **NOISE))
+    assert search.settled(Form(3, gain=True, offset=True), Form(3)).form == Form(3)
+    search = form_search(made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **NOISE, **DIFFERING))
+    assert search.settled(Form(3, gain=True, offset=True), Form(3)).form == Form(3, gain=True, offset=True)
+
+
+def test_errors_are_nan_where_an_lr_pixel_is_not_used():
+    scene = made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **NOISE)
+    lr_valid = torch.ones(20, 18, dtype=torch.bool)
+    lr_valid[4:6, 7:10] = False
+    candidate = form_search(replace(scene, lr_valid=lr_valid)).candidate(Form(7))
+    used = np.zeros((20, 18), dtype=bool)
+    used[1:-1, 1:-1] = True  # the small Gaussian that was registered lies inside the image in all others
+    found = np.isfinite(candidate.errors).reshape(20, 18)
+    assert not found[4:6, 7:10].any() and found[1:-1, 1:-1].sum() == used.sum() - 6
+    assert candidate.errors[found.flatten()].min() >= 0 and len(candidate.lr) == found.sum()
+
+
+def test_the_held_out_error_is_a_share_of_the_variance():
+    scene = made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **NOISE)
+    scaled = replace(scene, lr_hsi=1000 * scene.lr_hsi)
+    one, other = (form_search(pair).candidate(Form(3, gain=True, offset=True)).errors for pair in (scene, scaled))
+    np.testing.assert_allclose(other, one, rtol=1e-3)
+    assert 1e-4 < one.mean() < 0.1
+
+
+def test_a_large_window_is_estimated_in_squares_of_hr_pixels():
+    scene = made_up.unlike((24, 24), scale=3, fwhm=6.0, **NOISE)
+    candidate = form_search(scene).candidate(Form(26), tentative=False)
+    psf = candidate.estimate.psf
+    assert psf.shape == (26, 26) and float(psf.sum()) == pytest.approx(1)
+    assert torch.equal(psf[::2, ::2], psf[1::2, 1::2])  # in squares of 2×2
+    row = (psf.sum(1) * torch.arange(26)).sum() - 12.0  # an LR pixel's centre in such a window
+    assert abs(row) < 0.3
+
+
+def test_the_footprint_is_the_registered_gaussian_in_the_window():
+    scene = replace(made_up.scene(scale=4), shift=(3, -1))
+    psf = footprint(12, scene, Registration((3.4, -1.3), (2.0, 3.0)))
+    row, column = torch.arange(12.0)[:, None], torch.arange(12.0)
+    assert float((psf * row).sum() / psf.sum()) == pytest.approx(5.5 + 0.4, abs=0.05)
+    assert float((psf * column).sum() / psf.sum()) == pytest.approx(5.5 - 0.3, abs=0.15)
+
+
+def test_a_difference_must_be_beyond_chance():
+    rng = np.random.default_rng(0)
+    errors = torch.from_numpy(rng.chisquare(3, 200))
+    assert predicts_better(0.9 * errors, errors) and not predicts_better(errors, 0.9 * errors)
+    assert not predicts_better(errors, errors) and not predicts_better(errors, errors + 1e-16)
+    assert not predicts_better(torch.from_numpy(rng.permutation(errors)), errors)
+    assert predicts_better(0.5 * errors[:12], errors[:12]) and not predicts_better(0.5 * errors[:7], errors[:7])
+
+
+def test_a_few_lr_pixels_do_not_decide_alone():
+    rng = np.random.default_rng(0)
+    errors, others = (torch.from_numpy(1 + 0.01 * rng.normal(size=200)) for _ in range(2))
+    others[:8] += 1.0
+    assert (others - errors).mean() > 2 * (others - errors).std() / 200**0.5
+    assert not predicts_better(errors, others)
+
+
+def test_lr_pixels_that_both_forms_call_outliers_do_not_count():
+    search = form_search(made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **NOISE))
+    candidate = search.candidate(Form(3))
+    errors = candidate.errors.copy()
+    errors[:5] = np.nan, 1e3, 1e3, 1e3, np.nan
+    outliers = np.isin(np.arange(len(errors)), (1, 2, 3))
+    worse = replace(candidate, errors=1.2 * candidate.errors, outliers=outliers)
+    assert replace(candidate, errors=errors, outliers=outliers).predicts_better(worse)
+    assert not replace(candidate, errors=errors).predicts_better(worse)
