@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from udaln.experiment.config import typed
 from udaln.experiment.datasets.simulated import simulated_scene
-from udaln.experiment.fusion import FusionOptions
+from udaln.experiment.preparation import FusionOptions
 from udaln.experiment.presets import method_preset
 from udaln.experiment.schema import Refine
 from udaln.methods.base import Method

@@ -16,7 +16,8 @@ from measure_steps import ENDLESS, STEPS_PER_CALL
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from udaln.experiment.fusion import align, fit, fuse_fitted
+from udaln.experiment.fusion import fit, fuse_fitted
+from udaln.experiment.preparation import align
 from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.training.stage import Stage
 from udaln.methods.training.trainer import quiet_lightning

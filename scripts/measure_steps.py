@@ -15,7 +15,7 @@ from plain_loop import PlainLoop
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.amp import GradScaler
 
-from udaln.experiment.fusion import align
+from udaln.experiment.preparation import align
 from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
 from udaln.methods.training.schedule import Init, Schedule

@@ -13,7 +13,7 @@ from udaln.scene import Scene
 
 
 def scene(size=24, bands=12, msi_bands=3, scale=4, kernel_size=None, seed=0, materials=4, **noise) -> Scene:
-    """A smooth random reference, degraded by Wald's protocol, with overlapping box responses; ``noise``: of ``simulate``."""
+    """A random reference, degraded by Wald's protocol, with overlapping box responses; ``noise``: of ``simulate``."""
     rng = np.random.default_rng(seed)
     abundances = rng.dirichlet(np.ones(materials), size=(size, size))
     spectra = np.cumsum(rng.normal(0, 0.05, (materials, bands)), 1) + rng.uniform(0.3, 0.6, (materials, 1))

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from udaln.experiment.check import reduced_resolution
-from udaln.experiment.fusion import FusionOptions, fuse_scene
+from udaln.experiment.fusion import fuse_scene
+from udaln.experiment.preparation import FusionOptions
 from udaln.experiment.presets import method_preset
 from udaln.methods.base import Training
 from udaln.metrics import fusion_metrics

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from udaln.errors import InputError
-from udaln.experiment.fusion import FusionOptions, align, fuse_fitted, fuse_scene
+from udaln.experiment.fusion import fuse_fitted, fuse_scene
+from udaln.experiment.preparation import FusionOptions, align
 from udaln.experiment.presets import method_preset
 from udaln.methods.base import Training
 from udaln.methods.closed_form import ClosedForm, Settings

@@ -1,7 +1,7 @@
 """Active-set minimisation of the objective of stage 1 over PSF and responses ≥ 0.
 
-The PSF sums to 1; it may be allowed to have negative weights. So does each response, unless the gains of the MSI bands are unknown: the sum of a response is then
-free and is the gain of its band.
+The PSF sums to 1; it may be allowed to have negative weights. Each response sums to 1, too, unless the gains of the MSI
+bands are unknown: the sum of a response is then free and is the gain of its band.
 """
 
 from __future__ import annotations

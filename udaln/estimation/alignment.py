@@ -49,8 +49,8 @@ def aligned(
 ) -> Alignment:
     """Estimate the shift between the images of a scene and account for it; find the form of the degradation.
 
-    The shift moves the PSF windows by whole HR pixels. The remaining fraction is either left to the PSF, whose window is
-    widened for it, or removed by resampling the HR-MSI (see ``OutputGrid``).
+    The shift moves the PSF windows by whole HR pixels. The remaining fraction is either left to the PSF, whose window
+    is widened for it, or removed by resampling the HR-MSI (see ``OutputGrid``).
 
     Args:
         scene: The pair, on the CPU.
@@ -73,7 +73,7 @@ def aligned(
     if best.unrelated and any(place.shift):  # nothing in common shows no shift
         place = replace(place, shift=(0.0, 0.0))
         best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
-    if max(map(abs, place.shift)) > scene.scale / 2:  # a smaller one is within reach of the PSF, whose estimate shows it
+    if max(map(abs, place.shift)) > scene.scale / 2:  # a smaller one is within reach of the PSF
         nominal = replace(place, shift=(0.0, 0.0))
         unshifted = _search(scene, instruments, nominal, known, form, fixed_side=kernel_size is not None)
         if not best.predicts_better(unshifted):

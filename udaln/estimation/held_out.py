@@ -1,8 +1,9 @@
 """How well an estimate of the degradation predicts LR pixels that it was not estimated from.
 
-The estimate is a penalised least-squares solution, so its error at an LR pixel that is left out follows from its residual
-and its leverage there: no estimate is repeated (Cook and Weisberg, Residuals and Influence in Regression, 1982; the c
-equations of one LR pixel are left out together).
+The estimate is a penalised least-squares solution. Its error at an LR pixel that is left out follows from its residual
+and its leverage there, so that nothing is estimated again (Cook and Weisberg, Residuals and Influence in Regression,
+1982).
+The c equations of one LR pixel are left out together.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class NewtonSystem:
         self.shape = free_srf.shape
         self.weight = problem.weight
         self.psf_index = np.flatnonzero(free_psf)
-        self.eliminated = []
+        self.eliminated: list[Eliminated] = []
         schur = problem.psf_precision + products.z
         scale = float(schur.diagonal()[self.psf_index].max()) if len(self.psf_index) else None
         for j, column in enumerate(free_srf.T):

@@ -21,7 +21,7 @@ class Quadratic:
         srf_precision: Prior inverse covariance Q of each response, (c, C, C).
         psf_mean: Prior mean of the PSF, K.
         psf_precision: Prior inverse covariance of the PSF, K×K.
-        calibration: What takes a spectrum of Y to its estimate without noise, C×C; None if the equations have Y's noise.
+        calibration: What takes a spectrum of Y to its estimate without noise, C×C; None if Y is as it was.
     """
 
     equations: ReducedEquations

@@ -51,8 +51,8 @@ def register(
 
     1. Whole LR pixels: phase correlation (Kuglin and Hines, 1975) of each MSI band, averaged over r×r pixels, with the
        mean of the hyperspectral bands that it may cover.
-    2. Around that shift and around zero, the Gaussian PSF whose blurred MSI bands the principal components of the LR-HSI
-       explain best. Its two widths are unknown, too: with a wrong width, the blur passes for a shift.
+    2. Around that shift and around zero, the Gaussian PSF with which the principal components of the LR-HSI explain the
+       blurred MSI bands best. Its two widths are unknown, too: with a wrong width, blur passes for a shift.
 
     Args:
         lr_hsi: Y, h×w×C.
@@ -122,7 +122,7 @@ def _principal_components(y: Array, lr_mask: Array) -> Array:
 
 
 def _gaussian_fit(images: _Images, scale: int, start: tuple[int, int]) -> tuple[float, Array]:
-    """The Gaussian near a shift [HR pixels] that explains most of the MSI bands' variance: this share, and the Gaussian.
+    """The Gaussian near a shift [HR pixels] with which most of the MSI bands' variance is explained, and this share.
 
     A Gaussian is its shift, rows and columns, and the logarithms of its two standard deviations, relative to r.
     """
@@ -200,7 +200,7 @@ class _Images:
         return max(1, self.lr_mask.size // MAX_LR_PIXELS)
 
     def _weights(self, side: int, shift: float, std: float) -> csr_array:
-        """The weights of the HR pixels along one side in each LR pixel, side/r × side; 1 in all, beyond the image, too."""
+        """The weights of the HR pixels along one side in each LR pixel, side/r × side; without those beyond it."""
         count, reach = side // self.scale, math.ceil(REACH * std) + 1
         centres = np.arange(count) * self.scale + (self.scale - 1) / 2 + shift
         pixels = np.round(centres).astype(int)[:, None] + np.arange(-reach, reach + 1)

@@ -1,7 +1,7 @@
 """The form of a degradation: hypotheses that compete by how well they predict LR pixels that were held out.
 
 The window of the PSF, its sign, and gains and offsets of the MSI bands are not known beforehand. A form with more
-unknowns fits every pair better. It is accepted only if it also predicts LR pixels better that it was not estimated from.
+unknowns fits every pair better. It is accepted only if it also predicts better the LR pixels that were held out.
 """
 
 from __future__ import annotations

@@ -155,8 +155,8 @@ def precision_matrix(
         shape: The shape.
         correlation_length: Relative to the width of the shape.
         size: Size of the deviation.
-        gram: YᵀY / σ² of one MSI band, C×C. A precision far above it changes nothing, but its rounding errors would pull
-            the response to 0 along the shape.
+        gram: YᵀY / σ² of one MSI band, C×C. A precision far above it changes nothing, but its rounding errors would
+            pull the response to 0 along the shape.
         free_gain: Whether the response may be any multiple of the shape: then the precision along the shape is 0.
     """
     index = np.flatnonzero(shape.std > 0)

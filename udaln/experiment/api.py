@@ -17,7 +17,8 @@ from udaln.errors import InputError
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import one_of
 from udaln.experiment.dataset_schema import BadBands
-from udaln.experiment.fusion import Fusion, FusionOptions, fuse_scene, with_figures
+from udaln.experiment.fusion import Fusion, fuse_scene, with_figures
+from udaln.experiment.preparation import FusionOptions
 from udaln.experiment.presets import instruments_preset, method_preset
 from udaln.experiment.schema import Refine
 from udaln.io.assembly import assemble_scene

@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from udaln.experiment.fusion import FusionOptions, fuse_scene
+from udaln.experiment.fusion import fuse_scene
+from udaln.experiment.preparation import FusionOptions
 from udaln.io.gaps import fill_gaps
 from udaln.methods.base import Training
 from udaln.metrics import fusion_metrics

@@ -12,8 +12,8 @@ from udaln.experiment.dataset_schema import BadBands, PairDataset
 from udaln.experiment.datasets.pair import is_sampled, pair_scene
 from udaln.experiment.datasets.pair_files import PairFiles
 from udaln.experiment.datasets.simulated import simulated_scene
-from udaln.experiment.fusion import Aligned, FusionOptions, align
 from udaln.experiment.output import output_format
+from udaln.experiment.preparation import Aligned, FusionOptions, align
 from udaln.experiment.schema import Config, PsfShape, Refine, Source
 from udaln.io.pair import Pair
 from udaln.io.write import check_output

@@ -32,8 +32,8 @@ def windows(
         binning: Side b of the squares of HR pixels whose mean is one pixel of a window, a divisor of k.
 
     Returns:
-        (N, (k/b)², B), N = H/r · W/r or the number of those wanted. In memory the window axis comes first: pixel k of all windows precedes pixel k + 1 of any,
-        the layout that SpaDnet's weighted sum reads fastest.
+        (N, (k/b)², B), N = H/r · W/r or the number of those wanted. In memory the window axis comes first: pixel k of
+        all windows precedes pixel k + 1 of any, the layout that SpaDnet's weighted sum reads fastest.
 
     Raises:
         InputError: If ``kernel_size`` is smaller than ``scale``: some pixels would be in no window.

@@ -23,8 +23,8 @@ class Agreement:
 
     Attributes:
         lr_pixels: Number of LR pixels that were compared.
-        disagreement: Variance of the difference beyond the noise of both images and chance, as a share of the variance of
-            the MSI band, c; without the LR pixels that are ``changed``.
+        disagreement: Variance of the difference beyond the noise of both images and chance, as a share of the variance
+            of the MSI band, c; without the LR pixels that are ``changed``.
         changed: Share of the LR pixels that disagree far more than the others.
         rim: Share of the PSF in the outermost pixels of its window.
     """

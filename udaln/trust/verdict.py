@@ -52,7 +52,8 @@ def judge(agreement: Agreement, held_out: HeldOut | None, given: float | None = 
         given: Held-out error of the degradation with what was given, as a multiple of that with nothing given; None if
             nothing was given, or no estimate is better beyond chance.
     """
-    unfit, care = [], []
+    unfit: list[str] = []
+    care: list[str] = []
     disagreement = float(agreement.disagreement.median())
     if disagreement > UNRELATED:
         unfit.append("the two images hardly have anything in common; do they show the same ground?")
