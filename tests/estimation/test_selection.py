@@ -70,12 +70,20 @@ def test_gains_and_offsets_are_those_that_are_there(noise):
     assert form_of(without, replace(OPEN, gain=True, offset=True)) == Form(3, gain=True, offset=True)
 
 
+def test_of_few_lr_pixels_gains_are_estimated_only_if_they_are_certain():
+    """Or if they predict better, as many equal gains of 2 would."""
+    scene = made_up.scene(scale=4)
+    assert form_of(scene) == Form(4)
+    assert form_of(scene, replace(OPEN, gain=True, offset=True)) == Form(4, gain=True, offset=True)
+    assert form_of(replace(scene, hr_msi=2 * scene.hr_msi)).gain
+
+
 def test_unrelated_images_are_not_searched():
     one, other = (made_up.unlike(scale=3, seed=seed) for seed in (0, 1))
     search = form_search(replace(one, hr_msi=other.hr_msi))
     tried = []
     search.candidate = lambda form, **more: tried.append(form) or FormSearch.candidate(search, form, **more)
-    best = search.search(Form(3), [3, 7], 15, signed=True)
+    best = search.search(Form(3), Form(3), [3, 7], 15, signed=True)
     assert best.unrelated and not best.exact and tried == [Form(3)] == [best.form]
 
 
@@ -83,7 +91,7 @@ def test_an_exact_form_is_not_searched_further():
     search = form_search(made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3)))
     tried = []
     search.candidate = lambda form, **more: tried.append(form) or FormSearch.candidate(search, form, **more)
-    best = search.search(Form(3), [3, 7], 15, signed=True)
+    best = search.search(Form(3), Form(3), [3, 7], 15, signed=True)
     assert best.exact and not best.unrelated and tried == [Form(3)]
 
 

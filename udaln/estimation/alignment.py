@@ -132,13 +132,9 @@ def _search(
         sides = [nested, wide] if instruments.wide_psf is None else [wide]
     open_psf = known.psf is None and instruments.wide_psf is not False
     widest = sides[-1] if len(sides) == 1 else min(longest, max(4 * scale + 1, reach + 2 * scale))
-    best = search.search(form, sides, widest, signed=open_psf)
-    alike = replace(
-        best.form,
-        gain=best.form.gain and instruments.gain is not None,
-        offset=best.form.offset and instruments.offset is not None,
-    )
-    return search.settled(best.form, alike)
+    certain = {"gain": instruments.gain is True, "offset": instruments.offset is True}
+    best = search.search(form, replace(form, **certain), sides, widest, signed=open_psf)
+    return search.settled(best.form, replace(best.form, **certain))
 
 
 def _fraction(place: Registration) -> float:

@@ -127,11 +127,12 @@ class FormSearch:
         self.place = place
         self.known = known
 
-    def search(self, form: Form, sides: Sequence[int], widest: int, *, signed: bool) -> Candidate:
+    def search(self, form: Form, simpler: Form, sides: Sequence[int], widest: int, *, signed: bool) -> Candidate:
         """The form that predicts best, by tentative estimates.
 
         Args:
             form: What is assumed beside the window and the sign of the PSF.
+            simpler: The same with no gains and offsets but those that are certain.
             sides: Windows to begin with [HR pixels], from the smallest.
             widest: Largest window [HR pixels].
             signed: Whether the PSF may have negative weights.
@@ -141,7 +142,7 @@ class FormSearch:
             return best
         few = np.isfinite(best.errors).sum() <= FEW
         if few:
-            alike = self.candidate(replace(best.form, gain=False, offset=False))
+            alike = self.candidate(replace(simpler, side=sides[0]))
             best = best if best.predicts_better(alike) else alike
         for side in sides[1:]:
             best = self._challenged(best, replace(best.form, side=side))
