@@ -26,7 +26,7 @@ from udaln.scene import Known, Scene
 MAX_LR_PIXELS = 2000  # about as many LR pixels suffice to choose a form
 MAX_WINDOWS = 2e7  # values in the windows of the LR pixels of a final estimate
 MAX_PSF_SIDE = 24  # of a PSF that is estimated pixel by pixel; a larger one is piecewise constant
-MAX_TENTATIVE_SIDE = 16  # the same while forms are compared
+MAX_TENTATIVE_SIDE = 18  # the same while forms are compared
 SIGNIFICANT = 2.0  # standard errors by which held-out errors must differ
 P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
 FEWEST = 8  # LR pixels that tell one form from another
