@@ -7,6 +7,7 @@ from made_up_samples import OFFSET, degraded, differing_sensors, random_scene, s
 from places import SHARED
 
 from udaln.errors import InputError
+from udaln.estimation import degradation
 from udaln.estimation.degradation import estimate_degradation
 from udaln.estimation.psf_prior import nearest_gaussian
 from udaln.physics.blocks import blocks_of
@@ -115,6 +116,22 @@ def test_gains_and_offsets_of_a_known_srf_are_estimated():
     close(both.psf, psf, 1e-15)
     close(both.gain, gain, 1e-9)
     close(both.offset, OFFSET, 1e-9)
+
+
+def test_held_out_errors_are_those_of_the_lr_pixels_that_were_used(monkeypatch):
+    """An LR pixel that is an outlier no longer, once the estimate is made, had no part in it: it keeps its residual."""
+
+    def weights(lr, *_, absolute=None):
+        return torch.ones(len(lr), dtype=torch.float64).index_fill(0, torch.tensor([3]), float(absolute is None))
+
+    monkeypatch.setattr(degradation, "outlier_weights", weights)
+    image, psf, srf, support = random_scene(4)
+    lr, hr_windows = degraded(image, psf, srf, 4, (30, 35))
+    estimated = estimate_degradation(lr, hr_windows, support, tentative=True)
+    residuals = lr @ estimated.srf - torch.einsum("nkj,k->nj", hr_windows, estimated.psf.flatten())
+    larger = estimated.held_out_errors.norm(dim=1) > 1.001 * residuals.norm(dim=1)
+    close(estimated.held_out_errors[3], residuals[3], 1e-12)
+    assert estimated.outlier_weights.all() and larger.sum() > 0.9 * len(lr)
 
 
 def perturbed(values, seed):

@@ -50,8 +50,9 @@ def test_the_window_contains_a_wide_psf(fwhm):
     assert not (form.signed or form.gain or form.offset)
 
 
-def test_a_psf_is_signed_where_it_has_negative_lobes():
-    scene = made_up.unlike((24, 24), scale=3, psf=sharpened_psf(15, 3), **NOISE)
+@pytest.mark.parametrize("noise", [{}, NOISE])
+def test_a_psf_is_signed_where_it_has_negative_lobes(noise):
+    scene = made_up.unlike((24, 24), scale=3, psf=sharpened_psf(15, 3), **noise)
     found = aligned(scene, OPEN)
     assert found.form.signed and found.estimate.psf.min() < -0.03
     nested = replace(OPEN, wide_psf=False)

@@ -125,8 +125,8 @@ def _estimate(
     for _ in range(1 if tentative else OUTLIER_PASSES):
         equations = unknowns.reduce(lr, windows, weights)
         problem, psf, srf = _solve_with_priors(equations, unknowns, psf, srf, PRIOR_ITERATIONS - tentative)
-        previous, weights = weights, outlier_weights(lr, windows, equations, psf, srf)
-        if torch.equal(previous, weights):
+        used, weights = weights, outlier_weights(lr, windows, equations, psf, srf)
+        if torch.equal(used, weights):
             break
     gains = srf.sum(0)
     if unknowns.gain and gains.min() < NEGLIGIBLE * gains.max():  # the images have nothing in common
@@ -134,7 +134,7 @@ def _estimate(
     squares = squared_residuals(lr, windows, equations, psf, srf)
     blocks = zip(squares, torch.split(weights, BLOCK_SIZE), strict=True)
     variance = sum((square.T @ weight for square, weight in blocks)) / weights.sum()
-    errors = unknowns.held_out_errors(problem, lr, windows, weights, equations, psf, srf)
+    errors = unknowns.held_out_errors(problem, lr, windows, used, equations, psf, srf)
     side = round(len(psf) ** 0.5)
     return DegradationEstimate(
         psf=torch.from_numpy(psf).view(side, side),
