@@ -70,9 +70,11 @@ def aligned(
     if instruments.shift is False:
         place = replace(place, shift=(0.0, 0.0))
     best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
-    if best.unrelated and any(place.shift):  # nothing in common shows no shift
-        place = replace(place, shift=(0.0, 0.0))
-        best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
+    if best.unrelated and any(place.shift):
+        with_gains = FormSearch(best.scene, place, known).candidate(replace(best.form, gain=True, offset=True))
+        if with_gains.unrelated:  # nothing in common shows no shift
+            place = replace(place, shift=(0.0, 0.0))
+            best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
     if max(map(abs, place.shift)) > scene.scale / 2:  # a smaller one is within reach of the PSF
         nominal = replace(place, shift=(0.0, 0.0))
         unshifted = _search(scene, instruments, nominal, known, form, fixed_side=kernel_size is not None)
