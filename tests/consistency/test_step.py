@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 import udaln
 from udaln.consistency import refinement, step
+from udaln.consistency.calibration import calibrated
 from udaln.consistency.fuser import Fuser
 from udaln.consistency.refinement import fit_refinement
 from udaln.consistency.step import consistent as make_consistent
@@ -248,9 +249,10 @@ def test_only_what_has_noise_or_texture_is_denoised(texture, rich, snr_msi, work
 def test_what_the_fit_has_calculated_is_not_calculated_again(snr, monkeypatch):
     scene = world(snr, size=48)
     networks = started(scene)
-    expected = refined(networks, scene, with_deviation=True)
+    fitted, _ = calibrated(networks, fit_refinement(networks, scene), scene)
+    expected = make_consistent(networks, fitted, scene, with_deviation=True)
     monkeypatch.setattr(step, "predict", None)
-    fuser, actual = Fuser.fit(networks, scene, with_deviation=True)
+    fuser, actual, _ = Fuser.fit(networks, scene, with_deviation=True)
     assert torch.equal(actual.image, expected.image) and torch.equal(actual.deviation, expected.deviation)
     monkeypatch.undo()
     assert torch.equal(fuser.fuse(scene).image, expected.image)

@@ -14,6 +14,7 @@ from made_up_fusions import Stopped, interrupted
 from made_up_pairs import write_raster
 from places import SCRIPTS
 
+from udaln.consistency.calibration import calibrated
 from udaln.consistency.refinement import fit_refinement
 from udaln.consistency.step import consistent
 from udaln.experiment import stream
@@ -176,7 +177,8 @@ def test_with_the_lr_hsi_it_is_made_consistent_with_both(script, acquired, bad):
     y, lr_valid, z, hr_valid = select_bands_and_fill_gaps(*made_up_pairs.tensors(pair), given.dropped_bands)
     networks = given.model
     scene = Scene(y, z, networks.sped.support, lr_valid=lr_valid, hr_valid=hr_valid)
-    actual = consistent(networks, fit_refinement(networks, scene), scene, with_deviation=True)
+    refinement, _ = calibrated(networks, fit_refinement(networks, scene), scene)
+    actual = consistent(networks, refinement, scene, with_deviation=True)
     for file, expected in zip((words["out"], spread), actual, strict=True):
         expected[~scene.valid] = torch.nan
         with open_image(file, key="x") as image:
