@@ -123,3 +123,11 @@ def test_auto_resamples_only_images_that_disagree_beyond_their_noise():
     nested = aligned(changed, auto).scene
     assert not torch.equal(nested.hr_msi, changed.hr_msi)
     np.testing.assert_allclose(nested.total_shift, (0.6, -0.4), atol=0.1)
+
+
+def test_a_window_or_a_psf_that_is_given_is_kept_however_large():
+    scene = made_up.unlike()
+    known = torch.zeros(26, 26, dtype=torch.float64)
+    known[11:15, 11:15] = scene.truth.psf.sum() / 16
+    assert aligned(scene, UNLIKE, 25).estimate.psf.shape == (25, 25)
+    torch.testing.assert_close(aligned(scene, UNLIKE, known=Known(psf=known)).estimate.psf, known)

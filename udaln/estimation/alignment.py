@@ -103,7 +103,7 @@ def error_of_given(scene: Scene, instruments: Instruments, form: Form, known: Kn
     place = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid)
     nominal = replace(place, shift=(0.0, 0.0)) if instruments.shift is False else place
     whole = round(nominal.shift[0]), round(nominal.shift[1])
-    given = FormSearch(replace(scene, shift=whole), nominal, known).candidate(form)
+    given = FormSearch(replace(scene, shift=whole), nominal, known, by_pixel=True).candidate(form)
     if given.exact:
         return None
     everything = replace(scene, support=torch.ones_like(scene.support))
@@ -118,7 +118,7 @@ def _search(
 ) -> Candidate:
     """The best form of the degradation of a scene, at a place."""
     whole = round(place.shift[0]), round(place.shift[1])
-    search = FormSearch(replace(scene, shift=whole), place, known)
+    search = FormSearch(replace(scene, shift=whole), place, known, by_pixel=fixed_side)
     fraction, scale = _fraction(place), scene.scale
     margin = 2 * math.ceil(max(0.0, fraction - _tolerance(scene)))
     nested, wide = scale + margin, 2 * scale + 1 + margin

@@ -120,12 +120,14 @@ class FormSearch:
         scene: The pair, its windows moved by whole HR pixels.
         place: The Gaussian PSF that tells which LR pixels lie inside the image.
         known: What is known of the sensors and kept.
+        by_pixel: Whether the PSF is estimated pixel by pixel, however large its window is.
     """
 
-    def __init__(self, scene: Scene, place: Registration, known: Known) -> None:
+    def __init__(self, scene: Scene, place: Registration, known: Known, *, by_pixel: bool = False) -> None:
         self.scene = scene
         self.place = place
         self.known = known
+        self.by_pixel = by_pixel or known.psf is not None
 
     def search(self, form: Form, simpler: Form, sides: Sequence[int], widest: int, *, signed: bool) -> Candidate:
         """The form that predicts best, by tentative estimates.
@@ -169,7 +171,8 @@ class FormSearch:
 
     def candidate(self, form: Form, *, tentative: bool = True) -> Candidate:
         """The estimate under a form and its held-out errors."""
-        scene, binning = self.scene, math.ceil(form.side / (MAX_TENTATIVE_SIDE if tentative else MAX_PSF_SIDE))
+        scene, largest = self.scene, MAX_TENTATIVE_SIDE if tentative else MAX_PSF_SIDE
+        binning = 1 if self.by_pixel else math.ceil(form.side / largest)
         side = math.ceil(form.side / binning) * binning
         weights = footprint(side, scene, self.place)
         used = usable_lr_pixels(scene, torch.ones_like(weights) if form.signed else weights)
