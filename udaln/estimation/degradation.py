@@ -122,9 +122,10 @@ def _estimate(
     weights, psf, srf = _robust_least_squares(lr, windows, unknowns, psf, srf)
     if unknowns.gain and not _has_gain(unknowns.reduce(lr, windows, weights), psf, srf).all():
         return None
+    iterations = PRIOR_ITERATIONS - (tentative and len(lr) > lr.shape[1])  # fewer equations than unknowns take longer
     for _ in range(1 if tentative else OUTLIER_PASSES):
         equations = unknowns.reduce(lr, windows, weights)
-        problem, psf, srf = _solve_with_priors(equations, unknowns, psf, srf, PRIOR_ITERATIONS - tentative)
+        problem, psf, srf = _solve_with_priors(equations, unknowns, psf, srf, iterations)
         used, weights = weights, outlier_weights(lr, windows, equations, psf, srf)
         if torch.equal(used, weights):
             break

@@ -26,11 +26,11 @@ from udaln.scene import Known, Scene
 MAX_LR_PIXELS = 2000  # about as many LR pixels suffice to choose a form
 MAX_WINDOWS = 2e7  # values in the windows of the LR pixels of a final estimate
 MAX_PSF_SIDE = 24  # of a PSF that is estimated pixel by pixel; a larger one is piecewise constant
-MAX_TENTATIVE_SIDE = 18  # the same while forms are compared
+MAX_COARSE_SIDE = 18  # the same while forms are compared, and of few LR pixels
 SIGNIFICANT = 2.0  # standard errors by which held-out errors must differ
 P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
 FEWEST = 8  # LR pixels that tell one form from another
-FEW = 64  # LR pixels up to which the search starts from the form with the fewest unknowns
+FEW = 100  # LR pixels up to which the search starts from the form with the fewest unknowns
 ROUNDING = 1e-14  # held-out error, as a share of the variance, that is rounding error
 NOT_PREDICTED = 1.0  # held-out error, as a share of the variance, of an LR pixel that the others do not predict
 UNRELATED = 0.5  # held-out error, as a share of the variance; that of two independent images is 2
@@ -171,8 +171,9 @@ class FormSearch:
 
     def candidate(self, form: Form, *, tentative: bool = True) -> Candidate:
         """The estimate under a form and its held-out errors."""
-        scene, largest = self.scene, MAX_TENTATIVE_SIDE if tentative else MAX_PSF_SIDE
-        binning = 1 if self.by_pixel else math.ceil(form.side / largest)
+        scene = self.scene
+        coarse = tentative or scene.lr_hsi[..., 0].numel() <= FEW
+        binning = 1 if self.by_pixel else math.ceil(form.side / (MAX_COARSE_SIDE if coarse else MAX_PSF_SIDE))
         side = math.ceil(form.side / binning) * binning
         weights = footprint(side, scene, self.place)
         used = usable_lr_pixels(scene, torch.ones_like(weights) if form.signed else weights)
