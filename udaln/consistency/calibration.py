@@ -23,10 +23,9 @@ FEWEST = 16  # LR pixels that tell anything
 SIGNIFICANT = 2.0  # standard errors by which a weight must be below ``LARGEST``, or errors must differ
 LARGEST = 0.95  # weight below 1
 BEST_BANDS = 0.1  # share of the bands, those that the HR-MSI helps most, of which the worst is looked at
-NO_HELP = (
-    0.75  # its error at held-out LR pixels, relative to that of the mean of their neighbours, from which on a fused
-)
-# image is not worth its risk: its errors between the LR pixels, which the LR-HSI does not show, may be larger
+# Error of a fused image at held-out LR pixels, relative to that of the mean of their neighbours, from which on it is
+# not worth its risk: its errors between the LR pixels, which the LR-HSI does not show, may be larger.
+NO_HELP = 0.75
 
 
 class HeldOut(NamedTuple):

@@ -72,7 +72,7 @@ def fuse(
         refine: The step after the method: ``consistent`` or ``none``. If None, the default of the method.
         instruments: The differences between the two sensors that are allowed for, beyond blur and spectral response: a
             file of ``conf/instruments`` by its name, or an object.
-        kernel_size: Side of the PSF's window [HR pixels]. If None, the default of the instruments.
+        kernel_size: Side of the PSF's window [HR pixels]. If None, the data decide.
         lr_valid: h×w, false for pixels of the LR-HSI that are not to be used. Pixels with NaN never are.
         hr_valid: rh×rw, the same for the HR-MSI.
         bad_bands: What is done with bands of the LR-HSI without a signal. ``fill``: they are not used, and the image

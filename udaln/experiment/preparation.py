@@ -29,7 +29,7 @@ class FusionOptions:
         known_psf: Whether the scene's known PSF is used; otherwise it is estimated.
         known_srf: Whether the scene's known SRF is used; otherwise it is estimated.
         gaussian: Whether the estimated PSF is restricted to a Gaussian.
-        kernel_size: Side of the PSF's window [HR pixels]; None for the default of the instruments.
+        kernel_size: Side of the PSF's window [HR pixels]; if None, the data decide.
         uncertainty: Whether the deviation is calculated.
         progress: Whether progress bars are shown on a terminal.
     """

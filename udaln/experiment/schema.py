@@ -54,7 +54,7 @@ class ScaleConfig:
     Attributes:
         name: Of the file.
         factor: Scale factor r; None if it follows from the pair.
-        kernel_size: Side of the PSF's window [HR pixels]; None for the default, in simulations r.
+        kernel_size: Side of the PSF's window [HR pixels]; if None, the data decide; in simulations r.
         fwhm: Full width at half maximum of the PSF in simulations [HR pixels]; None for r.
     """
 

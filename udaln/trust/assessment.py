@@ -30,7 +30,8 @@ def assess(
     """
     found = agreement(degradation, scene)
     excluded = False in (instruments.gain, instruments.offset, instruments.shift, instruments.wide_psf)
-    restricted = (excluded or known != Known()) and not any(scene.resampling_shift)
+    told = known.psf is not None or known.srf is not None
+    restricted = (excluded or told) and not any(scene.resampling_shift)
     given = None
     if restricted and float(found.disagreement.max()) > SUSPICIOUS:
         sped = degradation.sped
