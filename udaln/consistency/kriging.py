@@ -8,7 +8,6 @@ covariances. The PSF gives the weights of the HR pixels within the support of an
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -97,9 +96,7 @@ def krige(
         return values.view(-1, *targets.shape, len(model.spectra)), box
 
     workers = threads.workers(len(tiles), _tile_bytes(tiles, scale, with_variance)) if hr_msi.is_cpu else 1
-    with warnings.catch_warnings(), threads.in_order(predict, tiles, workers) as predictions:
-        # Several times as fast as COO. Filters are the whole process's: no thread can set them for itself.
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+    with threads.in_order(predict, tiles, workers) as predictions:
         for count, ((extent, blend), prediction) in enumerate(zip(tiles, predictions, strict=True), 1):
             if prediction is None:
                 continue

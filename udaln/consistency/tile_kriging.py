@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -14,6 +15,11 @@ from udaln.consistency.variances import Variances, fit_variances
 SPATIAL_RANGE = 32.0  # range of the covariance [LR pixels]
 TREND_VARIANCE = 1.0  # prior variance of an affine correction of the map, relative to the correlated covariance
 PIXELS_AT_ONCE = 256  # HR pixels whose covariances with all others are computed together: about what fits in a cache
+
+
+with warnings.catch_warnings():  # torch warns once that CSR is in beta; no thread can set filters for itself
+    warnings.simplefilter("ignore")
+    torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1), check_invariants=False)  # several times as fast as COO
 
 
 class HRGrid(NamedTuple):
