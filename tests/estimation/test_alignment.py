@@ -9,8 +9,8 @@ import torch
 
 from udaln.estimation import alignment
 from udaln.estimation.alignment import aligned
+from udaln.estimation.candidate import Form
 from udaln.estimation.registration import Registration
-from udaln.estimation.selection import Form
 from udaln.physics.instruments import Instruments, OutputGrid
 from udaln.physics.simulation import gaussian_psf
 from udaln.scene import Known, Scene

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import torch
 from made_up_psfs import elliptical_gaussian
 
-from udaln.estimation.psf import centre, centre_shift
+from udaln.estimation.psf import centre, centre_shift, rim_weight
 from udaln.physics.simulation import gaussian_psf
 
 
@@ -41,3 +42,10 @@ def test_the_shift_is_that_of_the_psf_plus_that_of_its_window(kernel_size, scale
     psf = gaussian_psf(kernel_size, scale, scale, shift).numpy()
     np.testing.assert_allclose(centre_shift(psf, scale, (0, 0)), shift, atol=1e-4)
     np.testing.assert_allclose(centre_shift(psf, scale, (3, -7)), np.add(shift, (3, -7)), atol=1e-4)
+
+
+def test_the_rim_of_a_flat_psf_weighs_as_much_as_its_middle():
+    assert rim_weight(torch.full((7, 7), -2.0)) == pytest.approx(1)
+    inner = torch.zeros(7, 7)
+    inner[1:-1, 1:-1] = 1
+    assert rim_weight(inner) == 0 and rim_weight(1 - inner) == pytest.approx(49 / 24)

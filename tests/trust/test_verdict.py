@@ -31,7 +31,7 @@ def test_a_pair_that_agrees_is_fit_to_use():
         (agreeing(), GOOD, 3.0, Level.care, "3.0 times the error"),
         (agreeing(), GOOD, 30.0, Level.unfit, "30.0 times the error"),
         (agreeing(changed=0.3), GOOD, None, Level.care, "30% of the LR pixels differ"),
-        (agreeing(rim=0.5), GOOD, None, Level.care, "beyond its window"),
+        (agreeing(rim=0.9), GOOD, None, Level.care, "beyond its window"),
         (agreeing(lr_pixels=12), GOOD, None, Level.care, "only 12 LR pixels"),
     ],
 )
@@ -43,6 +43,6 @@ def test_each_sign_of_a_fault_is_named(found, held_out, given, level, words):
 
 
 def test_the_worst_sign_decides_and_all_are_told():
-    verdict = judge(agreeing((0.05, 0.05, 0.05), rim=0.5), HeldOut(0.4, 0.5, 0.4, True))
+    verdict = judge(agreeing((0.05, 0.05, 0.05), rim=0.9), HeldOut(0.4, 0.5, 0.4, True))
     assert verdict.level is Level.unfit and len(verdict.reasons) == 3
     assert "interpolated" in verdict.reasons[0]

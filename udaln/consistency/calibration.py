@@ -13,6 +13,7 @@ from udaln.consistency.refinement import MAX_GAP, Prediction, Refinement, predic
 from udaln.consistency.step import kriged_residual
 from udaln.estimation.noise import pooled_share
 from udaln.methods.base import Model
+from udaln.physics.border import agreeing_lr_pixels
 from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.part import Part
 from udaln.scene import Scene
@@ -99,7 +100,7 @@ def _held_out(
     psf = model.degradation.psf
     fused, parts = prediction or predict(model, refinement, scene)
     usable = usable_lr_pixels(scene, psf)
-    valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
+    valid = agreeing_lr_pixels(model.degradation, scene, refinement.tolerance, MAX_GAP)
     lr_hsi = scene.lr_hsi.double()
     residual = lr_hsi.flatten(0, 1) - degraded(scene, fused.double(), psf)
     rows, columns = lr_hsi.shape[:2]

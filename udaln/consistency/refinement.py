@@ -15,8 +15,9 @@ from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Model
+from udaln.physics.border import Tolerance, agreeing_lr_pixels, tolerance_of
 from udaln.physics.interpolation import interpolate
-from udaln.physics.observation import degraded, usable_lr_pixels
+from udaln.physics.observation import degraded
 from udaln.scene import Scene
 
 HIDDEN = 10**-3.5  # largest share of a band's power that texture of single pixels may have below the noise
@@ -42,6 +43,7 @@ class Refinement:
         hidden_variance: Error variance that neither image shows, the same everywhere, (C,).
         correction_weight: Share of the correction by the LR-HSI that is made, (C,); see `calibrated`.
         interpolated: The bands that are those of the interpolated LR-HSI, as the HR-MSI does not help, (C,) bool.
+        tolerance: Of LR pixels at the border, which are used if they agree with the HR-MSI.
     """
 
     noise: Noise
@@ -55,6 +57,7 @@ class Refinement:
     hidden_variance: Tensor
     correction_weight: Tensor
     interpolated: Tensor
+    tolerance: Tolerance
 
     def to(self, device: torch.device) -> Refinement:
         """The same on another device."""
@@ -121,7 +124,8 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     """`fit_refinement`, and the prediction for the same pair, so that `consistent` need not calculate it again."""
     psf, srf = model.degradation.psf, model.degradation.srf
     hr_msi = gapless_hr_msi(model, scene)
-    valid = usable_lr_pixels(scene, psf)
+    tolerance = tolerance_of(model.degradation, scene)
+    valid = agreeing_lr_pixels(model.degradation, scene, tolerance)
     lr_hsi = scene.lr_hsi.flatten(0, 1)[valid].double()
     lr_msi = degraded(scene, hr_msi.double(), psf)[valid]
     noise = estimate_noise(lr_hsi, lr_msi, hr_msi, psf, srf, scene.hr_valid)
@@ -143,7 +147,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
     blurred = gains.psf_misfit(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, valid) @ slope
-    near_gaps = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
+    near_gaps = agreeing_lr_pixels(model.degradation, scene, tolerance, MAX_GAP)
     residual = scene.lr_hsi.flatten(0, 1)[near_gaps].double() - degraded(scene, fused, psf)[near_gaps]
     covariance = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), parts.smooth)
     hidden = torch.minimum(noise.lr_texture**2, covariance.discarded_variance) / averaging
@@ -160,6 +164,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
         hidden_variance=hidden + (slope.T @ misfit @ slope).diagonal() / averaging.sqrt(),
         correction_weight=torch.ones_like(slope[0]),
         interpolated=torch.zeros_like(slope[0], dtype=torch.bool),
+        tolerance=tolerance,
     )
     return refinement, Prediction(fused, parts)
 

@@ -20,8 +20,9 @@ from udaln.consistency.refinement import (
 )
 from udaln.consistency.tiles import tiled_part
 from udaln.methods.base import Estimate, Model
+from udaln.physics.border import agreeing_lr_pixels
 from udaln.physics.interpolation import KERNEL_RADIUS, interpolate
-from udaln.physics.observation import degraded, usable_lr_pixels
+from udaln.physics.observation import degraded
 from udaln.physics.part import Box, Part
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
@@ -55,7 +56,7 @@ def consistent(
     part = part or Part.whole(*scene.lr_hsi.shape[:2])
     fused, parts = prediction or predict(model, refinement, scene)
     near = part.around(_interpolation_margin(psf, scene) + _psf_margin(psf, scene))
-    valid = usable_lr_pixels(scene, psf, max_invalid=MAX_GAP)
+    valid = agreeing_lr_pixels(model.degradation, scene, refinement.tolerance, MAX_GAP)
     kriged = kriged_residual(
         model, refinement, scene, fused, parts, valid, near, progress, with_variance=with_deviation
     )

@@ -10,15 +10,17 @@ import torch
 from scipy.ndimage import shift as spline_shift
 from torch import Tensor
 
+from udaln.estimation.candidate import Candidate, Form
 from udaln.estimation.degradation import DegradationEstimate
 from udaln.estimation.noise import homogeneous_patches, unique_variances
 from udaln.estimation.registration import Registration, register
-from udaln.estimation.selection import Candidate, Form, FormSearch
+from udaln.estimation.selection import FEW, FormSearch
 from udaln.physics.instruments import Instruments, OutputGrid
 from udaln.scene import Known, Scene
 
 SHIFT_TOLERANCE = 0.2  # fraction of a shift for which no window is widened and no image resampled [HR pixels]
 RELATIVE_TOLERANCE = 0.05  # the same [LR pixels]; the larger one counts
+WIDEST = 8  # largest side of a window [LR pixels]
 REACH = 2.5  # standard deviations of a PSF that its window contains
 MAX_DISAGREEMENT = 3e-4  # share of the HR-MSI's variance, beyond noise; above it ``OutputGrid.auto`` resamples
 RESAMPLING_PASSES = 2
@@ -75,7 +77,7 @@ def aligned(
         if with_gains.unrelated:  # nothing in common shows no shift
             place = replace(place, shift=(0.0, 0.0))
             best = _search(scene, instruments, place, known, form, fixed_side=kernel_size is not None)
-    if max(map(abs, place.shift)) > scene.scale / 2:  # a smaller one is within reach of the PSF
+    if _doubtful(place, scene, known):
         nominal = replace(place, shift=(0.0, 0.0))
         unshifted = _search(scene, instruments, nominal, known, form, fixed_side=kernel_size is not None)
         if not best.predicts_better(unshifted):
@@ -133,10 +135,17 @@ def _search(
     else:
         sides = [nested, wide] if instruments.wide_psf is None else [wide]
     open_psf = known.psf is None and instruments.wide_psf is not False
-    widest = sides[-1] if len(sides) == 1 else min(longest, max(4 * scale + 1, reach + 2 * scale))
+    widest = sides[-1] if len(sides) == 1 else min(longest, max(WIDEST * scale, reach))
     certain = {"gain": instruments.gain is True, "offset": instruments.offset is True}
     best = search.search(form, replace(form, **certain), sides, widest, signed=open_psf)
-    return search.settled(best.form, replace(best.form, **certain))
+    return search.settled(best, replace(best.form, **certain))
+
+
+def _doubtful(place: Registration, scene: Scene, known: Known) -> bool:
+    """Whether a shift has to predict better than none."""
+    shift = max(map(abs, place.shift))
+    out_of_reach = shift > scene.scale / 2 or known.psf is not None  # of the PSF
+    return out_of_reach or (shift > _tolerance(scene) and scene.lr_hsi[..., 0].numel() <= FEW)
 
 
 def _fraction(place: Registration) -> float:
@@ -173,7 +182,7 @@ def _on_lr_grid(best: Candidate, place: Registration, known: Known) -> Candidate
         left = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid).shift
         found = found[0] + left[0] - down, found[1] + left[1] - right
     search = FormSearch(scene, replace(place, shift=scene.shift), known)
-    return search.settled(best.form, best.form)
+    return search.settled(search.candidate(best.form), best.form)
 
 
 def _resampled(scene: Scene, shift: tuple[float, float]) -> Scene:

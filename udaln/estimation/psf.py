@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import least_squares
+from torch import Tensor
 
 from udaln.estimation.arrays import Array
 from udaln.physics.windows import middle
@@ -62,3 +63,10 @@ def centre_shift(psf: Array, scale: int, shift: tuple[float, float]) -> tuple[fl
     nominal = middle(len(psf), scale)
     row, column = centre(psf)
     return shift[0] + row - nominal, shift[1] + column - nominal
+
+
+def rim_weight(psf: Tensor) -> float:
+    """Mean size of the weights in the outermost pixels of a PSF's window, k×k, relative to that of all its pixels."""
+    weights = psf.abs()
+    total, inner, side = weights.sum(), weights[1:-1, 1:-1].sum(), len(psf)
+    return float((1 - inner / total) * side**2 / (4 * side - 4))

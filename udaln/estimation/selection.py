@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.stats import wilcoxon
 from torch import Tensor
 
-from udaln.estimation.arrays import Array, Mask
-from udaln.estimation.degradation import DegradationEstimate, estimate_degradation
+from udaln.estimation.candidate import NOT_PREDICTED, Candidate, Form
+from udaln.estimation.degradation import estimate_degradation
 from udaln.estimation.registration import Registration
 from udaln.physics.blocks import blocks_of
-from udaln.physics.observation import usable_lr_pixels
+from udaln.physics.border import MAX_BEYOND, Tolerance, inner_lr_pixels
+from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.windows import middle
 from udaln.scene import Known, Scene
 
@@ -27,90 +27,9 @@ MAX_LR_PIXELS = 2000  # about as many LR pixels suffice to choose a form
 MAX_WINDOWS = 2e7  # values in the windows of the LR pixels of a final estimate
 MAX_PSF_SIDE = 24  # of a PSF that is estimated pixel by pixel; a larger one is piecewise constant
 MAX_COARSE_SIDE = 18  # the same while forms are compared, and of few LR pixels
-SIGNIFICANT = 2.0  # standard errors by which held-out errors must differ
-P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
-FEWEST = 8  # LR pixels that tell one form from another
 FEW = 100  # LR pixels up to which the search starts from the form with the fewest unknowns
-ROUNDING = 1e-14  # held-out error, as a share of the variance, that is rounding error
-NOT_PREDICTED = 1.0  # held-out error, as a share of the variance, of an LR pixel that the others do not predict
-UNRELATED = 0.5  # held-out error, as a share of the variance; that of two independent images is 2
-RIM = 0.02  # share of a PSF in the outermost pixels of its window that calls for a wider one
-
-
-@dataclass(frozen=True)
-class Form:
-    """What is assumed of a degradation.
-
-    Attributes:
-        side: Side of the PSF's window [HR pixels].
-        gain: Whether each MSI band has a gain.
-        offset: Whether each MSI band has an offset.
-        gaussian: Whether the PSF is a Gaussian.
-        signed: Whether the PSF may have negative weights.
-    """
-
-    side: int
-    gain: bool = False
-    offset: bool = False
-    gaussian: bool = False
-    signed: bool = False
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A form with its estimate.
-
-    Attributes:
-        scene: The pair.
-        form: The form.
-        estimate: The degradation estimated under it.
-        lr: The LR-HSI pixels that it was estimated from, N×C, in network units.
-        lr_msi: SpaDnet(Z) at these pixels, N×c, likewise.
-        errors: Held-out squared errors of the LR pixels, h·w, as a share of the variance, mean of the MSI bands; NaN
-            where an LR pixel was not used.
-        outliers: LR pixels that the estimate excluded, h·w bool.
-    """
-
-    scene: Scene
-    form: Form
-    estimate: DegradationEstimate
-    lr: Tensor
-    lr_msi: Tensor
-    errors: Array
-    outliers: Mask
-
-    @property
-    def exact(self) -> bool:
-        """Whether all but rounding errors is explained."""
-        return bool(np.nanmedian(self.errors) < ROUNDING)
-
-    @property
-    def unrelated(self) -> bool:
-        """Whether the two images hardly explain each other."""
-        predicted = self.errors[np.isfinite(self.errors) & (self.errors != NOT_PREDICTED)]
-        return bool(len(predicted) and predicted.mean() > UNRELATED)
-
-    @property
-    def rim(self) -> float:
-        """Share of the PSF in the outermost pixels of its window."""
-        psf = self.estimate.psf.abs()
-        return float(1 - psf[1:-1, 1:-1].sum() / psf.sum())
-
-    def predicts_better(self, other: Candidate) -> bool:
-        """Whether the held-out errors are smaller than those of another candidate beyond chance."""
-        both = np.isfinite(self.errors) & np.isfinite(other.errors) & ~(self.outliers & other.outliers)
-        return predicts_better(torch.from_numpy(self.errors[both]), torch.from_numpy(other.errors[both]))
-
-
-def predicts_better(errors: Tensor, others: Tensor) -> bool:
-    """Whether held-out squared errors are smaller than others of the same n LR pixels beyond chance.
-
-    The mean difference must be significant and, as a few LR pixels must not decide alone, its signs, too.
-    """
-    gain = (others - errors).cpu().numpy()
-    if len(gain) < FEWEST or gain.mean() < SIGNIFICANT * gain.std() / len(gain) ** 0.5 + ROUNDING:
-        return False
-    return bool(wilcoxon(gain, alternative="greater").pvalue < P_VALUE)
+RIM = 0.06  # weight of the outermost pixels of a PSF's window, relative to all, that calls for a wider one
+CUT_OFF = 0.5  # the same that shows that the window is too small
 
 
 class FormSearch:
@@ -151,32 +70,54 @@ class FormSearch:
         if signed and not few and not best.exact:
             best = self._challenged(best, replace(best.form, side=max(best.form.side, sides[-1]), signed=True))
         side, in_vain = best.form.side, 0
-        while not few and side >= sides[-1] and best.rim > RIM and side < widest and in_vain < 1 + best.form.signed:
+        rim = CUT_OFF if few else RIM
+        while side >= sides[-1] and best.rim > rim and side < widest and in_vain < 1 + best.form.signed:
             side = min(side + self.scene.scale, widest)
             wider = self._challenged(best, replace(best.form, side=side))
             in_vain = 0 if wider is not best else in_vain + 1
             best = wider
         return best
 
-    def settled(self, form: Form, simpler: Form) -> Candidate:
-        """The estimate under a form, or under a simpler one unless that predicts worse."""
-        if simpler != form and not self.candidate(form).predicts_better(self.candidate(simpler)):
-            form = simpler
-        return self.candidate(form, tentative=False)
+    def settled(self, best: Candidate, simpler: Form) -> Candidate:
+        """The estimate under the form of a tentative one, or under a simpler form unless that predicts worse."""
+        if simpler != best.form:
+            alternative = self.candidate(simpler)
+            best = best if best.predicts_better(alternative) else alternative
+        return self.candidate(best.form, used=self._with_border(best))
+
+    def _with_border(self, found: Candidate) -> Tensor:
+        """The LR pixels inside the image, and those at its border that agree with the HR-MSI, N bool."""
+        scene, estimate = self.scene, found.estimate
+        inner = inner_lr_pixels(scene, estimate.psf)
+        near = usable_lr_pixels(scene, estimate.psf, max_beyond=MAX_BEYOND)
+        lr_msi = degraded(scene, scene.hr_msi.double() / scene.msi_unit, estimate.psf)
+        seen = scene.lr_hsi.flatten(0, 1).double() / scene.unit @ (estimate.srf * estimate.gain) + estimate.offset
+        tolerance = Tolerance.of((seen - lr_msi)[inner], lr_msi[inner])
+        return inner | (near & tolerance.contains(seen - lr_msi))
 
     def _challenged(self, best: Candidate, form: Form) -> Candidate:
         """The better of a candidate and one of a form with more unknowns."""
         challenger = self.candidate(form)
-        return challenger if challenger.predicts_better(best) else best
+        better = challenger.predicts_better(best)
+        if best.form.side > 2 * self.scene.scale and best.rim > CUT_OFF > challenger.rim:
+            better = better or challenger.mean_error(best) < best.mean_error(challenger)
+        return challenger if better else best
 
-    def candidate(self, form: Form, *, tentative: bool = True) -> Candidate:
-        """The estimate under a form and its held-out errors."""
-        scene = self.scene
+    def candidate(self, form: Form, used: Tensor | None = None) -> Candidate:
+        """The estimate under a form and its held-out errors.
+
+        Args:
+            form: The form.
+            used: The LR pixels to estimate it from, N bool; if None, the estimate is tentative, from some of those
+                inside the image.
+        """
+        scene, tentative = self.scene, used is None
         coarse = tentative or scene.lr_hsi[..., 0].numel() <= FEW
         binning = 1 if self.by_pixel else math.ceil(form.side / (MAX_COARSE_SIDE if coarse else MAX_PSF_SIDE))
         side = math.ceil(form.side / binning) * binning
-        weights = footprint(side, scene, self.place)
-        used = usable_lr_pixels(scene, torch.ones_like(weights) if form.signed else weights)
+        if used is None:
+            weights = footprint(side, scene, self.place)
+            used = usable_lr_pixels(scene, torch.ones_like(weights) if form.signed else weights)
         index = used.nonzero().flatten()
         values = (side // binning) ** 2 * scene.hr_msi.shape[2]
         limit = MAX_LR_PIXELS if tentative else max(MAX_LR_PIXELS, int(MAX_WINDOWS / values))

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Method, Model, SpectralMap, StageRecord, Training
+from udaln.physics.border import agreeing_lr_pixels, tolerance_of
 from udaln.physics.degradation import Degradation
-from udaln.physics.observation import degraded, usable_lr_pixels
+from udaln.physics.observation import degraded
 from udaln.scene import Scene
 
 
@@ -54,7 +55,7 @@ class ClosedForm(Method):
         assert isinstance(model, AffineMap)
         began = monotonic()
         psf = model.degradation.psf
-        used = usable_lr_pixels(scene, psf)
+        used = agreeing_lr_pixels(model.degradation, scene, tolerance_of(model.degradation, scene))
         lr_msi = degraded(scene, scene.hr_msi.double() / scene.msi_unit, psf)[used]
         weights, constants = affine_regression(lr_msi, scene.lr_hsi.flatten(0, 1)[used] / scene.unit)
         model.affine.weight.copy_(weights.T)

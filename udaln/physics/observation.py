@@ -16,7 +16,9 @@ def degraded(scene: Scene, image: Tensor, psf: Tensor) -> Tensor:
     return degrade(image, psf, scene.scale, scene.shift).flatten(0, 1)
 
 
-def usable_lr_pixels(scene: Scene, psf: Tensor, max_invalid: float = MAX_INVALID) -> Tensor:
+def usable_lr_pixels(
+    scene: Scene, psf: Tensor, max_invalid: float = MAX_INVALID, max_beyond: float = MAX_INVALID
+) -> Tensor:
     """Which LR pixels, N bool, are valid and have (almost) none but valid HR pixels under their PSF, k×k.
 
     Pixels whose PSF reaches beyond the image are excluded, too, unless that would leave less than half of all.
@@ -25,16 +27,23 @@ def usable_lr_pixels(scene: Scene, psf: Tensor, max_invalid: float = MAX_INVALID
         scene: The pair.
         psf: Of any sum; negative weights count by their size.
         max_invalid: Share of it that may lie on HR pixels that are not valid.
+        max_beyond: Share of it that may lie beyond the image.
     """
-    lr_hsi, hr_msi = scene.lr_hsi, scene.hr_msi
-    usable = torch.ones(lr_hsi.shape[:2], dtype=torch.bool, device=lr_hsi.device).flatten()
+    usable = torch.ones(scene.lr_hsi.shape[:2], dtype=torch.bool, device=scene.lr_hsi.device).flatten()
     if scene.lr_valid is not None:
         usable = scene.lr_valid.flatten()
-    psf = psf.abs() / psf.abs().sum()
     if scene.hr_valid is not None:
-        usable = usable & (degraded(scene, (~scene.hr_valid).to(psf)[..., None], psf)[:, 0] < max_invalid)
+        weights = psf.abs() / psf.abs().sum()
+        usable = usable & (degraded(scene, (~scene.hr_valid).to(weights)[..., None], weights)[:, 0] < max_invalid)
+    within = inside(scene, psf, max_beyond)
+    return usable & within if 2 * within.sum() >= len(within) else usable
+
+
+def inside(scene: Scene, psf: Tensor, max_beyond: float = MAX_INVALID) -> Tensor:
+    """Which LR pixels, N bool, have no more than a share of their PSF, k×k, beyond the image."""
     if len(psf) == scene.scale and scene.shift == (0, 0):
-        return usable
-    within = windows(torch.ones_like(hr_msi[..., :1]), len(psf), scene.scale, scene.shift, beyond=0.0)[..., 0]
-    inside = within.to(psf) @ psf.flatten() > 1 - MAX_INVALID
-    return usable & inside if 2 * inside.sum() >= len(inside) else usable
+        return torch.ones(scene.lr_hsi.shape[:2], dtype=torch.bool, device=scene.lr_hsi.device).flatten()
+    weights = psf.abs() / psf.abs().sum()
+    ones = torch.ones_like(scene.hr_msi[..., :1])
+    within = windows(ones, len(psf), scene.scale, scene.shift, beyond=0.0)[..., 0]
+    return within.to(weights) @ weights.flatten() > 1 - max_beyond

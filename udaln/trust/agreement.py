@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from udaln.estimation.noise import homogeneous_patches, unique_variances
+from udaln.estimation.psf import rim_weight
 from udaln.physics.degradation import Degradation
 from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.scene import Scene
@@ -26,7 +27,7 @@ class Agreement:
         disagreement: Variance of the difference beyond the noise of both images and chance, as a share of the variance
             of the MSI band, c; without the LR pixels that are ``changed``.
         changed: Share of the LR pixels that disagree far more than the others.
-        rim: Share of the PSF in the outermost pixels of its window.
+        rim: Mean weight of the outermost pixels of the PSF's window, relative to that of all pixels.
     """
 
     lr_pixels: int
@@ -56,10 +57,9 @@ def agreement(degradation: Degradation, scene: Scene) -> Agreement:
     spread = torch.maximum(spread, noise.sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
     deviates = ((difference - centre).abs() > DEVIATES * spread).any(1)
     by_chance = noise * CHANCE * (2 / len(difference)) ** 0.5  # of a sample variance
-    weights = psf.abs()
     return Agreement(
         lr_pixels=len(difference),
         disagreement=((difference[~deviates].square().mean(0) - noise - by_chance) / variance).clamp(min=0),
         changed=float(deviates.double().mean()),
-        rim=float(1 - weights[1:-1, 1:-1].sum() / weights.sum()) if len(psf) > scene.scale else 0.0,
+        rim=rim_weight(psf) if len(psf) > scene.scale else 0.0,
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from udaln.consistency.calibration import HeldOut
 from udaln.estimation.alignment import error_of_given
-from udaln.estimation.selection import Form
+from udaln.estimation.candidate import Form
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
 from udaln.scene import Known, Scene
