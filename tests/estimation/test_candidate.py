@@ -59,3 +59,10 @@ def test_lr_pixels_that_both_forms_call_outliers_do_not_count(candidate):
     worse = replace(candidate, errors=1.2 * candidate.errors, outliers=outliers)
     assert replace(candidate, errors=errors, outliers=outliers).predicts_better(worse)
     assert not replace(candidate, errors=errors).predicts_better(worse)
+
+
+def test_without_lr_pixels_in_common_nothing_predicts_better(candidate):
+    one, other = (
+        replace(candidate, errors=np.where(np.arange(len(candidate.errors)) % 2 == i, 1.0, np.nan)) for i in (0, 1)
+    )
+    assert not one.predicts_better(other) and not one.mean_error(other) < other.mean_error(one)

@@ -97,8 +97,9 @@ class Candidate:
         return less > more and bool(binomtest(less, less + more, alternative="greater").pvalue < P_VALUE)
 
     def mean_error(self, other: Candidate) -> float:
-        """Mean of the held-out errors where those of another candidate are known, too."""
-        return float(self.errors[self._comparable(other)].mean())
+        """Mean of the held-out errors where those of another candidate are known, too; infinite if there are none."""
+        errors = self.errors[self._comparable(other)]
+        return float(errors.mean()) if len(errors) else float("inf")
 
     def _comparable(self, other: Candidate) -> Mask:
         """The LR pixels by which this candidate and another one are compared."""
