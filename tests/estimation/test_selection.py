@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from udaln.estimation import selection
 from udaln.estimation.alignment import aligned
 from udaln.estimation.candidate import Form
 from udaln.estimation.registration import Registration, register
@@ -139,6 +140,14 @@ def test_errors_are_nan_where_an_lr_pixel_is_not_used():
     found = np.isfinite(candidate.errors).reshape(20, 18)
     assert not found[4:6, 7:10].any() and found[1:-1, 1:-1].sum() == used.sum() - 6
     assert candidate.errors[found.flatten()].min() >= 0 and len(candidate.lr) == found.sum()
+
+
+def test_of_many_lr_pixels_forms_are_compared_by_the_same_ones(monkeypatch):
+    monkeypatch.setattr(selection, "MAX_LR_PIXELS", 150)
+    search = form_search(made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **NOISE))
+    narrow, wide = (np.isfinite(search.candidate(Form(side, signed=side > 3)).errors) for side in (3, 9))
+    assert narrow.sum() == wide.sum() == 150
+    assert (narrow & wide).sum() > 100
 
 
 def test_the_held_out_error_is_a_share_of_the_variance():

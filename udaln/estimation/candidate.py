@@ -19,6 +19,7 @@ P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
 FEWEST = 8  # LR pixels that tell one form from another
 ROUNDING = 1e-14  # held-out error, as a share of the variance, that is rounding error
 NOT_PREDICTED = 1.0  # held-out error, as a share of the variance, of an LR pixel that the others do not predict
+UNEXPLAINED = 0.1  # held-out error, as a share of the variance, that hardly is noise
 UNRELATED = 0.5  # held-out error, as a share of the variance; that of two independent images is 2
 
 
@@ -68,6 +69,11 @@ class Candidate:
     def exact(self) -> bool:
         """Whether all but rounding errors is explained."""
         return bool(np.nanmedian(self.errors) < ROUNDING)
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether the two images explain each other less well than noise would let them."""
+        return bool(np.nanmean(self.errors) > UNEXPLAINED)
 
     @property
     def unrelated(self) -> bool:

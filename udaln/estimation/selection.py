@@ -47,6 +47,8 @@ class FormSearch:
         self.place = place
         self.known = known
         self.by_pixel = by_pixel or known.psf is not None
+        # Of many LR pixels the first in this order are used, so that forms are compared by the same ones.
+        self.order = torch.randperm(scene.lr_hsi[..., 0].numel(), generator=torch.Generator().manual_seed(0))
 
     def search(self, form: Form, simpler: Form, sides: Sequence[int], widest: int, *, signed: bool) -> Candidate:
         """The form that predicts best, by tentative estimates.
@@ -67,7 +69,7 @@ class FormSearch:
             best = best if best.predicts_better(alike) else alike
         for side in sides[1:]:
             best = self._challenged(best, replace(best.form, side=side))
-        if signed and not few and not best.exact:
+        if signed and not best.exact and (not few or best.unexplained):
             best = self._challenged(best, replace(best.form, side=max(best.form.side, sides[-1]), signed=True))
         side, in_vain = best.form.side, 0
         rim = CUT_OFF if few else RIM
@@ -118,10 +120,9 @@ class FormSearch:
         if used is None:
             weights = footprint(side, scene, self.place)
             used = usable_lr_pixels(scene, torch.ones_like(weights) if form.signed else weights)
-        index = used.nonzero().flatten()
         values = (side // binning) ** 2 * scene.hr_msi.shape[2]
         limit = MAX_LR_PIXELS if tentative else max(MAX_LR_PIXELS, int(MAX_WINDOWS / values))
-        index = index[:: math.ceil(len(index) / limit)]
+        index = self.order[used[self.order]][:limit].sort().values
         used = torch.zeros_like(used).index_fill(0, index, True)
         blocks = blocks_of(scene, side, scene.hr_msi.dtype, used=used, binning=binning)
         estimate = estimate_degradation(

@@ -14,7 +14,7 @@ WRONG = 0.1  # the same of images of which the degradation is wrong
 DISAGREEMENT = 0.02  # the same of images that differ more than two instruments do
 UNEXPLAINED = 0.3  # the same of an MSI band that the LR-HSI does not explain
 CHANGED = 0.15  # share of LR pixels that disagree
-RIM = 0.7  # weight of the outermost pixels of a PSF's window, relative to all, that shows that it is too small
+RIM = 0.5  # weight of the outermost pixels of a PSF's window, relative to all, that shows that it is too small
 ESTIMATED_IS_BETTER = 1.5  # held-out error of what was given, relative to that of an estimate
 ESTIMATED_IS_FAR_BETTER = 5.0  # the same, if it makes the result useless
 
