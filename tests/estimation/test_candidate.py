@@ -33,6 +33,9 @@ def test_a_form_that_has_fewer_outliers_predicts_better_though_most_errors_are_l
     assert not replace(candidate, errors=1.5 * errors, outliers=many).predicts_better(replace(wrong, outliers=few))
     unused = np.where(many, np.nan, 1.5 * errors)
     assert not replace(candidate, errors=unused, outliers=few).predicts_better(wrong)
+    large[40:56] = 100  # a few more, so that the mean is better, though not most of the errors
+    better_mean = replace(candidate, errors=unused, outliers=few)
+    assert not better_mean.predicts_better(replace(wrong, errors=large))  # outliers that it does not use do not count
 
 
 def test_a_difference_must_be_beyond_chance():

@@ -22,6 +22,12 @@ ROUNDING = 1e-6  # difference that is rounding error [root mean square of a band
 FEWEST = 30  # LR pixels inside the image that tell how far the others may differ
 
 
+def centre_and_spread(difference: Tensor) -> tuple[Tensor, Tensor]:
+    """Median and robust standard deviation, c each, of differences, N×c."""
+    centre = difference.median(0).values
+    return centre, (difference - centre).abs().median(0).values / MAD_PER_STD
+
+
 class Tolerance(NamedTuple):
     """The difference SpeDnet(Y) − SpaDnet(Z) of LR pixels inside the image.
 
@@ -36,8 +42,7 @@ class Tolerance(NamedTuple):
     @classmethod
     def of(cls, difference: Tensor, lr_msi: Tensor) -> Tolerance:
         """That of the differences of some LR pixels, N×c float64; rounding errors of the LR-MSI, N×c, are none."""
-        centre = difference.median(0).values
-        spread = (difference - centre).abs().median(0).values / MAD_PER_STD
+        centre, spread = centre_and_spread(difference)
         return cls(centre, torch.maximum(DEVIATES * spread, ROUNDING * lr_msi.square().mean(0).sqrt()))
 
     def contains(self, difference: Tensor) -> Tensor:
@@ -56,7 +61,7 @@ def inner_lr_pixels(scene: Scene, psf: Tensor, max_invalid: float = MAX_INVALID)
 def tolerance_of(degradation: Degradation, scene: Scene) -> Tolerance:
     """The tolerance of a pair, or of a sample of it, in the radiometry of the LR-HSI."""
     inner = inner_lr_pixels(scene, degradation.psf)
-    seen, lr_msi = _both_ways(degradation, scene)
+    seen, lr_msi = both_ways(degradation, scene)
     return Tolerance.of((seen - lr_msi)[inner], lr_msi[inner])
 
 
@@ -73,11 +78,11 @@ def agreeing_lr_pixels(
         max_invalid: Share of the PSF that may lie on HR pixels that are not valid.
     """
     near = usable_lr_pixels(scene, degradation.psf, max_invalid, MAX_BEYOND)
-    seen, lr_msi = _both_ways(degradation, scene)
+    seen, lr_msi = both_ways(degradation, scene)
     return near & (inner_lr_pixels(scene, degradation.psf, max_invalid) | tolerance.contains(seen - lr_msi))
 
 
-def _both_ways(degradation: Degradation, scene: Scene) -> tuple[Tensor, Tensor]:
-    """SpeDnet(Y) and SpaDnet(Z) in the radiometry of the LR-HSI, N×c each."""
+def both_ways(degradation: Degradation, scene: Scene) -> tuple[Tensor, Tensor]:
+    """SpeDnet(Y) and SpaDnet(Z) at all LR pixels, in the radiometry of the LR-HSI, N×c float64 each."""
     hr_msi = degradation.matched(scene.hr_msi.double())
     return scene.lr_hsi.flatten(0, 1).double() @ degradation.srf, degraded(scene, hr_msi, degradation.psf)

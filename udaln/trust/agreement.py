@@ -9,13 +9,13 @@ from torch import Tensor
 
 from udaln.estimation.noise import homogeneous_patches, unique_variances
 from udaln.estimation.psf import rim_weight
+from udaln.physics.border import both_ways, centre_and_spread
 from udaln.physics.degradation import Degradation
-from udaln.physics.observation import degraded, usable_lr_pixels
+from udaln.physics.observation import usable_lr_pixels
 from udaln.scene import Scene
 
 DEVIATES = 5.0  # robust standard deviations from which on an LR pixel disagrees
 CHANCE = 3.0  # standard errors of the noise's variance that are no disagreement
-MAD_PER_STD = 0.6745  # median absolute deviation of the normal distribution [standard deviations]
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ def agreement(degradation: Degradation, scene: Scene) -> Agreement:
     psf, srf = degradation.psf, degradation.srf
     usable = usable_lr_pixels(scene, psf)
     hr_msi = degradation.matched(scene.hr_msi.double())
-    lr_hsi, lr_msi = scene.lr_hsi.flatten(0, 1)[usable].double(), degraded(scene, hr_msi, psf)[usable]
-    difference = lr_hsi @ srf - lr_msi
+    lr_hsi = scene.lr_hsi.flatten(0, 1)[usable].double()
+    seen, lr_msi = (way[usable] for way in both_ways(degradation, scene))
+    difference = seen - lr_msi
     noise = srf.square().T @ unique_variances(lr_hsi[:, :, None])
     noise = noise + psf.square().sum() * unique_variances(homogeneous_patches(hr_msi, scene.hr_valid))
     variance = lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)
-    centre = difference.median(0).values
-    spread = (difference - centre).abs().median(0).values / MAD_PER_STD
+    centre, spread = centre_and_spread(difference)
     spread = torch.maximum(spread, noise.sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
     deviates = ((difference - centre).abs() > DEVIATES * spread).any(1)
     by_chance = noise * CHANCE * (2 / len(difference)) ** 0.5  # of a sample variance
