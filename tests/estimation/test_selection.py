@@ -56,7 +56,7 @@ def test_the_window_contains_a_wide_psf(fwhm):
 def test_a_psf_is_signed_where_it_has_negative_lobes(noise):
     scene = made_up.unlike((24, 24), scale=3, psf=sharpened_psf(15, 3), **noise)
     found = aligned(scene, OPEN)
-    assert found.form.signed and found.estimate.psf.min() < -0.03
+    assert found.form.signed and found.estimate.psf.min() < -0.01  # of the true one: -0.0125
     nested = replace(OPEN, wide_psf=False)
     assert not form_of(scene, nested).signed
 

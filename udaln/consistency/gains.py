@@ -95,22 +95,46 @@ def texture_gain(srf: Tensor, noise: Noise) -> Tensor:
     return gain
 
 
-def msi_gain(residual: Tensor, srf: Tensor, psf: Tensor, noise: Noise, msi_error: Tensor) -> Tensor:
+def msi_gain(residual: Tensor, srf: Tensor, lr_msi: Tensor, hr_msi: Tensor, msi_error: Tensor) -> Tensor:
     """Gain with which the HR-MSI's residual Z − X̂S corrects the fused image, c×C: ES(SᵀES + R)⁻¹, transposed.
 
-    The covariance E of the map's error at HR pixels is that of the LR residual minus the noise of Y, divided by Σp²: as
-    if the errors of HR pixels were independent.
+    A map that is fitted to few LR pixels does not reproduce the HR-MSI, as the noise of the LR-HSI is fitted in part.
+    The covariance E of this error is that of the LR residual times the mean leverage of the HR pixels in an affine
+    regression. With it, a regression becomes the best linear unbiased one among those that reproduce the HR-MSI.
 
     Args:
-        residual: LR residual Y − PX̂, N×C.
+        residual: LR residual Y − PX̂ at N LR pixels, N×C.
         srf: S, C×c.
-        psf: k×k.
-        noise: Of the pair.
+        lr_msi: SpaDnet(Z) at the same LR pixels, N×c.
+        hr_msi: Z, H×W×c.
         msi_error: R, covariance of the errors of the HR-MSI, c×c.
     """
-    values, axes = torch.linalg.eigh(residual.T @ residual / len(residual) - torch.diag(noise.lr_hsi**2))
-    error = (axes * values.clamp(min=0)) @ axes.T / psf.square().sum()
+    count, msi_bands = lr_msi.shape
+    centre = lr_msi.mean(0)
+    precision = torch.linalg.pinv((lr_msi - centre).T @ (lr_msi - centre), hermitian=True)
+    pixels = hr_msi.flatten(0, 1).double() - centre
+    leverage = (precision @ (pixels.T @ pixels)).trace() / len(pixels) + 1 / count
+    error = shrunk_covariance(residual, max(count - msi_bands - 1, 1))
     error.diagonal().add_(RIDGE * error.diagonal().mean().clamp(min=torch.finfo(torch.float32).tiny))
     cross_covariance = error @ srf
-    gain: Tensor = torch.linalg.solve(srf.T @ cross_covariance + msi_error, cross_covariance.T)
+    gain: Tensor = torch.linalg.solve(srf.T @ cross_covariance + msi_error / leverage, cross_covariance.T)
     return gain
+
+
+def shrunk_covariance(residual: Tensor, degrees: int) -> Tensor:
+    """Covariance of a residual, N×C, C×C, its correlations reduced by what chance contributes to them.
+
+    The fewer samples there are, the closer it is to a diagonal matrix (Schäfer and Strimmer, 2005).
+
+    Args:
+        residual: Of mean 0.
+        degrees: Of freedom.
+    """
+    std = (residual.square().sum(0) / degrees).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+    relative = residual / std
+    correlation, square = relative.T @ relative / len(residual), relative.square()
+    by_chance = (square.T @ square / len(residual) - correlation.square()) / len(residual)
+    outside = ~torch.eye(len(std), dtype=torch.bool, device=std.device)
+    power = correlation.square()[outside].sum().clamp(min=torch.finfo(torch.float64).tiny)
+    correlation = correlation * (1 - (by_chance[outside].sum() / power).clamp(0, 1))
+    return std[:, None] * correlation.fill_diagonal_(1) * std

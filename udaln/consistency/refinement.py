@@ -104,13 +104,13 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
        bands that an MSI band covers, in proportion to their own variance.
     4. The HR-MSI corrects the result, by the error covariance of the model's image, which Y − PX̂ shows, against the
        noise that is left and the misfit. Misfit is the difference between SpeDnet(Y) and SpaDnet(Z) beyond the noise.
+       The fewer LR pixels the model was fitted to, the more it needs this.
     5. The LR-HSI corrects the result. Its residual is kriged to the HR pixels, against its noise and against what a
        wrong PSF would explain of it.
     6. What remains of the residual is interpolated, weighted by the share that belongs to the scene.
 
     Gaps of the HR-MSI are filled from the interpolated LR-HSI. LR pixels beside a gap are used as long as no more than
-    half of their PSF lies in it. Without noise the result reproduces both images. Step 4 does not change a
-    regression, which reproduces the HR-MSI by itself.
+    half of their PSF lies in it. Without noise the result reproduces both images.
 
     Args:
         model: Fitted, on the device of the scene.
@@ -144,7 +144,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit
     fused = image_with_texture(model, scene, parts, texture_gain)
     residual = lr_hsi - degraded(scene, fused, psf)[valid]
-    msi_gain = gains.msi_gain(residual, srf, psf, noise, uncertain)
+    msi_gain = gains.msi_gain(residual, srf, lr_msi, hr_msi, uncertain)
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
     blurred = gains.psf_misfit(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, valid) @ slope
     near_gaps = agreeing_lr_pixels(model.degradation, scene, tolerance, MAX_GAP)

@@ -19,7 +19,7 @@ P_VALUE = 0.01  # of their differences by the signed-rank test (Wilcoxon, 1945)
 FEWEST = 8  # LR pixels that tell one form from another
 ROUNDING = 1e-14  # held-out error, as a share of the variance, that is rounding error
 NOT_PREDICTED = 1.0  # held-out error, as a share of the variance, of an LR pixel that the others do not predict
-UNEXPLAINED = 0.1  # held-out error, as a share of the variance, that hardly is noise
+UNEXPLAINED = 0.05  # held-out error, as a share of the variance, that hardly is noise
 UNRELATED = 0.5  # held-out error, as a share of the variance; that of two independent images is 2
 
 
@@ -108,8 +108,10 @@ class Candidate:
         return float(errors.mean()) if len(errors) else float("inf")
 
     def _comparable(self, other: Candidate) -> Mask:
-        """The LR pixels by which this candidate and another one are compared."""
-        return np.isfinite(self.errors) & np.isfinite(other.errors) & ~(self.outliers & other.outliers)
+        """The LR pixels by which this candidate and another one are compared: those that both predict, if half are."""
+        both = np.isfinite(self.errors) & np.isfinite(other.errors) & ~(self.outliers & other.outliers)
+        predicted = both & (self.errors != NOT_PREDICTED) & (other.errors != NOT_PREDICTED)
+        return predicted if 2 * predicted.sum() > both.sum() else both
 
 
 def predicts_better(errors: Tensor, others: Tensor, *, vindicated: bool = False) -> bool:

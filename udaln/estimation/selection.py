@@ -28,6 +28,7 @@ MAX_WINDOWS = 2e7  # values in the windows of the LR pixels of a final estimate
 MAX_PSF_SIDE = 24  # of a PSF that is estimated pixel by pixel; a larger one is piecewise constant
 MAX_COARSE_SIDE = 18  # the same while forms are compared, and of few LR pixels
 FEW = 100  # LR pixels up to which the search starts from the form with the fewest unknowns
+SPOILT = 2.0  # held-out error of the final estimate, relative to the tentative one, that calls for the latter
 RIM = 0.06  # weight of the outermost pixels of a PSF's window, relative to all, that calls for a wider one
 CUT_OFF = 0.5  # the same that shows that the window is too small
 
@@ -81,11 +82,16 @@ class FormSearch:
         return best
 
     def settled(self, best: Candidate, simpler: Form) -> Candidate:
-        """The estimate under the form of a tentative one, or under a simpler form unless that predicts worse."""
+        """The estimate under the form of a tentative one, or under a simpler form unless that predicts worse.
+
+        The tentative one is kept if LR pixels at the border spoil the estimate.
+        """
         if simpler != best.form:
             alternative = self.candidate(simpler)
             best = best if best.predicts_better(alternative) else alternative
-        return self.candidate(best.form, used=self._with_border(best))
+        final = self.candidate(best.form, used=self._with_border(best))
+        spoilt = final.mean_error(best) > SPOILT * best.mean_error(final)
+        return best if spoilt and best.predicts_better(final) else final
 
     def _with_border(self, found: Candidate) -> Tensor:
         """The LR pixels inside the image, and those at its border that agree with the HR-MSI, N bool."""
