@@ -15,7 +15,7 @@ from udaln.physics.degradation import Degradation
 from udaln.physics.observation import MAX_INVALID, degraded, inside, usable_lr_pixels
 from udaln.scene import Scene
 
-MAX_BEYOND = 0.5  # share of a PSF that may lie beyond the image
+MAX_BEYOND = 0.75  # share of a PSF that may lie beyond the image
 DEVIATES = 3.0  # robust standard deviations beyond which an LR pixel at the border does not agree
 MAD_PER_STD = 0.6745  # median absolute deviation of the normal distribution [standard deviations]
 ROUNDING = 1e-6  # difference that is rounding error [root mean square of a band]

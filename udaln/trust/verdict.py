@@ -8,7 +8,7 @@ from enum import Enum
 from udaln.consistency.calibration import HeldOut
 from udaln.trust.agreement import Agreement
 
-FEW_LR_PIXELS = 30  # that hardly determine PSF and SRF
+FEW_LR_PIXELS = 40  # that hardly determine PSF and SRF
 UNRELATED = 0.5  # disagreement, as a share of the variance, of images that hardly have anything in common
 WRONG = 0.1  # the same of images of which the degradation is wrong
 DISAGREEMENT = 0.02  # the same of images that differ more than two instruments do
