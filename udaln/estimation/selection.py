@@ -18,7 +18,7 @@ from udaln.estimation.candidate import NOT_PREDICTED, Candidate, Form
 from udaln.estimation.degradation import estimate_degradation
 from udaln.estimation.registration import Registration
 from udaln.physics.blocks import blocks_of
-from udaln.physics.border import MAX_BEYOND, Tolerance, inner_lr_pixels
+from udaln.physics.border import Tolerance, inner_lr_pixels, inside_or_agreeing
 from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.windows import middle
 from udaln.scene import Known, Scene
@@ -96,12 +96,11 @@ class FormSearch:
     def _with_border(self, found: Candidate) -> Tensor:
         """The LR pixels inside the image, and those at its border that agree with the HR-MSI, N bool."""
         scene, estimate = self.scene, found.estimate
-        inner = inner_lr_pixels(scene, estimate.psf)
-        near = usable_lr_pixels(scene, estimate.psf, max_beyond=MAX_BEYOND)
         lr_msi = degraded(scene, scene.hr_msi.double() / scene.msi_unit, estimate.psf)
         seen = scene.lr_hsi.flatten(0, 1).double() / scene.unit @ (estimate.srf * estimate.gain) + estimate.offset
+        inner = inner_lr_pixels(scene, estimate.psf)
         tolerance = Tolerance.of((seen - lr_msi)[inner], lr_msi[inner])
-        return inner | (near & tolerance.contains(seen - lr_msi))
+        return inside_or_agreeing(scene, estimate.psf, seen - lr_msi, tolerance)
 
     def _challenged(self, best: Candidate, form: Form) -> Candidate:
         """The better of a candidate and one of a form with more unknowns."""

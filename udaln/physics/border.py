@@ -77,9 +77,16 @@ def agreeing_lr_pixels(
         tolerance: Of the pair, from `tolerance_of`.
         max_invalid: Share of the PSF that may lie on HR pixels that are not valid.
     """
-    near = usable_lr_pixels(scene, degradation.psf, max_invalid, MAX_BEYOND)
     seen, lr_msi = both_ways(degradation, scene)
-    return near & (inner_lr_pixels(scene, degradation.psf, max_invalid) | tolerance.contains(seen - lr_msi))
+    return inside_or_agreeing(scene, degradation.psf, seen - lr_msi, tolerance, max_invalid)
+
+
+def inside_or_agreeing(
+    scene: Scene, psf: Tensor, difference: Tensor, tolerance: Tolerance, max_invalid: float = MAX_INVALID
+) -> Tensor:
+    """The same, given the difference SpeDnet(Y) − SpaDnet(Z) of all LR pixels, N×c, in the units of the tolerance."""
+    near = usable_lr_pixels(scene, psf, max_invalid, MAX_BEYOND)
+    return near & (inner_lr_pixels(scene, psf, max_invalid) | tolerance.contains(difference))
 
 
 def both_ways(degradation: Degradation, scene: Scene) -> tuple[Tensor, Tensor]:
