@@ -137,7 +137,10 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     if _noise_free(noise, hr_msi) and _restored(level**2 * share, texture_gain, error) < WORTHWHILE:
         level, share = noise.hr_msi, torch.zeros_like(share)  # nothing is denoised, which would take most of the time
     expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + averaging * torch.diag(noise.hr_msi**2)
-    misfit = gains.misfit_covariance(lr_hsi @ srf - lr_msi, expected, lr_msi)
+    difference = lr_hsi @ srf - lr_msi
+    misfit = gains.misfit_covariance(difference, expected, lr_msi)
+    by_psf = gains.psf_misfit(difference, hr_msi.double(), scene, psf, valid)
+    unlike = slope.T @ gains.misfit_covariance(difference - by_psf, expected, lr_msi) @ slope
 
     denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
     parts = smoothed(denoiser, hr_msi, share)
@@ -146,7 +149,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     residual = lr_hsi - degraded(scene, fused, psf)[valid]
     msi_gain = gains.msi_gain(residual, srf, lr_msi, hr_msi, uncertain)
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
-    blurred = gains.psf_misfit(lr_hsi @ srf - lr_msi, hr_msi.double(), scene, psf, valid) @ slope
+    blurred = by_psf @ slope
     near_gaps = agreeing_lr_pixels(model.degradation, scene, tolerance, MAX_GAP)
     residual = scene.lr_hsi.flatten(0, 1)[near_gaps].double() - degraded(scene, fused, psf)[near_gaps]
     covariance = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), parts.smooth)
@@ -161,7 +164,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
         covariance=covariance,
         residual_weight=gains.residual_weight(lr_hsi, noise, averaging),
         slope=slope,
-        hidden_variance=hidden + (slope.T @ misfit @ slope).diagonal() / averaging.sqrt(),
+        hidden_variance=hidden + unlike.diagonal() / averaging,
         correction_weight=torch.ones_like(slope[0]),
         interpolated=torch.zeros_like(slope[0], dtype=torch.bool),
         tolerance=tolerance,

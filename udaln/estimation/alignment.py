@@ -131,7 +131,7 @@ def _search(
     elif instruments.wide_psf is False:
         sides = [nested]
     elif reach > wide:
-        sides = [wide, reach]
+        sides = [wide, reach] if reach < 2 * wide else [wide, (wide + reach) // 2, reach]
     else:
         sides = [nested, wide] if instruments.wide_psf is None else [wide]
     open_psf = known.psf is None and instruments.wide_psf is not False

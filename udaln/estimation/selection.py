@@ -57,24 +57,25 @@ class FormSearch:
         Args:
             form: What is assumed beside the window and the sign of the PSF.
             simpler: The same with no gains and offsets but those that are certain.
-            sides: Windows to begin with [HR pixels], from the smallest.
+            sides: Windows to begin with [HR pixels], from the smallest. From the second one on, a window is widened
+                further where the PSF has weight at its rim, and the PSF may have negative weights.
             widest: Largest window [HR pixels].
             signed: Whether the PSF may have negative weights.
         """
         best = self.candidate(replace(form, side=sides[0]))
         if best.exact or best.unrelated:
             return best
-        few = np.isfinite(best.errors).sum() <= FEW
+        few, open_side = np.isfinite(best.errors).sum() <= FEW, sides[:2][-1]
         if few:
             alike = self.candidate(replace(simpler, side=sides[0]))
             best = best if best.predicts_better(alike) else alike
         for side in sides[1:]:
             best = self._challenged(best, replace(best.form, side=side))
         if signed and not best.exact and (not few or best.unexplained):
-            best = self._challenged(best, replace(best.form, side=max(best.form.side, sides[-1]), signed=True))
+            best = self._challenged(best, replace(best.form, side=max(best.form.side, open_side), signed=True))
         side, in_vain = best.form.side, 0
         rim = CUT_OFF if few else RIM
-        while side >= sides[-1] and best.rim > rim and side < widest and in_vain < 1 + best.form.signed:
+        while side >= open_side and best.rim > rim and side < widest and in_vain < 1 + best.form.signed:
             side = min(side + self.scene.scale, widest)
             wider = self._challenged(best, replace(best.form, side=side))
             in_vain = 0 if wider is not best else in_vain + 1
