@@ -57,6 +57,16 @@ def test_an_hr_msi_of_other_ground_is_left_out():
     assert str(fusion.verdict).startswith("do not use: ")
 
 
+def test_noise_of_the_lr_pixels_does_not_speak_against_the_hr_msi():
+    """A wide PSF and noise: neighbours predict an LR pixel about as well as the fused image does, and both well."""
+    scene = made_up.unlike((24, 24), scale=3, fwhm=9.0, snr_hsi=18, snr_msi=30)
+    fusion = fused(scene)
+    assert fusion.held_out.fused > 0.9 * fusion.held_out.interpolated and not fusion.held_out.no_help
+    truth = scene.truth.image.numpy()
+    error, interpolated = ((image - truth).std() for image in (fusion.image, interpolate(scene.lr_hsi, 3).numpy()))
+    assert error < 0.85 * interpolated
+
+
 def test_few_lr_pixels_tell_nothing():
     fusion = fused(made_up.scene(size=12))
     assert 9 < FEWEST and fusion.held_out is None

@@ -24,8 +24,9 @@ FEWEST = 16  # LR pixels that tell anything
 SIGNIFICANT = 2.0  # standard errors by which a weight must be below ``LARGEST``, or errors must differ
 LARGEST = 0.95  # weight below 1
 BEST_BANDS = 0.1  # share of the bands, those that the HR-MSI helps most, of which the worst is looked at
-# Error of a fused image at held-out LR pixels, relative to that of the mean of their neighbours, from which on it is
-# not worth its risk: its errors between the LR pixels, which the LR-HSI does not show, may be larger.
+# Error of a fused image at held-out LR pixels, without their noise, relative to that of the mean of their neighbours,
+# from which on it is not worth its risk: its errors between the LR pixels, which the LR-HSI does not show, may be
+# larger.
 NO_HELP = 0.75
 
 
@@ -86,7 +87,9 @@ def calibrated(
     difference = fused - interpolated
     by_chance = SIGNIFICANT * difference.std(0) / len(difference) ** 0.5
     fused, alone, interpolated = (part.mean(0) for part in (fused, alone, interpolated))
-    no_help = float((fused / interpolated).sqrt().quantile(BEST_BANDS)) > NO_HELP
+    noise = refinement.noise.lr_hsi.square() / variance  # of the LR pixel itself, which nothing predicts
+    excess = (fused - noise).clamp(min=0) / (interpolated - noise).clamp(min=torch.finfo(torch.float64).tiny)
+    no_help = float(excess.sqrt().quantile(BEST_BANDS)) > NO_HELP
     bands = (fused - interpolated > by_chance) | no_help
     errors = [float(part.median().sqrt()) for part in (fused, alone, interpolated)]
     held_out = HeldOut(errors[0], errors[1], errors[2], no_help, int(bands.sum()))
