@@ -128,7 +128,7 @@ def shrunk_covariance(residual: Tensor, degrees: int) -> Tensor:
 
     Args:
         residual: Of mean 0.
-        degrees: Of freedom.
+        degrees: Degrees of freedom, at least 1.
     """
     std = (residual.square().sum(0) / degrees).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
     relative = residual / std

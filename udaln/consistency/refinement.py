@@ -149,9 +149,9 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     residual = lr_hsi - degraded(scene, fused, psf)[valid]
     msi_gain = gains.msi_gain(residual, srf, lr_msi, hr_msi, uncertain)
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
-    blurred = by_psf @ slope
     near_gaps = agreeing_lr_pixels(model.degradation, scene, tolerance, MAX_GAP)
     residual = scene.lr_hsi.flatten(0, 1)[near_gaps].double() - degraded(scene, fused, psf)[near_gaps]
+    blurred = by_psf @ slope
     covariance = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), parts.smooth)
     hidden = torch.minimum(noise.lr_texture**2, covariance.discarded_variance) / averaging
     hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))

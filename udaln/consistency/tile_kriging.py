@@ -18,7 +18,7 @@ PIXELS_AT_ONCE = 256  # HR pixels whose covariances with all others are computed
 
 
 with warnings.catch_warnings():  # torch warns once that CSR is in beta; no thread can set filters for itself
-    warnings.simplefilter("ignore")
+    warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
     torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1), check_invariants=False)  # several times as fast as COO
 
 

@@ -84,7 +84,7 @@ def agreeing_lr_pixels(
 def inside_or_agreeing(
     scene: Scene, psf: Tensor, difference: Tensor, tolerance: Tolerance, max_invalid: float = MAX_INVALID
 ) -> Tensor:
-    """The same, given the difference SpeDnet(Y) − SpaDnet(Z) of all LR pixels, N×c, in the units of the tolerance."""
+    """`agreeing_lr_pixels`, N bool, given the difference SpeDnet(Y) − SpaDnet(Z), N×c, in units of the tolerance."""
     near = usable_lr_pixels(scene, psf, max_invalid, MAX_BEYOND)
     return near & (inner_lr_pixels(scene, psf, max_invalid) | tolerance.contains(difference))
 
