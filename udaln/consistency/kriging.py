@@ -53,9 +53,11 @@ def krige(
     """Predict the HR residual from the LR residual, its PSF-weighted mean under noise.
 
     Each component of the residual has the covariance
-    q·[(1 − a)·(brightness · brightness' · exp(−distance) + trend) + a·[same pixel]], where the distance combines
-    spectral shape and position. The sill q and the nugget share a are the most probable in each tile. Without noise,
-    the PSF-weighted means of the result are the residual. A spectral direction in which the residual is zero stays so.
+    q·[(1 − a)·(brightness · brightness' · exp(−distance) + nearness + trend) + a·[same pixel]]. The distance combines
+    spectral shape and position; the nearness is exp(−distance) by position alone, for errors that neither colour nor
+    brightness tells. The nugget, too, is larger in bright pixels. The sill q and the nugget share a are the most
+    probable in each tile. Without noise, the PSF-weighted means of the result are the residual. A spectral direction
+    in which the residual is zero stays so.
 
     Args:
         model: Covariance model of the scene.

@@ -14,6 +14,7 @@ from udaln.consistency.variances import Variances, fit_variances
 
 SPATIAL_RANGE = 32.0  # range of the covariance [LR pixels]
 TREND_VARIANCE = 1.0  # prior variance of an affine correction of the map, relative to the correlated covariance
+NEARBY_VARIANCE = 0.1  # that of errors which neither colour nor brightness tells, relative to the same
 PIXELS_AT_ONCE = 256  # HR pixels whose covariances with all others are computed together: about what fits in a cache
 
 
@@ -54,36 +55,25 @@ class Supports(NamedTuple):
         values, size = values.gather(1, order).flatten(), (len(self.pixels), columns)
         return torch.sparse_csr_tensor(starts, ordered.flatten(), values, size, check_invariants=False)
 
-    def back_project(self, values: Tensor, rows: int) -> Tensor:
-        """The transposed PSF matrix, rows × n, times values (n, m)."""
-        weighted = (self.weights.double()[:, None] * values[:, None]).flatten(0, 1)
-        return torch.zeros(rows, values.shape[1]).to(values).index_add_(0, self.pixels.flatten(), weighted)
-
 
 class Prior(NamedTuple):
     """Prior covariances of n LR pixels and p target HR pixels, relative to the sill or to the nugget.
-
-    The tile has l HR pixels: those in a support, and the targets.
 
     Attributes:
         lr: Correlated covariance of the LR pixels, n×n.
         target_lr: That of the targets with the LR pixels, p×n.
         target: That of each target with itself, (p,).
         lr_nugget: Covariance of the LR pixels that independent HR pixels cause, n×n.
-        nugget_norm: Mean variance of an LR pixel over independent HR pixels of variance 1.
-        psf_transposed: Transposed PSF matrix, l×n.
-        supports: Those of the LR pixels, as numbers among the l HR pixels.
-        targets: Numbers of the targets among the l HR pixels, (p,).
+        target_lr_nugget: That of the targets with the LR pixels, p×n.
+        target_nugget: That of each target with itself, (p,).
     """
 
     lr: Tensor
     target_lr: Tensor
     target: Tensor
     lr_nugget: Tensor
-    nugget_norm: Tensor
-    psf_transposed: Tensor
-    supports: Supports
-    targets: Tensor
+    target_lr_nugget: Tensor
+    target_nugget: Tensor
 
 
 def krige_tile(
@@ -114,8 +104,7 @@ def krige_tile(
     fit = fit_variances(values, prior.lr, prior.lr_nugget, noise)
     signal_nugget = _signal_nugget(fit, noise)
     mean: Tensor = prior.target_lr @ (fit.dual_weights * fit.sill)
-    nugget_weights = fit.dual_weights * (signal_nugget / prior.nugget_norm)
-    mean += prior.supports.back_project(nugget_weights, len(prior.psf_transposed))[prior.targets]
+    mean += prior.target_lr_nugget @ (fit.dual_weights * signal_nugget)
     if not with_variance:
         return mean.float()[None]
     return torch.stack([mean, _variance(prior, fit, signal_nugget)]).float()
@@ -130,10 +119,14 @@ def _prior(grid: HRGrid, supports: Supports, targets: Tensor, origin: tuple[int,
     covariates, at_targets = grid.covariates.at(local), grid.covariates.at(targets)
     psf = supports.matrix(weights.expand_as(supports.pixels).double(), len(local))
 
-    coordinates = torch.cat([covariates.shape, _positions(local, grid, origin)], 1)
+    positions = _positions(local, grid, origin)
     brightness = supports.matrix(weights * covariates.brightness[supports.pixels], len(local))
-    correlation = torch.cat([brightness @ block for block in _correlations(coordinates)], 1)
-    hr_lr = (covariates.brightness * correlation).T  # l × n
+    alike = _seen(brightness, torch.cat([covariates.shape, positions], 1)) * covariates.brightness[:, None]
+    near = _seen(psf.float(), positions)
+    norm, near_norm = ((psf @ part.double()).diagonal().mean() for part in (alike, near))
+    near_norm = near_norm / NEARBY_VARIANCE
+    hr_lr = alike.double() / norm + near.double() / near_norm  # l × n
+    lr = psf @ hr_lr
     msi = psf @ covariates.msi.double()
     trend_scale = TREND_VARIANCE / (msi.shape[1] + 1)
 
@@ -141,20 +134,18 @@ def _prior(grid: HRGrid, supports: Supports, targets: Tensor, origin: tuple[int,
         """Covariance of an affine function of the MSI bands, (…, c), with that at the LR pixels: (…, n)."""
         return trend_scale * (1 + at.double() @ msi.T)
 
-    lr = psf @ hr_lr.double()
-    norm = lr.diagonal().mean()
-    psf_transposed = psf.to_dense().T
-    lr_nugget = psf @ psf_transposed
+    power = covariates.brightness.double().square()
+    nugget = power + power.mean()  # half of it, on average, is larger in bright pixels
+    hr_lr_nugget = psf.to_dense().T * nugget[:, None]
+    lr_nugget = psf @ hr_lr_nugget
     nugget_norm = lr_nugget.diagonal().mean()
     return Prior(
-        lr=(lr + lr.T) / 2 / norm + trend(msi),
-        target_lr=hr_lr[place].double() / norm + trend(at_targets.msi),
-        target=(at_targets.brightness**2 / norm + trend_scale * (1 + at_targets.msi.square().sum(1))).double(),
+        lr=(lr + lr.T) / 2 + trend(msi),
+        target_lr=hr_lr[place] + trend(at_targets.msi),
+        target=power[place] / norm + 1 / near_norm + trend_scale * (1 + at_targets.msi.double().square().sum(1)),
         lr_nugget=lr_nugget / nugget_norm,
-        nugget_norm=nugget_norm,
-        psf_transposed=psf_transposed,
-        supports=supports,
-        targets=place,
+        target_lr_nugget=hr_lr_nugget[place] / nugget_norm,
+        target_nugget=nugget[place] / nugget_norm,
     )
 
 
@@ -167,9 +158,8 @@ def _signal_nugget(fit: Variances, noise: Tensor) -> Tensor:
 
 def _variance(prior: Prior, fit: Variances, signal_nugget: Tensor) -> Tensor:
     """Posterior variance of m components at p targets, (p, m): the prior variance minus what the data explain."""
-    target_nugget = prior.psf_transposed[prior.targets] / prior.nugget_norm
-    covariances = torch.stack([prior.target_lr, target_nugget])
-    variance = torch.empty(len(prior.targets), len(fit.sill)).to(prior.target)
+    covariances = torch.stack([prior.target_lr, prior.target_lr_nugget])
+    variance = torch.empty(len(prior.target), len(fit.sill)).to(prior.target)
     for basis in fit.bases:  # the components that share one
         same = fit.hr_fraction == basis.hr_fraction
         correlated, nugget = basis.axes.T @ torch.linalg.solve_triangular(basis.lower, covariances.mT, upper=False)
@@ -178,7 +168,7 @@ def _variance(prior: Prior, fit: Variances, signal_nugget: Tensor) -> Tensor:
         explained = sill**2 * (correlated.square().T @ weight)
         explained += 2 * sill * own * ((correlated * nugget).T @ weight)
         explained += own**2 * (nugget.square().T @ weight)
-        variance[:, same] = prior.target[:, None] * sill + own / prior.nugget_norm - explained
+        variance[:, same] = prior.target[:, None] * sill + prior.target_nugget[:, None] * own - explained
     return variance.clamp(min=0)
 
 
@@ -186,6 +176,11 @@ def _positions(pixels: Tensor, grid: HRGrid, origin: tuple[int, int]) -> Tensor:
     """Positions of HR pixels relative to the tile's origin, in ranges of the covariance, (n, 2)."""
     down, right = pixels // grid.columns - origin[0], pixels % grid.columns - origin[1]
     return torch.stack([down, right], 1).float() / (grid.scale * SPATIAL_RANGE)
+
+
+def _seen(psf: Tensor, coordinates: Tensor) -> Tensor:
+    """Correlations of l HR pixels, at coordinates (l, d), with what n LR pixels see of them by an n×l matrix: l×n."""
+    return torch.cat([psf @ block for block in _correlations(coordinates)], 1).T
 
 
 def _correlations(coordinates: Tensor) -> Iterator[Tensor]:

@@ -57,13 +57,13 @@ def fit_variances(values: Tensor, correlated: Tensor, hr_nugget: Tensor, noise: 
     Args:
         values: Components at n LR pixels, (n, m).
         correlated: K, n×n.
-        hr_nugget: W, n×n. If it is the identity, as of windows that do not overlap, f is not identifiable: it is 1.
+        hr_nugget: W, n×n. If it is diagonal, as of windows that do not overlap, f is not identifiable: it is 1.
         noise: Variance of each component that is noise, (m,). Without noise f is 1, too.
     """
     n = len(values)
     noise_free = noise <= NOISE_FREE * values.square().mean(0)
     identity = torch.eye(n, dtype=hr_nugget.dtype, device=hr_nugget.device)
-    identifiable = (hr_nugget - identity).abs().max() > 1e-6
+    identifiable = (hr_nugget - torch.diag(hr_nugget.diagonal())).abs().max() > 1e-6
     best: list[Tensor] = []
     bases = []
     for hr_fraction in HR_FRACTIONS if identifiable and not noise_free.all() else (1.0,):
