@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from udaln.physics.interpolation import KERNEL_RADIUS, interpolate, keys_weight
+from udaln.physics.interpolation import KERNEL_RADIUS, displaced, interpolate, keys_weight
 
 
 def noise(rows=7, columns=9, bands=3):
@@ -90,3 +90,20 @@ def test_the_weights_of_a_point_sum_to_one_and_reproduce_a_parabola():
     weights = keys_weight(np.abs(position - pixels))
     for power in (0, 1, 2):
         np.testing.assert_allclose((weights * pixels.astype(float) ** power).sum(0), position**power, atol=1e-14)
+
+
+def test_each_band_moves_by_its_own_displacement():
+    image = noise()
+    down_right = torch.tensor([[0.0, 2.0, -1.0], [0.0, -1.0, 0.0]], dtype=torch.float64)
+    result = displaced(image, down_right)
+    assert torch.equal(result[..., 0], image[..., 0])
+    torch.testing.assert_close(result[2:, :-1, 1], image[:-2, 1:, 1])
+    torch.testing.assert_close(result[:-1, :, 2], image[1:, :, 2])
+    assert displaced(image, torch.zeros(2, 3)) is image
+
+
+def test_a_fraction_moves_a_ramp():
+    rows, columns = torch.meshgrid(torch.arange(9.0), torch.arange(8.0), indexing="ij")
+    ramp = (2 * rows - 3 * columns)[..., None].double()
+    result = displaced(ramp, torch.tensor([[0.3], [-0.8]], dtype=torch.float64))
+    torch.testing.assert_close(inside(result, 1), inside(ramp - 2 * 0.3 - 3 * 0.8, 1))

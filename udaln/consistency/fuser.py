@@ -65,7 +65,7 @@ class Fuser:
             wanted: The window [LR pixels].
         """
         if self.refinement is not None:
-            return required_part(self.model, scene, sides, wanted)
+            return required_part(self.model, self.refinement, scene, sides, wanted)
         read = Part(sides, wanted, wanted).around(self.model.margin).wanted
         return Part(sides, read, wanted)
 

@@ -11,12 +11,13 @@ from torch import Tensor
 from udaln.consistency import gains
 from udaln.consistency.covariance import CovarianceModel, fit_covariance_model
 from udaln.consistency.denoising import NOISE_FREE, Denoiser, fit_denoiser
+from udaln.consistency.displacement import band_displacement
 from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import centre_shift
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Model
 from udaln.physics.border import Tolerance, agreeing_lr_pixels, tolerance_of
-from udaln.physics.interpolation import interpolate
+from udaln.physics.interpolation import displaced, interpolate
 from udaln.physics.observation import degraded
 from udaln.scene import Scene
 
@@ -36,6 +37,7 @@ class Refinement:
         denoiser: Of the HR-MSI.
         texture_share: Share of what denoising removes that is texture of single pixels, (c,).
         texture_gain: Spectra of texture given its MSI bands, c×C.
+        displacement: Of each band against the HR-MSI, down and to the right [HR pixels], 2×C.
         msi_gain: Correction of each band by the difference between HR-MSI and degraded image, c×C.
         covariance: Covariance model of the residual of the LR-HSI.
         residual_weight: Share of the residual after kriging that belongs to the scene, not to noise, (C,).
@@ -50,6 +52,7 @@ class Refinement:
     denoiser: Denoiser
     texture_share: Tensor
     texture_gain: Tensor
+    displacement: Tensor
     msi_gain: Tensor
     covariance: CovarianceModel
     residual_weight: Tensor
@@ -98,19 +101,18 @@ def fit_refinement(model: Model, scene: Scene) -> Refinement:
     model's image:
 
     1. The noise levels of both images are estimated from the pair.
-    2. The HR-MSI is denoised. What denoising removes is noise and texture of single pixels, in estimated shares; the
-       texture is kept.
+    2. The HR-MSI is denoised. Of what this removes, an estimated share is texture of single pixels, which is kept.
     3. The model fuses the denoised image. The texture is taken to be independent from band to band: it is added to the
        bands that an MSI band covers, in proportion to their own variance.
-    4. The HR-MSI corrects the result, by the error covariance of the model's image, which Y − PX̂ shows, against the
-       noise that is left and the misfit. Misfit is the difference between SpeDnet(Y) and SpaDnet(Z) beyond the noise.
-       The fewer LR pixels the model was fitted to, the more it needs this.
-    5. The LR-HSI corrects the result. Its residual is kriged to the HR pixels, against its noise and against what a
+    4. Bands that the LR-HSI shows displaced are moved; see `band_displacement`.
+    5. The HR-MSI corrects the result, by the error covariance of the model's image, which Y − PX̂ shows, against the
+       noise that is left and the misfit: the difference between SpeDnet(Y) and SpaDnet(Z) beyond the noise.
+    6. The LR-HSI corrects the result. Its residual is kriged to the HR pixels, against its noise and against what a
        wrong PSF would explain of it.
-    6. What remains of the residual is interpolated, weighted by the share that belongs to the scene.
+    7. What remains of the residual is interpolated, weighted by the share that belongs to the scene.
 
-    Gaps of the HR-MSI are filled from the interpolated LR-HSI. LR pixels beside a gap are used as long as no more than
-    half of their PSF lies in it. Without noise the result reproduces both images.
+    Gaps of the HR-MSI are filled from the interpolated LR-HSI; LR pixels are used if at most half of their PSF lies
+    there. Without noise the result reproduces both images.
 
     Args:
         model: Fitted, on the device of the scene.
@@ -146,6 +148,8 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     parts = smoothed(denoiser, hr_msi, share)
     uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit
     fused = image_with_texture(model, scene, parts, texture_gain)
+    displacement = band_displacement(fused, scene, psf, valid)
+    fused = displaced(fused, displacement)
     residual = lr_hsi - degraded(scene, fused, psf)[valid]
     msi_gain = gains.msi_gain(residual, srf, lr_msi, hr_msi, uncertain)
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
@@ -160,6 +164,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
         denoiser=denoiser,
         texture_share=share,
         texture_gain=texture_gain,
+        displacement=displacement,
         msi_gain=msi_gain,
         covariance=covariance,
         residual_weight=gains.residual_weight(lr_hsi, noise, averaging),
@@ -173,9 +178,9 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
 
 
 def predict(model: Model, refinement: Refinement, scene: Scene) -> Prediction:
-    """The prediction for a pair or a part of it; steps 1 to 4 of `fit_refinement`."""
+    """The prediction for a pair or a part of it; steps 1 to 5 of `fit_refinement`."""
     parts = smoothed(refinement.denoiser, gapless_hr_msi(model, scene), refinement.texture_share)
-    fused = image_with_texture(model, scene, parts, refinement.texture_gain)
+    fused = displaced(image_with_texture(model, scene, parts, refinement.texture_gain), refinement.displacement)
     add_product(fused, parts.smooth + parts.texture - fused @ model.degradation.srf.to(fused), refinement.msi_gain)
     return Prediction(fused, parts)
 
@@ -207,7 +212,9 @@ def gapless_hr_msi(model: Model, scene: Scene) -> Tensor:
     if scene.hr_valid is None:
         return hr_msi
     psf, srf = model.degradation.psf, model.degradation.srf
-    filling = interpolate(scene.lr_hsi.double() @ srf, scene.scale, lr_offset(psf, scene)).to(hr_msi)
+    filling = interpolate(
+        scene.lr_hsi.double() @ srf, scene.scale, centre_shift(psf.cpu().numpy(), scene.scale, scene.shift)
+    ).to(hr_msi)
     return torch.where(scene.hr_valid[..., None], hr_msi, filling)
 
 
@@ -228,11 +235,6 @@ def image_with_texture(model: Model, scene: Scene, parts: Smoothed, texture_gain
 def add_product(image: Tensor, pixels: Tensor, gain: Tensor) -> None:
     """Add pixels, H×W×a, times a gain, a×C, to an image, H×W×C, in place, to save memory."""
     image.view(-1, image.shape[2]).addmm_(pixels.to(image).flatten(0, 1), gain.to(image))
-
-
-def lr_offset(psf: Tensor, scene: Scene) -> tuple[float, float]:
-    """Shift of the LR-HSI against its nominal position on the scene's HR-MSI: rows, columns [HR pixels]."""
-    return centre_shift(psf.cpu().numpy(), scene.scale, scene.shift)
 
 
 def _to(part: Any, device: torch.device) -> Any:

@@ -15,10 +15,10 @@ from udaln.consistency.refinement import (
     Refinement,
     Smoothed,
     add_product,
-    lr_offset,
     predict,
 )
 from udaln.consistency.tiles import tiled_part
+from udaln.estimation.psf import centre_shift
 from udaln.methods.base import Estimate, Model
 from udaln.physics.border import agreeing_lr_pixels
 from udaln.physics.interpolation import KERNEL_RADIUS, interpolate
@@ -69,7 +69,10 @@ def consistent(
     weight = refinement.residual_weight * refinement.correction_weight
     residual = torch.where(valid[..., None], residual * weight, 0).to(fused)
     wanted = Part(part.sides, near.wanted, part.wanted).inside(part.wanted, scene.scale)
-    image = fused[wanted] + interpolate(residual, scene.scale, lr_offset(psf, scene))[wanted]
+    image = (
+        fused[wanted]
+        + interpolate(residual, scene.scale, centre_shift(psf.cpu().numpy(), scene.scale, scene.shift))[wanted]
+    )
     if kriged.variance is None:
         return _with_interpolated(Estimate(image), refinement, scene, part)
     total = torch.zeros_like(image)
@@ -124,24 +127,25 @@ def kriged_residual(
     )
 
 
-def required_part(model: Model, scene: Scene, sides: tuple[int, int], wanted: Box) -> Part:
+def required_part(model: Model, refinement: Refinement, scene: Scene, sides: tuple[int, int], wanted: Box) -> Part:
     """What has to be read of a pair for a window of it, so that the window equals that of the whole result.
 
     Args:
         model: Fitted.
+        refinement: Of the pair.
         scene: Of the pair; its scale factor and its shift count.
         sides: Rows and columns of the pair [LR pixels].
         wanted: The window [LR pixels].
     """
     psf = model.degradation.psf
     margin = _interpolation_margin(psf, scene) + _psf_margin(psf, scene)
-    denoising_margin = ceil(denoising.RADIUS / scene.scale)
-    return tiled_part(sides, wanted, margin, margin + denoising_margin + model.margin)
+    hr_margin = denoising.RADIUS + ceil(float(refinement.displacement.abs().max())) + KERNEL_RADIUS
+    return tiled_part(sides, wanted, margin, margin + ceil(hr_margin / scene.scale) + model.margin)
 
 
 def _interpolation_margin(psf: Tensor, scene: Scene) -> int:
     """Largest distance from an HR pixel of the LR pixels that it is interpolated from [LR pixels]."""
-    return KERNEL_RADIUS + ceil(max(map(abs, lr_offset(psf, scene))) / scene.scale)
+    return KERNEL_RADIUS + ceil(max(map(abs, centre_shift(psf.cpu().numpy(), scene.scale, scene.shift))) / scene.scale)
 
 
 def _psf_margin(psf: Tensor, scene: Scene) -> int:

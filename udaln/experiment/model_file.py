@@ -19,7 +19,7 @@ from udaln.methods.registry import method_class
 from udaln.physics.degradation import Degradation
 from udaln.scene import DroppedBands
 
-FORMAT = 6
+FORMAT = 7
 
 
 class ModelFile(NamedTuple):

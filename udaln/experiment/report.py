@@ -50,6 +50,9 @@ def estimates(fusion: Fusion) -> list[str]:
     if fusion.held_out is not None and fusion.held_out.bands_interpolated:
         lines.append(f"{fusion.held_out.bands_interpolated} bands are interpolated: the HR-MSI does not help there")
     if refinement is not None:
+        if moved := int(refinement.displacement.any(0).sum()):
+            furthest = float(refinement.displacement.norm(dim=0).max())
+            lines.append(f"{moved} bands are displaced by up to {furthest:.2f} HR pixels; they are put in their places")
         hr_msi = degradation.matched(scene.hr_msi)
         for name, image, level in (
             ("LR-HSI", scene.lr_hsi, refinement.noise.lr_hsi),

@@ -37,6 +37,32 @@ def interpolate(image: Tensor, scale: int, shift: tuple[float, float] = (0.0, 0.
     return image
 
 
+def displaced(image: Tensor, displacement: Tensor) -> Tensor:
+    """Move each band of an image by bicubic convolution (Keys, 1981, a = −1/2); beyond it the border is repeated.
+
+    Args:
+        image: H×W×C.
+        displacement: Down and to the right [pixels], 2×C.
+
+    Returns:
+        H×W×C; the bands whose displacement is 0 are unchanged. The image itself if all are.
+    """
+    moved = displacement.any(0)
+    if not moved.any():
+        return image
+    bands = image[..., moved]
+    for axis, offset in enumerate(displacement[:, moved]):
+        position = torch.arange(bands.shape[axis], device=image.device)
+        result = torch.zeros_like(bands)
+        for tap in range(int(offset.min().floor()) - 1, int(offset.max().floor()) + 3):
+            pixels = bands.index_select(axis, (position - tap).clamp(0, bands.shape[axis] - 1))
+            result.addcmul_(pixels, keys_weight((offset - tap).abs().clamp(max=KERNEL_RADIUS)).to(image))
+        bands = result
+    image = image.clone()
+    image[..., moved] = bands
+    return image
+
+
 def keys_weight(distance: Distance) -> Distance:
     """Weight of a pixel in cubic convolution (Keys, 1981, eq. 15: a = −1/2).
 
