@@ -18,8 +18,9 @@ NEARBY_VARIANCE = 0.1  # that of errors which neither colour nor brightness tell
 PIXELS_AT_ONCE = 256  # HR pixels whose covariances with all others are computed together: about what fits in a cache
 
 
-with warnings.catch_warnings():  # torch warns once that CSR is in beta; no thread can set filters for itself
+with warnings.catch_warnings():  # torch warns once of each; no thread can set filters for itself
     warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+    warnings.filterwarnings("ignore", "Sparse invariant checks are implicitly disabled")  # by torch 2.11
     torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1), check_invariants=False)  # several times as fast as COO
 
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
+import udaln
 from udaln.estimation.noise import Noise
 from udaln.files import atomically
 from udaln.physics.degradation import Degradation
@@ -82,7 +83,9 @@ def write_pixels(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that affect the results."""
-    packages = {"udaln": "udaln", "torch": "torch", "lightning": "pytorch-lightning", "torchmetrics": "torchmetrics"}
-    return {f"{name}_version": version(package) for name, package in packages.items()} | {
-        "python_version": platform.python_version()
+    packages = {"torch": "torch", "lightning": "pytorch-lightning", "torchmetrics": "torchmetrics"}
+    return {
+        "udaln_version": udaln.__version__,  # also of a copy that is not installed
+        **{f"{name}_version": version(package) for name, package in packages.items()},
+        "python_version": platform.python_version(),
     }
