@@ -52,6 +52,7 @@ def make_trainer(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*AMP with fp16 is not supported on CPU")  # refused below instead
+            warnings.filterwarnings("ignore", "GPU available but not used")  # as was asked for
             trainer = Trainer(
                 accelerator=accelerator,
                 devices=devices,
