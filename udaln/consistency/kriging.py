@@ -128,7 +128,7 @@ def _supports(psf: Tensor, hr_number: Tensor, scale: int, shift: tuple[int, int]
 def _tile_bytes(tiles: Sequence[tuple[Box, Tensor]], scale: int, with_variance: bool) -> int:
     """About what kriging the largest tile takes: matrices of its LR pixels by its HR pixels."""
     largest = max((blend.numel() for _, blend in tiles), default=0)
-    return (72 if with_variance else 24) * (largest * scale) ** 2
+    return (104 if with_variance else 56) * (largest * scale) ** 2
 
 
 def _weighted_box(weighted: Tensor, extent: Box, wanted: Box) -> Box:
