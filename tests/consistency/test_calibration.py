@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import udaln
-from udaln.consistency.calibration import FEWEST, _neighbours, calibrated
+from udaln.consistency.calibration import FEWEST, calibrated
 from udaln.physics.interpolation import interpolate
 
 
@@ -71,12 +71,3 @@ def test_few_lr_pixels_tell_nothing():
     fusion = fused(made_up.scene(size=12))
     assert 9 < FEWEST and fusion.held_out is None
     assert (fusion.fuser.refinement.correction_weight == 1).all()
-
-
-def test_neighbours_are_the_valid_ones_of_four():
-    image = torch.arange(12, dtype=torch.float64).view(3, 4, 1)
-    valid = torch.ones(3, 4, dtype=torch.bool)
-    valid[1, 2] = False
-    mean = _neighbours(image, valid)[..., 0]
-    assert mean[1, 1] == (1 + 4 + 9) / 3 and mean[0, 0] == (1 + 4) / 2 and mean[1, 2] == (2 + 5 + 7 + 10) / 4
-    assert _neighbours(image[:1, :1], valid[:1, :1]).isnan().all()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from udaln.physics.interpolation import KERNEL_RADIUS, displaced, interpolate, keys_weight
+from udaln.physics.interpolation import KERNEL_RADIUS, displaced, interpolate, keys_weight, mean_of_neighbours
 
 
 def noise(rows=7, columns=9, bands=3):
@@ -107,3 +107,12 @@ def test_a_fraction_moves_a_ramp():
     ramp = (2 * rows - 3 * columns)[..., None].double()
     result = displaced(ramp, torch.tensor([[0.3], [-0.8]], dtype=torch.float64))
     torch.testing.assert_close(inside(result, 1), inside(ramp - 2 * 0.3 - 3 * 0.8, 1))
+
+
+def test_neighbours_are_the_valid_ones_of_four():
+    image = torch.arange(12, dtype=torch.float64).view(3, 4, 1)
+    valid = torch.ones(3, 4, dtype=torch.bool)
+    valid[1, 2] = False
+    mean = mean_of_neighbours(image, valid)[..., 0]
+    assert mean[1, 1] == (1 + 4 + 9) / 3 and mean[0, 0] == (1 + 4) / 2 and mean[1, 2] == (2 + 5 + 7 + 10) / 4
+    assert mean_of_neighbours(image[:1, :1], valid[:1, :1]).isnan().all()

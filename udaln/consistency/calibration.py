@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from udaln.consistency.refinement import MAX_GAP, Prediction, Refinement, predict
 from udaln.consistency.step import kriged_residual
 from udaln.estimation.noise import pooled_share
 from udaln.methods.base import Model
 from udaln.physics.border import agreeing_lr_pixels
+from udaln.physics.interpolation import mean_of_neighbours
 from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.physics.part import Part
 from udaln.scene import Scene
@@ -24,6 +24,9 @@ FEWEST = 16  # LR pixels that tell anything
 SIGNIFICANT = 2.0  # standard errors by which a weight must be below ``LARGEST``, or errors must differ
 LARGEST = 0.95  # weight below 1
 BEST_BANDS = 0.1  # share of the bands, those that the HR-MSI helps most, of which the worst is looked at
+# Error of the image before the correction, relative to a band's standard deviation, up to which the HR-MSI helps, even
+# if the neighbours predict better: the LR pixels of a resampled LR-HSI repeat each other.
+HELPS = 0.5
 # Error of a fused image at held-out LR pixels, without their noise, relative to that of the mean of their neighbours,
 # from which on it is not worth its risk: its errors between the LR pixels, which the LR-HSI does not show, may be
 # larger.
@@ -89,8 +92,8 @@ def calibrated(
     fused, alone, interpolated = (part.mean(0) for part in (fused, alone, interpolated))
     noise = refinement.noise.lr_hsi.square() / variance  # of the LR pixel itself, which nothing predicts
     excess = (fused - noise).clamp(min=0) / (interpolated - noise).clamp(min=torch.finfo(torch.float64).tiny)
-    no_help = float(excess.sqrt().quantile(BEST_BANDS)) > NO_HELP
-    bands = (fused - interpolated > by_chance) | no_help
+    no_help = float(excess.sqrt().quantile(BEST_BANDS)) > NO_HELP and float(alone.median()) > HELPS**2
+    bands = ((fused - interpolated > by_chance) & (alone > HELPS**2)) | no_help
     errors = [float(part.median().sqrt()) for part in (fused, alone, interpolated)]
     held_out = HeldOut(errors[0], errors[1], errors[2], no_help, int(bands.sum()))
     return replace(refinement, correction_weight=weight, interpolated=bands), held_out
@@ -114,21 +117,11 @@ def _held_out(
         part = Part.whole(rows, columns)
         kriged = kriged_residual(model, refinement, scene, fused, parts, valid & ~held, part)
         predicted = degraded(scene, kriged.mean.double() @ refinement.covariance.spectra, psf)
-        neighbours = _neighbours(lr_hsi, (valid & ~held).view(rows, columns)).flatten(0, 1)
+        neighbours = mean_of_neighbours(lr_hsi, (valid & ~held).view(rows, columns)).flatten(0, 1)
         used = held & usable & neighbours.isfinite().all(1)
         found.append((residual[used], predicted[used], (lr_hsi.flatten(0, 1) - neighbours)[used]))
     residuals, predictions, differences = (torch.cat(parts) for parts in zip(*found, strict=True))
     return residuals, predictions, differences
-
-
-def _neighbours(image: Tensor, valid: Tensor) -> Tensor:
-    """The mean of the valid ones of the four neighbours of each pixel, h×w×B; NaN where there are none."""
-    weight = pad(valid.to(image), (1, 1, 1, 1))[..., None]
-    padded = pad(image, (0, 0, 1, 1, 1, 1)) * weight
-    inner, before, after = slice(1, -1), slice(None, -2), slice(2, None)
-    places = (inner, before), (inner, after), (before, inner), (after, inner)
-    total = torch.stack([padded[place] for place in places]).sum(0)
-    return total / torch.stack([weight[place] for place in places]).sum(0)
 
 
 def _middle(scene: Scene) -> Scene:

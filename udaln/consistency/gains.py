@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 
 from udaln.estimation.noise import Noise, noise_edge
+from udaln.physics.interpolation import mean_of_neighbours
 from udaln.physics.observation import degraded
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
 
 ROUNDING = 1e-7  # rounding error of the images [root mean square of a band]
 PLAUSIBLE_SNR = 1e3  # plausible signal-to-noise ratio (power) of a hyperspectral camera with HR pixels
+# The mean of a misfit is about twice its median, and up to four LR pixels of a resampled LR-HSI share it.
+MISFIT_SPREAD = 6.0
 RIDGE = 1e-6  # variance that is added to the map's error in all directions [mean variance]
 
 
@@ -81,6 +84,41 @@ def psf_misfit(difference: Tensor, hr_msi: Tensor, scene: Scene, psf: Tensor, va
     significant = max(0.0, 1 - by_chance / max(share, 1e-12))
     explained = explained * level * significant**0.5
     return explained
+
+
+def lr_misfit(
+    unexplained: Tensor, noise: Tensor, beyond_noise: Tensor, scene: Scene, lr_noise: Tensor, srf: Tensor, valid: Tensor
+) -> Tensor:
+    """Covariance, C×C, of what LR pixels show beside the image that is blurred by the PSF, as after a resampling.
+
+    The LR pixels of a resampled LR-HSI have different PSFs. What a wrong PSF adds to an LR pixel grows with the detail
+    around it. So the covariance is that of the detail, in all bands, times the ratio that is seen in the MSI bands: the
+    median over the LR pixels, weighted by their detail, which ground that has changed does not move far, or the mean
+    of what exceeds the noise beyond chance, if that is less.
+
+    Args:
+        unexplained: SpeDnet(Y) − SpaDnet(Z) at the N valid LR pixels, without what another PSF explains, N×c.
+        noise: Variance of the noise in it, (c,).
+        beyond_noise: Variance of it that noise does not explain, by `misfit_covariance`, (c,).
+        scene: For its LR-HSI.
+        lr_noise: Standard deviation of the LR-HSI's noise, (C,).
+        srf: S, C×c.
+        valid: Mask of the valid LR pixels, h·w bool.
+    """
+    lr_hsi = scene.lr_hsi.double()
+    detail = (lr_hsi - mean_of_neighbours(lr_hsi, valid.view(lr_hsi.shape[:2]))).flatten(0, 1)[valid].nan_to_num()
+    power = (detail @ srf).square()
+    level = power.mean(0).clamp(min=torch.finfo(torch.float64).tiny)
+    weight = (power / level).sum(1)
+    ratio = ((unexplained.square() - noise) / level).sum(1) / weight.clamp(min=torch.finfo(torch.float64).tiny)
+    order = ratio.argsort()
+    cumulated = weight[order].cumsum(0)
+    share = ratio[order][torch.searchsorted(cumulated, cumulated[-1] / 2)].clamp(min=0)
+    share = torch.minimum(share, (beyond_noise / level).mean())
+    seen = detail.T @ detail / len(detail)
+    of_noise = 1.25 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)
+    covariance: Tensor = MISFIT_SPREAD * share * (1 - of_noise).clamp(min=0) * seen
+    return covariance
 
 
 def texture_gain(srf: Tensor, noise: Noise) -> Tensor:

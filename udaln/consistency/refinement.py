@@ -28,9 +28,7 @@ MAX_GAP = 0.5  # share of a PSF that may lie in gaps of the HR-MSI, which are fi
 
 @dataclass(frozen=True)
 class Refinement:
-    """The parameters of the consistency step. They hold for a whole pair, and so for any part of it.
-
-    Images are in the radiometry of the LR-HSI.
+    """The parameters of the consistency step. They hold for any part of a pair, in the LR-HSI's radiometry.
 
     Attributes:
         noise: Of both images.
@@ -142,8 +140,8 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     difference = lr_hsi @ srf - lr_msi
     misfit = gains.misfit_covariance(difference, expected, lr_msi)
     by_psf = gains.psf_misfit(difference, hr_msi.double(), scene, psf, valid)
-    unlike = slope.T @ gains.misfit_covariance(difference - by_psf, expected, lr_msi) @ slope
-
+    other = gains.misfit_covariance(difference - by_psf, expected, lr_msi)
+    beyond = difference - by_psf, expected.diagonal(), other.diagonal()
     denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
     parts = smoothed(denoiser, hr_msi, share)
     uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit
@@ -155,8 +153,9 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
     near_gaps = agreeing_lr_pixels(model.degradation, scene, tolerance, MAX_GAP)
     residual = scene.lr_hsi.flatten(0, 1)[near_gaps].double() - degraded(scene, fused, psf)[near_gaps]
-    blurred = by_psf @ slope
-    covariance = fit_covariance_model(residual, noise.lr_hsi, blurred.T @ blurred / len(blurred), parts.smooth)
+    not_of_x = gains.lr_misfit(*beyond, scene, noise.lr_hsi, srf, valid)
+    not_of_x += slope.T @ (by_psf.T @ by_psf / len(by_psf)) @ slope
+    covariance = fit_covariance_model(residual, noise.lr_hsi, not_of_x, parts.smooth)
     hidden = torch.minimum(noise.lr_texture**2, covariance.discarded_variance) / averaging
     hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
     refinement = Refinement(
@@ -169,7 +168,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
         covariance=covariance,
         residual_weight=gains.residual_weight(lr_hsi, noise, averaging),
         slope=slope,
-        hidden_variance=hidden + unlike.diagonal() / averaging,
+        hidden_variance=hidden + (slope.T @ other @ slope).diagonal() / averaging,
         correction_weight=torch.ones_like(slope[0]),
         interpolated=torch.zeros_like(slope[0], dtype=torch.bool),
         tolerance=tolerance,

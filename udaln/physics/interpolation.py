@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 KERNEL_RADIUS = 2  # half-width of the interpolation kernel [LR pixels]
 
@@ -61,6 +62,16 @@ def displaced(image: Tensor, displacement: Tensor) -> Tensor:
     image = image.clone()
     image[..., moved] = bands
     return image
+
+
+def mean_of_neighbours(image: Tensor, valid: Tensor) -> Tensor:
+    """The mean of the valid ones of the four neighbours of each pixel, h×w×B; NaN where there are none."""
+    weight = pad(valid.to(image), (1, 1, 1, 1))[..., None]
+    padded = pad(image, (0, 0, 1, 1, 1, 1)) * weight
+    inner, before, after = slice(1, -1), slice(None, -2), slice(2, None)
+    places = (inner, before), (inner, after), (before, inner), (after, inner)
+    total = torch.stack([padded[place] for place in places]).sum(0)
+    return total / torch.stack([weight[place] for place in places]).sum(0)
 
 
 def keys_weight(distance: Distance) -> Distance:
