@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ def band_displacement(fused: Tensor, scene: Scene, psf: Tensor, valid: Tensor) -
         psf: k×k.
         valid: Mask of the LR pixels that are used, N bool.
     """
-    group, groups = _groups(scene.lr_hsi.shape[:2], valid)
+    group, groups = _groups(scene.lr_hsi.shape[:2], valid, ceil(len(psf) / scene.scale))
     displacement = torch.zeros(2, fused.shape[2], dtype=torch.float64, device=fused.device)
     if groups < FEWEST_GROUPS:
         return displacement
@@ -68,9 +69,12 @@ def _gradients(scene: Scene, image: Tensor, psf: Tensor) -> Tensor:
     return gradients
 
 
-def _groups(sides: Sequence[int], valid: Tensor) -> tuple[Tensor, int]:
-    """The number of the group of each valid LR pixel, (n,), and the number of groups: squares of neighbours."""
-    side = max(1, round((float(valid.sum()) / GROUPS) ** 0.5))
+def _groups(sides: Sequence[int], valid: Tensor, smallest: int) -> tuple[Tensor, int]:
+    """The number of the group of each valid LR pixel, (n,), and the number of groups.
+
+    Groups are squares of neighbours, at least as wide as the PSF, as the errors of pixels that it joins are alike.
+    """
+    side = max(smallest, round((float(valid.sum()) / GROUPS) ** 0.5))
     down, across = (torch.arange(length, device=valid.device) // side for length in sides)
     square = down[:, None] * (len(across) // side + 1) + across
     numbers, group = square.flatten()[valid].unique(return_inverse=True)

@@ -13,8 +13,11 @@ from udaln.scene import Scene
 
 ROUNDING = 1e-7  # rounding error of the images [root mean square of a band]
 PLAUSIBLE_SNR = 1e3  # plausible signal-to-noise ratio (power) of a hyperspectral camera with HR pixels
-# The mean of a misfit is about twice its median, and up to four LR pixels of a resampled LR-HSI share it.
+OUTLYING = 3.0  # standard deviations from which on a difference is ground that has changed
+# The mean of a misfit is about twice its median, and up to four LR pixels of a resampled LR-HSI share it. A large one
+# leaves the PSF without a meaning.
 MISFIT_SPREAD = 6.0
+SMALL_MISFIT = 0.02  # share of the detail's variance
 RIDGE = 1e-6  # variance that is added to the map's error in all directions [mean variance]
 
 
@@ -93,8 +96,8 @@ def lr_misfit(
 
     The LR pixels of a resampled LR-HSI have different PSFs. What a wrong PSF adds to an LR pixel grows with the detail
     around it. So the covariance is that of the detail, in all bands, times the ratio that is seen in the MSI bands: the
-    median over the LR pixels, weighted by their detail, which ground that has changed does not move far, or the mean
-    of what exceeds the noise beyond chance, if that is less.
+    median over the LR pixels, weighted by their detail, or the mean of what exceeds the noise beyond chance, if that is
+    less. LR pixels that differ far more than others show ground that has changed: they do not count.
 
     Args:
         unexplained: SpeDnet(Y) − SpaDnet(Z) at the N valid LR pixels, without what another PSF explains, N×c.
@@ -111,13 +114,16 @@ def lr_misfit(
     level = power.mean(0).clamp(min=torch.finfo(torch.float64).tiny)
     weight = (power / level).sum(1)
     ratio = ((unexplained.square() - noise) / level).sum(1) / weight.clamp(min=torch.finfo(torch.float64).tiny)
+    typical = 1.4826 * unexplained.abs().median(0).values  # standard deviation of normal differences
+    weight = torch.where((unexplained.abs() <= OUTLYING * typical).all(1), weight, 0)
     order = ratio.argsort()
     cumulated = weight[order].cumsum(0)
     share = ratio[order][torch.searchsorted(cumulated, cumulated[-1] / 2)].clamp(min=0)
     share = torch.minimum(share, (beyond_noise / level).mean())
     seen = detail.T @ detail / len(detail)
-    of_noise = 1.25 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)
-    covariance: Tensor = MISFIT_SPREAD * share * (1 - of_noise).clamp(min=0) * seen
+    of_noise = 1.5 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)
+    share = share * (1 - of_noise).clamp(min=0)
+    covariance: Tensor = MISFIT_SPREAD * (1 + share / SMALL_MISFIT) * share * seen
     return covariance
 
 

@@ -141,7 +141,8 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     misfit = gains.misfit_covariance(difference, expected, lr_msi)
     by_psf = gains.psf_misfit(difference, hr_msi.double(), scene, psf, valid)
     other = gains.misfit_covariance(difference - by_psf, expected, lr_msi)
-    beyond = difference - by_psf, expected.diagonal(), other.diagonal()
+    least = torch.where(by_psf.sign() == difference.sign(), difference - by_psf, difference)  # changed ground spoils it
+    beyond = least, expected.diagonal(), other.diagonal()
     denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
     parts = smoothed(denoiser, hr_msi, share)
     uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit
