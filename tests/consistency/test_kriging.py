@@ -76,7 +76,7 @@ def covariances(hr_msi, p, scale):
     correlated += tile_kriging.NEARBY_VARIANCE * near
     standard = (pixels - pixels.mean(0)) / pixels.std(0, ddof=1)
     correlated += tile_kriging.TREND_VARIANCE / (c + 1) * (1 + standard @ standard.T)
-    nugget = np.diag(brightness**2 + (brightness**2).mean())
+    nugget = np.diag(brightness**2 + (p @ brightness**2).mean())
     return correlated, nugget / np.diag(p @ nugget @ p.T).mean()
 
 

@@ -21,7 +21,7 @@ from udaln.scene import Scene
 SPACING = 3  # of the LR pixels that are held out together, along rows and columns
 MAX_SIDE = 48  # of the part of a scene in which LR pixels are held out [LR pixels]
 FEWEST = 16  # LR pixels that tell anything
-SIGNIFICANT = 2.0  # standard errors by which a weight must be below ``LARGEST``, or errors must differ
+SIGNIFICANT = 3.0  # standard errors by which a weight must be below ``LARGEST``, or errors must differ
 LARGEST = 0.95  # weight below 1
 BEST_BANDS = 0.1  # share of the bands, those that the HR-MSI helps most, of which the worst is looked at
 # Error of the image before the correction, relative to a band's standard deviation, up to which the HR-MSI helps, even

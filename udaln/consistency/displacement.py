@@ -16,7 +16,7 @@ from udaln.scene import Scene
 
 STEPS = 2  # of Gauss and Newton
 GROUPS = 64  # of LR pixels, about, that are left out in turn to tell the error of an estimate
-FEWEST_GROUPS = 36
+FEWEST_GROUPS = 40
 SIGNIFICANT = 36.0  # square of a displacement, in units of its error, from which on it is not chance
 OUTLYING = 3.0  # size of a residual, in medians of its band, from which on it counts less than half
 NEIGHBOURS = 5  # bands around one of which most have to be displaced, too: a single one is not

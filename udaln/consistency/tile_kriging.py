@@ -136,7 +136,7 @@ def _prior(grid: HRGrid, supports: Supports, targets: Tensor, origin: tuple[int,
         return trend_scale * (1 + at.double() @ msi.T)
 
     power = covariates.brightness.double().square()
-    nugget = power + power.mean()  # half of it, on average, is larger in bright pixels
+    nugget = power + (psf @ power[:, None]).mean()  # half of it, on average, is larger in bright pixels
     hr_lr_nugget = psf.to_dense().T * nugget[:, None]
     lr_nugget = psf @ hr_lr_nugget
     nugget_norm = lr_nugget.diagonal().mean()
