@@ -96,8 +96,9 @@ def test_a_misfit_has_the_covariance_of_the_detail():
 def test_noise_is_no_misfit():
     scene, srf, valid, _, difference = resampled(torch.zeros(576).double())
     noise = torch.randn(difference.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    level, none = torch.full((2,), 0.01).double(), torch.zeros(2).double()
-    assert not gains.lr_misfit(0.1 * noise, level, none, scene, NO_NOISE, srf, valid).any()
+    level, beyond = torch.full((2,), 0.01).double(), torch.ones(2).double()  # however much exceeds it on average
+    assert not gains.lr_misfit(0.1 * noise, level, beyond, scene, NO_NOISE, srf, valid).any()
+    assert gains.lr_misfit(0.2 * noise, level, beyond, scene, NO_NOISE, srf, valid).any()
 
 
 def test_changed_ground_is_hardly_a_misfit():
