@@ -13,7 +13,7 @@ from udaln.consistency.covariance import CovarianceModel, fit_covariance_model
 from udaln.consistency.denoising import NOISE_FREE, Denoiser, fit_denoiser
 from udaln.consistency.displacement import band_displacement
 from udaln.estimation.noise import Noise, estimate_noise
-from udaln.estimation.psf import centre_shift
+from udaln.estimation.psf import lr_offset
 from udaln.estimation.regression import affine_regression
 from udaln.methods.base import Model
 from udaln.physics.border import Tolerance, agreeing_lr_pixels, tolerance_of
@@ -212,9 +212,7 @@ def gapless_hr_msi(model: Model, scene: Scene) -> Tensor:
     if scene.hr_valid is None:
         return hr_msi
     psf, srf = model.degradation.psf, model.degradation.srf
-    filling = interpolate(
-        scene.lr_hsi.double() @ srf, scene.scale, centre_shift(psf.cpu().numpy(), scene.scale, scene.shift)
-    ).to(hr_msi)
+    filling = interpolate(scene.lr_hsi.double() @ srf, scene.scale, lr_offset(psf, scene)).to(hr_msi)
     return torch.where(scene.hr_valid[..., None], hr_msi, filling)
 
 

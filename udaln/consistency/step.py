@@ -18,7 +18,7 @@ from udaln.consistency.refinement import (
     predict,
 )
 from udaln.consistency.tiles import tiled_part
-from udaln.estimation.psf import centre_shift
+from udaln.estimation.psf import lr_offset
 from udaln.methods.base import Estimate, Model
 from udaln.physics.border import agreeing_lr_pixels
 from udaln.physics.interpolation import KERNEL_RADIUS, interpolate
@@ -69,10 +69,7 @@ def consistent(
     weight = refinement.residual_weight * refinement.correction_weight
     residual = torch.where(valid[..., None], residual * weight, 0).to(fused)
     wanted = Part(part.sides, near.wanted, part.wanted).inside(part.wanted, scene.scale)
-    image = (
-        fused[wanted]
-        + interpolate(residual, scene.scale, centre_shift(psf.cpu().numpy(), scene.scale, scene.shift))[wanted]
-    )
+    image = fused[wanted] + interpolate(residual, scene.scale, lr_offset(psf, scene))[wanted]
     if kriged.variance is None:
         return _with_interpolated(Estimate(image), refinement, scene, part)
     total = torch.zeros_like(image)
@@ -145,7 +142,7 @@ def required_part(model: Model, refinement: Refinement, scene: Scene, sides: tup
 
 def _interpolation_margin(psf: Tensor, scene: Scene) -> int:
     """Largest distance from an HR pixel of the LR pixels that it is interpolated from [LR pixels]."""
-    return KERNEL_RADIUS + ceil(max(map(abs, centre_shift(psf.cpu().numpy(), scene.scale, scene.shift))) / scene.scale)
+    return KERNEL_RADIUS + ceil(max(map(abs, lr_offset(psf, scene))) / scene.scale)
 
 
 def _psf_margin(psf: Tensor, scene: Scene) -> int:

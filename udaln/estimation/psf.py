@@ -8,6 +8,7 @@ from torch import Tensor
 
 from udaln.estimation.arrays import Array
 from udaln.physics.windows import middle
+from udaln.scene import Scene
 
 CORE = 0.2  # of the PSF's maximum: pixels above it are seldom cut off by the window
 MIN_CORE_PIXELS = 16  # size of a core from which on the centre may be anywhere in it
@@ -63,6 +64,16 @@ def centre_shift(psf: Array, scale: int, shift: tuple[float, float]) -> tuple[fl
     nominal = middle(len(psf), scale)
     row, column = centre(psf)
     return shift[0] + row - nominal, shift[1] + column - nominal
+
+
+def lr_offset(psf: Tensor, scene: Scene) -> tuple[float, float]:
+    """Shift of the LR-HSI against its nominal position on the scene's HR-MSI: rows, columns [HR pixels].
+
+    Args:
+        psf: k×k.
+        scene: For its scale factor and its shift.
+    """
+    return centre_shift(psf.cpu().numpy(), scene.scale, scene.shift)
 
 
 def rim_weight(psf: Tensor) -> float:
