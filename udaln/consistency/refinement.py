@@ -12,6 +12,7 @@ from udaln.consistency import gains
 from udaln.consistency.covariance import CovarianceModel, fit_covariance_model
 from udaln.consistency.denoising import NOISE_FREE, Denoiser, fit_denoiser
 from udaln.consistency.displacement import band_displacement
+from udaln.consistency.misfit import fit_misfit
 from udaln.estimation.noise import Noise, estimate_noise
 from udaln.estimation.psf import lr_offset
 from udaln.estimation.regression import affine_regression
@@ -136,16 +137,10 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     error = (lr_hsi - lr_msi @ slope - constant).square().mean(0)
     if _noise_free(noise, hr_msi) and _restored(level**2 * share, texture_gain, error) < WORTHWHILE:
         level, share = noise.hr_msi, torch.zeros_like(share)  # nothing is denoised, which would take most of the time
-    expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + averaging * torch.diag(noise.hr_msi**2)
-    difference = lr_hsi @ srf - lr_msi
-    misfit = gains.misfit_covariance(difference, expected, lr_msi)
-    by_psf = gains.psf_misfit(difference, hr_msi.double(), scene, psf, valid)
-    other = gains.misfit_covariance(difference - by_psf, expected, lr_msi)
-    least = torch.where(by_psf.sign() == difference.sign(), difference - by_psf, difference)  # changed ground spoils it
-    beyond = least, expected.diagonal(), other.diagonal()
+    misfit = fit_misfit(scene, hr_msi, lr_msi, psf, srf, slope, noise, valid)
     denoiser = fit_denoiser(hr_msi, level, scene.hr_valid)
     parts = smoothed(denoiser, hr_msi, share)
-    uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit
+    uncertain = torch.diag((1 - share) * parts.variance.mean((0, 1), dtype=torch.float64)) + misfit.msi
     fused = image_with_texture(model, scene, parts, texture_gain)
     displacement = band_displacement(fused, scene, psf, valid)
     fused = displaced(fused, displacement)
@@ -154,9 +149,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
     add_product(fused, parts.smooth + parts.texture - fused @ srf.to(fused), msi_gain)
     near_gaps = agreeing_lr_pixels(model.degradation, scene, tolerance, MAX_GAP)
     residual = scene.lr_hsi.flatten(0, 1)[near_gaps].double() - degraded(scene, fused, psf)[near_gaps]
-    not_of_x = gains.lr_misfit(*beyond, scene, noise.lr_hsi, srf, valid)
-    not_of_x += slope.T @ (by_psf.T @ by_psf / len(by_psf)) @ slope
-    covariance = fit_covariance_model(residual, noise.lr_hsi, not_of_x, parts.smooth)
+    covariance = fit_covariance_model(residual, noise.lr_hsi, misfit.of_residual, parts.smooth)
     hidden = torch.minimum(noise.lr_texture**2, covariance.discarded_variance) / averaging
     hidden = torch.minimum(hidden, HIDDEN * lr_hsi.square().mean(0))
     refinement = Refinement(
@@ -167,9 +160,9 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
         displacement=displacement,
         msi_gain=msi_gain,
         covariance=covariance,
-        residual_weight=gains.residual_weight(lr_hsi, noise, averaging),
+        residual_weight=gains.residual_weight(lr_hsi, noise.lr_hsi**2 + misfit.resampling.diagonal(), averaging),
         slope=slope,
-        hidden_variance=hidden + (slope.T @ other @ slope).diagonal() / averaging,
+        hidden_variance=hidden + (slope.T @ misfit.msi_beside_psf @ slope).diagonal() / averaging,
         correction_weight=torch.ones_like(slope[0]),
         interpolated=torch.zeros_like(slope[0], dtype=torch.bool),
         tolerance=tolerance,

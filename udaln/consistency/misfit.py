@@ -1,0 +1,163 @@
+"""Misfit: what the difference between SpeDnet(Y) and SpaDnet(Z) shows beyond noise, and the errors that it tells of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from udaln.estimation.noise import Noise, noise_edge
+from udaln.physics.interpolation import mean_of_neighbours
+from udaln.physics.observation import degraded
+from udaln.physics.windows import degrade
+from udaln.scene import Scene
+
+ROUNDING = 1e-7  # rounding error of the images [root mean square of a band]
+OUTLYING = 3.0  # standard deviations from which on a difference is ground that has changed
+SMALL = 0.02  # share of the detail's variance
+SPREAD = 6.0  # the mean of a misfit is about twice its median, and up to four LR pixels after a resampling share it
+
+
+class Misfit(NamedTuple):
+    """Covariances of errors that are neither noise nor part of the image wanted.
+
+    Attributes:
+        msi: Of the difference between SpeDnet(Y) and SpaDnet(Z), c×c.
+        msi_beside_psf: Of what no other PSF explains of it, c×c.
+        psf: Of what a wrong PSF adds to the LR-HSI, C×C.
+        resampling: Of what the LR-HSI's pixels show if each has a PSF of its own, C×C.
+    """
+
+    msi: Tensor
+    msi_beside_psf: Tensor
+    psf: Tensor
+    resampling: Tensor
+
+    @property
+    def of_residual(self) -> Tensor:
+        """Covariance of the errors in an LR residual, C×C, as if they were independent from LR pixel to LR pixel."""
+        return SPREAD * self.resampling + self.psf
+
+
+def fit_misfit(
+    scene: Scene, hr_msi: Tensor, lr_msi: Tensor, psf: Tensor, srf: Tensor, slope: Tensor, noise: Noise, valid: Tensor
+) -> Misfit:
+    """Estimate the misfit of a pair.
+
+    Args:
+        scene: The pair.
+        hr_msi: Z, rh×rw×c, in the radiometry of the LR-HSI.
+        lr_msi: SpaDnet(Z) at the N valid LR pixels, N×c.
+        psf: k×k.
+        srf: S, C×c.
+        slope: Regression of the LR-HSI on the LR-MSI, c×C.
+        noise: Of the pair.
+        valid: Mask of the valid LR pixels, h·w bool.
+    """
+    difference = scene.lr_hsi.flatten(0, 1)[valid].double() @ srf - lr_msi
+    expected = srf.T @ (noise.lr_hsi[:, None] ** 2 * srf) + psf.square().sum() * torch.diag(noise.hr_msi**2)
+    by_psf = explained_by_psf(difference, hr_msi.double(), scene, psf, valid)
+    beside_psf = misfit_covariance(difference - by_psf, expected, lr_msi)
+    # Ground that has changed spoils the regression on other PSFs: it must not make a difference larger.
+    least = torch.where(by_psf.sign() == difference.sign(), difference - by_psf, difference)
+    return Misfit(
+        msi=misfit_covariance(difference, expected, lr_msi),
+        msi_beside_psf=beside_psf,
+        psf=slope.T @ (by_psf.T @ by_psf / len(by_psf)) @ slope,
+        resampling=resampling_misfit(
+            least, expected.diagonal(), beside_psf.diagonal(), scene, noise.lr_hsi, srf, valid
+        ),
+    )
+
+
+def misfit_covariance(difference: Tensor, noise_covariance: Tensor, lr_msi: Tensor) -> Tensor:
+    """Covariance, c×c, of the difference between SpeDnet(Y) and SpaDnet(Z) that noise does not explain.
+
+    Only the principal directions count whose variance, in units of the noise, exceeds what noise has by chance.
+
+    Args:
+        difference: SpeDnet(Y) − SpaDnet(Z), N×c.
+        noise_covariance: Covariance of the noise in the difference, c×c.
+        lr_msi: SpaDnet(Z), N×c.
+    """
+    floor = (ROUNDING * lr_msi.square().mean(0).sqrt()) ** 2
+    root = torch.linalg.cholesky(noise_covariance + torch.diag(floor.clamp(min=torch.finfo(torch.float32).tiny)))
+    whitened = torch.linalg.solve_triangular(root, difference.T, upper=False)
+    power, axes = torch.linalg.eigh(whitened @ whitened.T / len(difference))
+    excess = torch.where(power > noise_edge(len(difference), len(power)), power - 1, 0.0)
+    directions = root @ axes
+    misfit: Tensor = (directions * excess) @ directions.T
+    return misfit
+
+
+def explained_by_psf(difference: Tensor, hr_msi: Tensor, scene: Scene, psf: Tensor, valid: Tensor) -> Tensor:
+    """The part of the difference between SpeDnet(Y) and SpaDnet(Z) that another PSF would explain, N×c.
+
+    Another PSF adds, with the same weights in all bands, differences between the HR-MSI blurred at displaced positions
+    and at its own position. The difference is regressed on these; the result is reduced by what such a regression
+    explains by chance.
+
+    Args:
+        difference: SpeDnet(Y) − SpaDnet(Z) at the N valid LR pixels, N×c.
+        hr_msi: rh×rw×c.
+        scene: For its scale factor and shift.
+        psf: k×k.
+        valid: Mask of the valid LR pixels, h·w bool.
+    """
+    step = scene.scale / 2
+    displacements = [(round(i * step), round(j * step)) for i in range(-2, 3) for j in range(-2, 3) if i or j]
+    down, right = scene.shift
+    displaced = [
+        degrade(hr_msi, psf, scene.scale, (down + i, right + j)).flatten(0, 1)[valid] for i, j in displacements
+    ]
+    centred = degraded(scene, hr_msi, psf)[valid]
+    level = difference.square().mean(0).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
+    design = torch.stack([((blurred - centred) / level).flatten() for blurred in displaced], 1)
+    target = (difference / level).flatten()
+    weights = torch.linalg.pinv(design, rtol=1e-10) @ target
+    explained: Tensor = (design @ weights).view_as(difference)
+    share = float(explained.square().sum() / target.square().sum().clamp(min=torch.finfo(torch.float64).tiny))
+    by_chance = len(displacements) / len(difference)
+    significant = max(0.0, 1 - by_chance / max(share, 1e-12))
+    explained = explained * level * significant**0.5
+    return explained
+
+
+def resampling_misfit(
+    unexplained: Tensor, noise: Tensor, beyond_noise: Tensor, scene: Scene, lr_noise: Tensor, srf: Tensor, valid: Tensor
+) -> Tensor:
+    """Covariance, C×C, of what LR pixels show beside the image that is blurred by the PSF, as after a resampling.
+
+    The LR pixels of a resampled LR-HSI have different PSFs. What a wrong PSF adds to an LR pixel grows with the detail
+    around it. So the covariance is that of the detail, in all bands, times the ratio that is seen in the MSI bands: the
+    median over the LR pixels, weighted by their detail, or the mean of what exceeds the noise beyond chance, if that is
+    less. LR pixels that differ far more than others show ground that has changed: they do not count. A large ratio
+    counts more than it is: then the PSF has no meaning.
+
+    Args:
+        unexplained: SpeDnet(Y) − SpaDnet(Z) at the N valid LR pixels, without what another PSF explains, N×c.
+        noise: Variance of the noise in it, (c,).
+        beyond_noise: Variance of it that noise does not explain, by `misfit_covariance`, (c,).
+        scene: For its LR-HSI.
+        lr_noise: Standard deviation of the LR-HSI's noise, (C,).
+        srf: S, C×c.
+        valid: Mask of the valid LR pixels, h·w bool.
+    """
+    lr_hsi = scene.lr_hsi.double()
+    detail = (lr_hsi - mean_of_neighbours(lr_hsi, valid.view(lr_hsi.shape[:2]))).flatten(0, 1)[valid].nan_to_num()
+    power = (detail @ srf).square()
+    level = power.mean(0).clamp(min=torch.finfo(torch.float64).tiny)
+    weight = (power / level).sum(1)
+    ratio = ((unexplained.square() - noise) / level).sum(1) / weight.clamp(min=torch.finfo(torch.float64).tiny)
+    typical = 1.4826 * unexplained.abs().median(0).values  # standard deviation of normal differences
+    weight = torch.where((unexplained.abs() <= OUTLYING * typical).all(1), weight, 0)
+    order = ratio.argsort()
+    cumulated = weight[order].cumsum(0)
+    share = ratio[order][torch.searchsorted(cumulated, cumulated[-1] / 2)].clamp(min=0)
+    share = torch.minimum(share, (beyond_noise / level).mean())
+    seen = detail.T @ detail / len(detail)
+    of_noise = 1.5 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)
+    share = share * (1 - of_noise).clamp(min=0)
+    covariance: Tensor = (1 + (share / SMALL) ** 2) * share * seen
+    return covariance
