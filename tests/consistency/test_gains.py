@@ -52,3 +52,12 @@ def _correlations(covariance):
     """Those of different bands."""
     std = covariance.diagonal().sqrt()
     return covariance / std / std[:, None] - torch.eye(len(std))
+
+
+def test_an_error_that_no_camera_would_have_is_not_added_to_the_scene():
+    """Without errors all of the residual is of the scene; with much noise, or a large misfit, hardly any of it."""
+    lr_hsi, none, much = 1 + 0.1 * normal(500, 4), torch.zeros(4).double(), torch.full((4,), 1e-2).double()
+    energy = torch.tensor(0.04).double()
+    assert (gains.residual_weight(lr_hsi, none, none, energy) == 1).all()
+    assert (gains.residual_weight(lr_hsi, much, none, energy) < 1e-3).all()
+    assert (gains.residual_weight(lr_hsi, none, much, energy) < 1e-2).all()

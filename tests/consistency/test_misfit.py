@@ -35,31 +35,42 @@ def resampled(shares, side=24, bands=6, seed=0):
     return scene, srf, valid, detail, shares.sqrt()[:, None] * detail @ srf
 
 
+def found(difference, scene, srf, valid, noise=0.0):
+    noise = torch.full((2,), noise).double()
+    return resampling_misfit(difference, noise, difference.square().mean(0), scene, NO_NOISE, srf, valid)
+
+
 def test_a_misfit_has_the_covariance_of_the_detail():
-    scene, srf, valid, detail, difference = resampled(torch.full((576,), 0.1).double())
-    found = resampling_misfit(
-        difference, torch.zeros(2).double(), difference.square().mean(0), scene, NO_NOISE, srf, valid
-    )
-    spread = 1 + (0.1 / SMALL) ** 2
-    torch.testing.assert_close(found, 0.1 * spread * detail.T @ detail / len(detail))
+    """However much it differs from LR pixel to LR pixel."""
+    uneven = torch.rand(576, generator=torch.Generator().manual_seed(2), dtype=torch.float64) ** 4
+    for shares in (torch.full((576,), 0.1).double(), uneven):
+        scene, srf, valid, detail, difference = resampled(shares)
+        power = (detail @ srf).square().mean(0)
+        share = (difference.square().mean(0) / power).mean()
+        torch.testing.assert_close(
+            found(difference, scene, srf, valid),
+            (1 + (share / SMALL) ** 2) * share * detail.T @ detail / len(detail),
+            rtol=0.1,
+            atol=1e-2,
+        )
 
 
 def test_noise_is_no_misfit():
     scene, srf, valid, _, difference = resampled(torch.zeros(576).double())
     noise = torch.randn(difference.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    level, beyond = torch.full((2,), 0.01).double(), torch.ones(2).double()  # however much exceeds it on average
-    assert not resampling_misfit(0.1 * noise, level, beyond, scene, NO_NOISE, srf, valid).any()
-    assert resampling_misfit(0.2 * noise, level, beyond, scene, NO_NOISE, srf, valid).any()
+    level = torch.full((2,), 0.01).double()
+    for factor, some in ((0.1, False), (0.2, True)):
+        beyond = misfit_covariance(factor * noise, level.diag(), torch.ones_like(noise)).diagonal()
+        assert bool(resampling_misfit(factor * noise, level, beyond, scene, NO_NOISE, srf, valid).any()) == some
 
 
 def test_changed_ground_is_hardly_a_misfit():
-    scene, srf, valid, detail, difference = resampled(torch.full((576,), 0.1).double())
+    """LR pixels that differ by far more than their detail do not add to the misfit that the others show."""
+    scene, srf, valid, _, difference = resampled(torch.full((576,), 0.1).double())
+    misfit = found(difference, scene, srf, valid).trace()
     difference[:150] += 5
-    found = resampling_misfit(
-        difference, torch.zeros(2).double(), difference.square().mean(0), scene, NO_NOISE, srf, valid
-    )
-    spread = 1 + (0.1 / SMALL) ** 2
-    assert found.trace() < 1.01 * 0.1 * spread * (detail.T @ detail).trace() / len(detail)
+    changed = found(difference, scene, srf, valid).trace()
+    assert 0 < changed < 1.1 * misfit
 
 
 def test_detail_that_is_noise_shows_no_misfit():

@@ -8,10 +8,11 @@ from torch import Tensor
 from udaln.estimation.noise import Noise
 
 PLAUSIBLE_SNR = 1e3  # plausible signal-to-noise ratio (power) of a hyperspectral camera with HR pixels
+PLAUSIBLE_MISFIT = 1e2  # the same for a misfit, which in part is detail of the scene that the HR-MSI does not show
 RIDGE = 1e-6  # variance that is added to the map's error in all directions [mean variance]
 
 
-def residual_weight(lr_hsi: Tensor, error: Tensor, psf_energy: Tensor) -> Tensor:
+def residual_weight(lr_hsi: Tensor, noise: Tensor, misfit: Tensor, psf_energy: Tensor) -> Tensor:
     """Weight, per band, of the residual after kriging: how plausible it is that apparent errors are of the scene, (C,).
 
     An error of variance σ² in the LR-HSI that is part of the scene has a variance of σ²/Σp² at HR pixels. The lower
@@ -19,11 +20,12 @@ def residual_weight(lr_hsi: Tensor, error: Tensor, psf_energy: Tensor) -> Tensor
 
     Args:
         lr_hsi: N×C.
-        error: Variance of its noise and of what its pixels show beside the blurred image, (C,).
+        noise: Variance of its noise, (C,).
+        misfit: Variance of what its pixels show beside the blurred image and noise, (C,).
         psf_energy: Σp², the factor by which the PSF reduces the variance of independent pixels.
     """
     odds = (lr_hsi.square().mean(0) * psf_energy) ** 2
-    return odds / (odds + (PLAUSIBLE_SNR * error) ** 2)
+    return odds / (odds + (PLAUSIBLE_SNR * noise + PLAUSIBLE_MISFIT * misfit) ** 2)
 
 
 def texture_gain(srf: Tensor, noise: Noise) -> Tensor:

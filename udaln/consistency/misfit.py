@@ -14,9 +14,10 @@ from udaln.physics.windows import degrade
 from udaln.scene import Scene
 
 ROUNDING = 1e-7  # rounding error of the images [root mean square of a band]
-OUTLYING = 3.0  # standard deviations from which on a difference is ground that has changed
-SMALL = 0.02  # share of the detail's variance
-SPREAD = 6.0  # the mean of a misfit is about twice its median, and up to four LR pixels after a resampling share it
+OUTLYING = 1.5  # standard deviations from which on a difference may be ground that has changed
+CHANGED = 2.0  # ratio of the outlying differences' variance to the detail's from which on it is
+SMALL = 0.04  # ratio of a misfit's variance to the detail's
+SPREAD = 3.0  # up to four LR pixels share a misfit after a resampling
 
 
 class Misfit(NamedTuple):
@@ -130,10 +131,9 @@ def resampling_misfit(
     """Covariance, C×C, of what LR pixels show beside the image that is blurred by the PSF, as after a resampling.
 
     The LR pixels of a resampled LR-HSI have different PSFs. What a wrong PSF adds to an LR pixel grows with the detail
-    around it. So the covariance is that of the detail, in all bands, times the ratio that is seen in the MSI bands: the
-    median over the LR pixels, weighted by their detail, or the mean of what exceeds the noise beyond chance, if that is
-    less. LR pixels that differ far more than others show ground that has changed: they do not count. A large ratio
-    counts more than it is: then the PSF has no meaning.
+    around it. So the covariance is that of the detail, in all bands, times the ratio of variances that is seen in the
+    MSI bands. A large ratio counts more than it is: then the PSF has no meaning. No PSF changes LR pixels by more than
+    their detail: those that differ by more show ground that has changed, and do not count.
 
     Args:
         unexplained: SpeDnet(Y) − SpaDnet(Z) at the N valid LR pixels, without what another PSF explains, N×c.
@@ -148,13 +148,12 @@ def resampling_misfit(
     detail = (lr_hsi - mean_of_neighbours(lr_hsi, valid.view(lr_hsi.shape[:2]))).flatten(0, 1)[valid].nan_to_num()
     power = (detail @ srf).square()
     level = power.mean(0).clamp(min=torch.finfo(torch.float64).tiny)
-    weight = (power / level).sum(1)
-    ratio = ((unexplained.square() - noise) / level).sum(1) / weight.clamp(min=torch.finfo(torch.float64).tiny)
+    excess, power = ((part / level).sum(1) for part in (unexplained.square() - noise, power))
     typical = 1.4826 * unexplained.abs().median(0).values  # standard deviation of normal differences
-    weight = torch.where((unexplained.abs() <= OUTLYING * typical).all(1), weight, 0)
-    order = ratio.argsort()
-    cumulated = weight[order].cumsum(0)
-    share = ratio[order][torch.searchsorted(cumulated, cumulated[-1] / 2)].clamp(min=0)
+    outlying = (unexplained.abs() > OUTLYING * typical).any(1)
+    if excess[outlying].sum() > CHANGED * power[outlying].sum():
+        excess, power = excess[~outlying], power[~outlying]
+    share = excess.sum().clamp(min=0) / power.sum().clamp(min=torch.finfo(torch.float64).tiny)
     share = torch.minimum(share, (beyond_noise / level).mean())
     seen = detail.T @ detail / len(detail)
     of_noise = 1.5 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)

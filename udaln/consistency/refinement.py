@@ -160,7 +160,7 @@ def fit_and_predict(model: Model, scene: Scene) -> tuple[Refinement, Prediction]
         displacement=displacement,
         msi_gain=msi_gain,
         covariance=covariance,
-        residual_weight=gains.residual_weight(lr_hsi, noise.lr_hsi**2 + misfit.resampling.diagonal(), averaging),
+        residual_weight=gains.residual_weight(lr_hsi, noise.lr_hsi**2, misfit.resampling.diagonal(), averaging),
         slope=slope,
         hidden_variance=hidden + (slope.T @ misfit.msi_beside_psf @ slope).diagonal() / averaging,
         correction_weight=torch.ones_like(slope[0]),
