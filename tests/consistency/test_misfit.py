@@ -2,8 +2,7 @@
 
 import torch
 
-from udaln.consistency.misfit import SMALL, misfit_covariance, resampling_misfit
-from udaln.physics.interpolation import mean_of_neighbours
+from udaln.consistency.misfit import SMALL, local_detail, misfit_covariance, resampling_misfit
 from udaln.scene import Scene
 
 
@@ -20,9 +19,6 @@ def test_misfit_is_the_covariance_that_noise_does_not_explain():
     torch.testing.assert_close(misfit, torch.outer(direction, direction), rtol=0, atol=6.0)
 
 
-NO_NOISE = torch.zeros(6, dtype=torch.float64)
-
-
 def resampled(shares, side=24, bands=6, seed=0):
     """A scene, and differences in its MSI bands that are shares of the detail around each LR pixel."""
     generator = torch.Generator().manual_seed(seed)
@@ -31,13 +27,13 @@ def resampled(shares, side=24, bands=6, seed=0):
     srf[0, 0] = srf[3, 1] = 1
     scene = Scene(lr_hsi, torch.zeros(2 * side, 2 * side, 2).double(), srf > 0, partial=True)
     valid = torch.ones(side * side, dtype=torch.bool)
-    detail = (lr_hsi - mean_of_neighbours(lr_hsi, valid.view(side, side))).flatten(0, 1)
+    detail = local_detail(lr_hsi, valid)
     return scene, srf, valid, detail, shares.sqrt()[:, None] * detail @ srf
 
 
 def found(difference, scene, srf, valid, noise=0.0):
     noise = torch.full((2,), noise).double()
-    return resampling_misfit(difference, noise, difference.square().mean(0), scene, NO_NOISE, srf, valid)
+    return resampling_misfit(difference, noise, difference.square().mean(0), scene, srf, valid)
 
 
 def test_a_misfit_has_the_covariance_of_the_detail():
@@ -61,7 +57,7 @@ def test_noise_is_no_misfit():
     level = torch.full((2,), 0.01).double()
     for factor, some in ((0.1, False), (0.2, True)):
         beyond = misfit_covariance(factor * noise, level.diag(), torch.ones_like(noise)).diagonal()
-        assert bool(resampling_misfit(factor * noise, level, beyond, scene, NO_NOISE, srf, valid).any()) == some
+        assert bool(resampling_misfit(factor * noise, level, beyond, scene, srf, valid).any()) == some
 
 
 def test_changed_ground_is_hardly_a_misfit():
@@ -73,11 +69,12 @@ def test_changed_ground_is_hardly_a_misfit():
     assert 0 < changed < 1.1 * misfit
 
 
-def test_detail_that_is_noise_shows_no_misfit():
-    scene, srf, valid, _, difference = resampled(torch.full((576,), 0.1).double())
-    beyond = difference.square().mean(0)
-    found, none = (
-        resampling_misfit(difference, torch.zeros(2).double(), beyond, scene, level, srf, valid)
-        for level in (NO_NOISE, torch.full((6,), 1.05).double())
-    )
-    assert found.trace() > 0 and not none.any()
+def test_detail_is_what_differs_from_the_valid_pixels_around():
+    image = torch.arange(12.0).view(3, 4, 1).square()
+    valid = torch.tensor([1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1]).bool()
+    detail = local_detail(image, valid)[:, 0]
+    around = [[0, 1, 4, 5], [0, 1, 4, 5, 6], [3, 6, 7]]  # of pixels 0, 1 and 3
+    expected = [
+        float(image.flatten()[i] - image.flatten()[near].mean()) for i, near in zip([0, 1, 3], around, strict=True)
+    ]
+    torch.testing.assert_close(detail[:3], torch.tensor(expected))

@@ -10,6 +10,7 @@ import scipy.io
 import torch
 from places import SHARED
 from scipy.ndimage import gaussian_filter
+from torch.nn.functional import interpolate
 
 import udaln
 from udaln.consistency import refinement, step
@@ -134,6 +135,20 @@ def test_a_psf_that_is_not_the_sensors_does_no_harm():
         (image - scene.truth.image).square().mean() for image in (networks.map(wide.hr_msi), consistent(networks, wide))
     )
     assert after <= before
+
+
+@pytest.mark.parametrize("snr", [(None, None), (35, 40)])
+def test_an_lr_hsi_with_interpolated_pixels_does_no_harm(snr):
+    """Its pixels have PSFs that differ: no image that is blurred by one PSF agrees with all of them."""
+    finer = world(size=96, seed=1).truth
+    scene = simulate(finer.image, finer.srf, finer.srf > 0, gaussian_psf(8, 8, 8.0), 8, snr_hsi=snr[0], snr_msi=snr[1])
+    bands = scene.lr_hsi.permute(2, 0, 1)[None].double()
+    lr_hsi = interpolate(bands, scale_factor=2, mode="bilinear")[0].permute(1, 2, 0).numpy()
+    plain, refined = (
+        quality(scene, torch.from_numpy(udaln.fuse(lr_hsi, scene.hr_msi.double().numpy(), **options).image))
+        for options in ({"refine": "none", "progress": False}, {"progress": False})
+    )
+    assert refined[0] > plain[0] - 0.2 and refined[1] < 1.02 * plain[1]
 
 
 def test_the_more_noise_the_less_of_both_images_is_believed():

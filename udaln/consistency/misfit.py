@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from udaln.estimation.noise import Noise, noise_edge
-from udaln.physics.interpolation import mean_of_neighbours
 from udaln.physics.observation import degraded
 from udaln.physics.windows import degrade
 from udaln.scene import Scene
@@ -16,7 +16,7 @@ from udaln.scene import Scene
 ROUNDING = 1e-7  # rounding error of the images [root mean square of a band]
 OUTLYING = 1.5  # standard deviations from which on a difference may be ground that has changed
 CHANGED = 2.0  # ratio of the outlying differences' variance to the detail's from which on it is
-SMALL = 0.04  # ratio of a misfit's variance to the detail's
+SMALL = 0.03  # ratio of a misfit's variance to the detail's
 SPREAD = 3.0  # up to four LR pixels share a misfit after a resampling
 
 
@@ -66,9 +66,7 @@ def fit_misfit(
         msi=misfit_covariance(difference, expected, lr_msi),
         msi_beside_psf=beside_psf,
         psf=slope.T @ (by_psf.T @ by_psf / len(by_psf)) @ slope,
-        resampling=resampling_misfit(
-            least, expected.diagonal(), beside_psf.diagonal(), scene, noise.lr_hsi, srf, valid
-        ),
+        resampling=resampling_misfit(least, expected.diagonal(), beside_psf.diagonal(), scene, srf, valid),
     )
 
 
@@ -126,7 +124,7 @@ def explained_by_psf(difference: Tensor, hr_msi: Tensor, scene: Scene, psf: Tens
 
 
 def resampling_misfit(
-    unexplained: Tensor, noise: Tensor, beyond_noise: Tensor, scene: Scene, lr_noise: Tensor, srf: Tensor, valid: Tensor
+    unexplained: Tensor, noise: Tensor, beyond_noise: Tensor, scene: Scene, srf: Tensor, valid: Tensor
 ) -> Tensor:
     """Covariance, C×C, of what LR pixels show beside the image that is blurred by the PSF, as after a resampling.
 
@@ -140,12 +138,10 @@ def resampling_misfit(
         noise: Variance of the noise in it, (c,).
         beyond_noise: Variance of it that noise does not explain, by `misfit_covariance`, (c,).
         scene: For its LR-HSI.
-        lr_noise: Standard deviation of the LR-HSI's noise, (C,).
         srf: S, C×c.
         valid: Mask of the valid LR pixels, h·w bool.
     """
-    lr_hsi = scene.lr_hsi.double()
-    detail = (lr_hsi - mean_of_neighbours(lr_hsi, valid.view(lr_hsi.shape[:2]))).flatten(0, 1)[valid].nan_to_num()
+    detail = local_detail(scene.lr_hsi.double(), valid)
     power = (detail @ srf).square()
     level = power.mean(0).clamp(min=torch.finfo(torch.float64).tiny)
     excess, power = ((part / level).sum(1) for part in (unexplained.square() - noise, power))
@@ -156,7 +152,17 @@ def resampling_misfit(
     share = excess.sum().clamp(min=0) / power.sum().clamp(min=torch.finfo(torch.float64).tiny)
     share = torch.minimum(share, (beyond_noise / level).mean())
     seen = detail.T @ detail / len(detail)
-    of_noise = 1.5 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)
-    share = share * (1 - of_noise).clamp(min=0)
     covariance: Tensor = (1 + (share / SMALL) ** 2) * share * seen
     return covariance
+
+
+def local_detail(image: Tensor, valid: Tensor) -> Tensor:
+    """Valid pixels of an image, h×w×B, minus the mean of the valid ones among the 3×3 around each, N×B.
+
+    Args:
+        image: The image.
+        valid: h·w bool, with N that are true.
+    """
+    weight = valid.view(image.shape[:2]).to(image)[..., None]
+    total, number = (avg_pool2d(part.permute(2, 0, 1), 3, 1, 1).permute(1, 2, 0) for part in (image * weight, weight))
+    return (image - total / number).flatten(0, 1)[valid]
