@@ -130,6 +130,23 @@ def test_a_window_that_cuts_off_the_psf_is_widened_unless_that_predicts_worse(fa
     assert search.search(Form(7), Form(7), [7, 11], 11, signed=False).form.side == side
 
 
+@pytest.mark.parametrize(("factor", "signed"), [(0.95, True), (1.05, False)])
+def test_negative_weights_may_need_a_wider_window(factor, signed):
+    """They are tried in one if the narrow one is better by chance, and are not if it is worse."""
+    search = form_search(made_up.unlike((24, 24), scale=3, fwhm=4.0, **NOISE))
+    found = search.candidate(Form(11))
+    assert found.rim < 0.06
+    flat = torch.full((11, 11), 1 / 121, dtype=torch.float64)
+    noisy = factor * found.errors * np.where(np.arange(len(found.errors)) % 2, 0.1, 1.9)
+    candidates = {
+        Form(11): found,
+        Form(11, signed=True): replace(found, errors=noisy, estimate=replace(found.estimate, psf=flat)),
+        Form(14, signed=True): replace(found, errors=0.5 * found.errors),
+    }
+    search.candidate = lambda form: replace(candidates[form], form=form)
+    assert search.search(Form(11), Form(11), [11], 14, signed=True).form.signed == signed
+
+
 def test_errors_are_nan_where_an_lr_pixel_is_not_used():
     scene = made_up.unlike(scale=3, psf=gaussian_psf(3, 3, 3), **NOISE)
     lr_valid = torch.ones(20, 18, dtype=torch.bool)

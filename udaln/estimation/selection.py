@@ -72,7 +72,7 @@ class FormSearch:
         for side in sides[1:]:
             best = self._challenged(best, replace(best.form, side=side))
         if signed and not best.exact and (not few or best.unexplained):
-            best = self._challenged(best, replace(best.form, side=max(best.form.side, open_side), signed=True))
+            best = self._with_signs(best, max(best.form.side, open_side), widest)
         side, in_vain = best.form.side, 0
         rim = CUT_OFF if few else RIM
         while side >= open_side and best.rim > rim and side < widest and in_vain < 1 + best.form.signed:
@@ -103,9 +103,25 @@ class FormSearch:
         tolerance = Tolerance.of((seen - lr_msi)[inner], lr_msi[inner])
         return inside_or_agreeing(scene, estimate.psf, seen - lr_msi, tolerance)
 
+    def _with_signs(self, best: Candidate, side: int, widest: int) -> Candidate:
+        """The better of a candidate and one whose PSF may have negative weights.
+
+        These may lie beyond a window that is wide enough for the positive ones. So a wider one is tried, too, where
+        the narrow one is better by chance only and has weight at its rim.
+        """
+        signed = self.candidate(replace(best.form, side=side, signed=True))
+        better = self._better(best, signed)
+        promising = signed.rim > RIM and signed.mean_error(best) < best.mean_error(signed)
+        if better is signed or side == widest or not promising:
+            return better
+        return self._challenged(best, replace(signed.form, side=min(side + self.scene.scale, widest)))
+
     def _challenged(self, best: Candidate, form: Form) -> Candidate:
         """The better of a candidate and one of a form with more unknowns."""
-        challenger = self.candidate(form)
+        return self._better(best, self.candidate(form))
+
+    def _better(self, best: Candidate, challenger: Candidate) -> Candidate:
+        """The better of a candidate and one with more unknowns."""
         better = challenger.predicts_better(best)
         if best.form.side > 2 * self.scene.scale and best.rim > CUT_OFF > challenger.rim:
             better = better or challenger.mean_error(best) < best.mean_error(challenger)
