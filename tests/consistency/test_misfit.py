@@ -31,9 +31,9 @@ def resampled(shares, side=24, bands=6, seed=0):
     return scene, srf, valid, detail, shares.sqrt()[:, None] * detail @ srf
 
 
-def found(difference, scene, srf, valid, noise=0.0):
-    noise = torch.full((2,), noise).double()
-    return resampling_misfit(difference, noise, difference.square().mean(0), scene, srf, valid)
+def found(difference, scene, srf, valid, lr_noise=0.0):
+    none, lr_noise = torch.zeros(2).double(), torch.full((6,), lr_noise).double()
+    return resampling_misfit(difference, none, difference.square().mean(0), scene, lr_noise, srf, valid)
 
 
 def test_a_misfit_has_the_covariance_of_the_detail():
@@ -57,7 +57,7 @@ def test_noise_is_no_misfit():
     level = torch.full((2,), 0.01).double()
     for factor, some in ((0.1, False), (0.2, True)):
         beyond = misfit_covariance(factor * noise, level.diag(), torch.ones_like(noise)).diagonal()
-        assert bool(resampling_misfit(factor * noise, level, beyond, scene, srf, valid).any()) == some
+        assert bool(resampling_misfit(factor * noise, level, beyond, scene, torch.zeros(6), srf, valid).any()) == some
 
 
 def test_changed_ground_is_hardly_a_misfit():
@@ -67,6 +67,12 @@ def test_changed_ground_is_hardly_a_misfit():
     difference[:150] += 5
     changed = found(difference, scene, srf, valid).trace()
     assert 0 < changed < 1.1 * misfit
+
+
+def test_detail_that_is_noise_shows_no_misfit():
+    scene, srf, valid, _, difference = resampled(torch.full((576,), 0.1).double())
+    assert found(difference, scene, srf, valid).any()
+    assert not found(difference, scene, srf, valid, lr_noise=1.1).any()
 
 
 def test_detail_is_what_differs_from_the_valid_pixels_around():

@@ -66,7 +66,9 @@ def fit_misfit(
         msi=misfit_covariance(difference, expected, lr_msi),
         msi_beside_psf=beside_psf,
         psf=slope.T @ (by_psf.T @ by_psf / len(by_psf)) @ slope,
-        resampling=resampling_misfit(least, expected.diagonal(), beside_psf.diagonal(), scene, srf, valid),
+        resampling=resampling_misfit(
+            least, expected.diagonal(), beside_psf.diagonal(), scene, noise.lr_hsi, srf, valid
+        ),
     )
 
 
@@ -124,7 +126,7 @@ def explained_by_psf(difference: Tensor, hr_msi: Tensor, scene: Scene, psf: Tens
 
 
 def resampling_misfit(
-    unexplained: Tensor, noise: Tensor, beyond_noise: Tensor, scene: Scene, srf: Tensor, valid: Tensor
+    unexplained: Tensor, noise: Tensor, beyond_noise: Tensor, scene: Scene, lr_noise: Tensor, srf: Tensor, valid: Tensor
 ) -> Tensor:
     """Covariance, C×C, of what LR pixels show beside the image that is blurred by the PSF, as after a resampling.
 
@@ -138,6 +140,7 @@ def resampling_misfit(
         noise: Variance of the noise in it, (c,).
         beyond_noise: Variance of it that noise does not explain, by `misfit_covariance`, (c,).
         scene: For its LR-HSI.
+        lr_noise: Standard deviation of the LR-HSI's noise, (C,).
         srf: S, C×c.
         valid: Mask of the valid LR pixels, h·w bool.
     """
@@ -152,6 +155,8 @@ def resampling_misfit(
     share = excess.sum().clamp(min=0) / power.sum().clamp(min=torch.finfo(torch.float64).tiny)
     share = torch.minimum(share, (beyond_noise / level).mean())
     seen = detail.T @ detail / len(detail)
+    of_noise = 8 / 9 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)
+    share = share * (1 - of_noise).clamp(min=0)
     covariance: Tensor = (1 + (share / SMALL) ** 2) * share * seen
     return covariance
 
