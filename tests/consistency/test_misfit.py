@@ -2,7 +2,7 @@
 
 import torch
 
-from udaln.consistency.misfit import SMALL, local_detail, misfit_covariance, resampling_misfit
+from udaln.consistency.misfit import LARGE, local_detail, misfit_covariance, resampling_misfit
 from udaln.scene import Scene
 
 
@@ -45,7 +45,7 @@ def test_a_misfit_has_the_covariance_of_the_detail():
         share = (difference.square().mean(0) / power).mean()
         torch.testing.assert_close(
             found(difference, scene, srf, valid),
-            (1 + (share / SMALL) ** 2) * share * detail.T @ detail / len(detail),
+            (1 + (share / LARGE) ** 2) * share * detail.T @ detail / len(detail),
             rtol=0.1,
             atol=1e-2,
         )

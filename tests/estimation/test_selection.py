@@ -118,13 +118,18 @@ def test_the_final_estimate_uses_the_border_where_it_agrees():
     assert used[2:-2, 2:-2].all() and used.sum() < 0.93 * used.size
 
 
+def scattered(factor, errors):
+    """Errors whose mean is changed by a factor, but so unevenly that the difference is chance."""
+    return factor * errors * np.where(np.arange(len(errors)) % 2, 0.1, 1.9)
+
+
 @pytest.mark.parametrize(("factor", "side"), [(0.95, 11), (1.05, 7)])
 def test_a_window_that_cuts_off_the_psf_is_widened_unless_that_predicts_worse(factor, side):
     search = form_search(made_up.unlike((24, 24), scale=3, fwhm=4.0, **NOISE))
     found = search.candidate(Form(11))
     assert found.rim < 0.3
     flat = torch.full((7, 7), 1 / 49, dtype=torch.float64)
-    noisy = factor * found.errors * np.where(np.arange(len(found.errors)) % 2, 0.1, 1.9)
+    noisy = scattered(factor, found.errors)
     narrow = replace(found, form=Form(7), estimate=replace(found.estimate, psf=flat))
     search.candidate = lambda form: {7: narrow, 11: replace(found, form=form, errors=noisy)}[form.side]
     assert search.search(Form(7), Form(7), [7, 11], 11, signed=False).form.side == side
@@ -137,7 +142,7 @@ def test_negative_weights_may_need_a_wider_window(factor, signed):
     found = search.candidate(Form(11))
     assert found.rim < 0.06
     flat = torch.full((11, 11), 1 / 121, dtype=torch.float64)
-    noisy = factor * found.errors * np.where(np.arange(len(found.errors)) % 2, 0.1, 1.9)
+    noisy = scattered(factor, found.errors)
     candidates = {
         Form(11): found,
         Form(11, signed=True): replace(found, errors=noisy, estimate=replace(found.estimate, psf=flat)),

@@ -61,9 +61,8 @@ def calibrated(
     resampled, it amplifies errors. So LR pixels are held out, and the correction there is predicted from the others.
     The regression of their residual on the prediction has a slope of 1 if the correction is right, and less if it is
     exaggerated. The slopes of the bands are pooled by a random-effects model. A weight that differs little from 1, or
-    by chance, is 1. A band that the neighbouring LR pixels
-    predict better is interpolated; all bands are if the image helps none of them much. Not so if the image before the
-    correction explains most of a band.
+    by chance, is 1. A band that the neighbouring LR pixels predict better is interpolated; all bands are if the image
+    helps none of them much. Not so if the image before the correction explains most of a band.
 
     Args:
         model: Fitted, on the device of the scene.

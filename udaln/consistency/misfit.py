@@ -16,7 +16,7 @@ from udaln.scene import Scene
 ROUNDING = 1e-7  # rounding error of the images [root mean square of a band]
 OUTLYING = 1.5  # standard deviations from which on a difference may be ground that has changed
 CHANGED = 2.0  # ratio of the outlying differences' variance to the detail's from which on it is
-SMALL = 0.03  # ratio of a misfit's variance to the detail's
+LARGE = 0.03  # ratio of a misfit's variance to the detail's at which it counts twice
 SPREAD = 3.0  # up to four LR pixels share a misfit after a resampling
 
 
@@ -155,9 +155,10 @@ def resampling_misfit(
     share = excess.sum().clamp(min=0) / power.sum().clamp(min=torch.finfo(torch.float64).tiny)
     share = torch.minimum(share, (beyond_noise / level).mean())
     seen = detail.T @ detail / len(detail)
+    # Noise minus the mean of the 3×3 pixels around has 8/9 of its variance.
     of_noise = 8 / 9 * lr_noise.square().sum() / seen.trace().clamp(min=torch.finfo(torch.float64).tiny)
     share = share * (1 - of_noise).clamp(min=0)
-    covariance: Tensor = (1 + (share / SMALL) ** 2) * share * seen
+    covariance: Tensor = (1 + (share / LARGE) ** 2) * share * seen
     return covariance
 
 
