@@ -87,8 +87,8 @@ class PairDataset:
         hr_msi_variable: The variable in a file of several.
         lr_hsi_mask: File of a mask; pixels where it is not zero are invalid.
         hr_msi_mask: The same of the HR-MSI.
-        nodata: The value that means no data.
-        saturation: Values from this one on are invalid: one number, or one for each image.
+        nodata: The stored number, or numbers, that mean no data; under ``lr_hsi`` and ``hr_msi`` if they differ.
+        saturation: Stored numbers from this one on are invalid: one number, or one for each image.
         bad_bands: What is done with bands without a signal.
         resample: Whether an LR-HSI whose pixels do not nest in those of the HR-MSI is resampled.
         wavelengths: Of the LR-HSI, as in ``ReferenceDataset``.
@@ -106,7 +106,7 @@ class PairDataset:
     hr_msi_variable: str | None = None
     lr_hsi_mask: str | None = None
     hr_msi_mask: str | None = None
-    nodata: float | None = None
+    nodata: Any = None
     saturation: Any = None
     bad_bands: BadBands = BadBands.fill
     resample: bool = False

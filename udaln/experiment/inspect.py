@@ -20,6 +20,7 @@ from udaln.experiment.stream_windows import working_set
 from udaln.io.bad_bands import dead_bands, describe_bands, noise_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Image, Pixels
+from udaln.io.missing import describe_shares
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
 from udaln.io.sample import plots
@@ -73,9 +74,11 @@ def describe_image(image: Image) -> dict[str, str]:
             lines["wavelengths"] += f", FWHM {metadata.fwhm.min():.3g} to {metadata.fwhm.max():.3g} nm"
     if metadata.names is not None and bands <= 16:
         lines["bands"] = ", ".join(metadata.names)
-    lines["no data"] = "none named" if image.nodata is None else f"{image.nodata:g}"
-    if image.masked:
-        lines["masked"] = image.masked
+    lines["no data"] = "; ".join(f"{cause.what}" for cause in image.causes) or "none named"
+    if missing := describe_shares(image):
+        lines["missing"] = "; ".join(missing)
+    if image.notes:
+        lines["notes"] = "; ".join(image.notes)
     values, valid = _sample(image)
     lines["with data"] = (
         f"{100 * float(valid.any(2).double().mean()):.0f} % of {valid[..., 0].numel()} pixels looked at"

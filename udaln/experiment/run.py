@@ -22,6 +22,7 @@ from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
 from udaln.experiment.schema import Config
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
+from udaln.io.missing import describe_shares
 from udaln.methods.base import Model, StageRecord, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor.console import print_columns, run_log
@@ -81,6 +82,9 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
 def _log_scene(job: Job, log: logging.Logger) -> None:
     for line in report.sizes(job.scene, job.pair, streamed=job.streamed):
         log.info("%s: %s", job.config.dataset.name, line)
+    for name, image in () if job.pair is None else (("LR-HSI", job.pair.lr_hsi), ("HR-MSI", job.pair.hr_msi)):
+        for line in (*image.notes, *describe_shares(image)):
+            log.warning("%s: %s", name, line)
     if job.scene.dropped_bands:
         for line in describe_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None):
             log.warning("%s", line)

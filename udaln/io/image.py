@@ -12,6 +12,7 @@ from udaln.errors import InputError
 from udaln.io.grid import Grid
 
 Pixels = NDArray[np.floating]
+Flags = Callable[[slice, slice], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,21 @@ class Bands:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Why some values of an image are not measurements.
+
+    Attributes:
+        what: The reason, as text: ``no-data value -9999``.
+        flags: From a window of rows and columns, which values it concerns, h×w×B or h×w×1 bool.
+        key: The config key or argument that asks for it; empty if the file does.
+    """
+
+    what: str
+    flags: Flags
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class Image:
     """An open image on disk. It can be read inside the ``with`` block that opened it.
 
@@ -40,13 +56,14 @@ class Image:
         kind: Name of the file format or product: ``ENVI``, ``PRISMA L2D``, …
         shape: Rows, columns, bands.
         dtype: Of what ``read`` returns: float32, or float64 where float32 cannot hold the values.
-        read: Reads a window of rows and columns, h×w×B, in ``unit``. Scale and offset are applied; values without data
-            (the no-data value, the quality masks) are NaN.
+        read: Reads a window of rows and columns, h×w×B, in ``unit``. Scale and offset are applied; values that are not
+            measurements, for any of ``causes``, are NaN.
         bands: Metadata of the bands.
         grid: Georeferencing; None if the file has none.
         unit: Unit of the values, such as ``reflectance``; None if the file does not name it.
-        nodata: The stored value that means no data, if the file names one; ``read`` returns NaN for it.
-        masked: What else ``read`` returns NaN for, as text: ``cloud, cirrus (quality layer)``; empty if nothing.
+        nodata: The stored value that means no data, if the file names one for all bands.
+        causes: Why ``read`` returns NaN, in the order in which they are looked at.
+        notes: What of the file is set aside, or taken in another way than it says, as text.
     """
 
     path: str
@@ -58,7 +75,8 @@ class Image:
     grid: Grid | None = None
     unit: str | None = None
     nodata: float | None = None
-    masked: str = ""
+    causes: tuple[Cause, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def whole(self) -> Pixels:
         """Read the whole image, H×W×B."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from udaln.errors import InputError
-from udaln.io.image import Image, Pixels
+from udaln.io.image import Cause, Image, Pixels
+
+T = TypeVar("T")
 
 
 def cropped(image: Image, rows: slice, cols: slice) -> Image:
@@ -28,42 +32,25 @@ def cropped(image: Image, rows: slice, cols: slice) -> Image:
     if (top, left, bottom, right) == (0, 0, *image.shape[:2]):
         return image
 
-    def read(rows: slice, cols: slice) -> Pixels:
-        return image.read(slice(rows.start + top, rows.stop + top), slice(cols.start + left, cols.stop + left))
+    def moved(read: Callable[[slice, slice], T]) -> Callable[[slice, slice], T]:
+        return lambda rows, cols: read(
+            slice(rows.start + top, rows.stop + top), slice(cols.start + left, cols.stop + left)
+        )
 
     return replace(
         image,
         shape=(bottom - top, right - left, image.shape[2]),
-        read=read,
+        read=moved(image.read),
         grid=image.grid and image.grid.window(top, left),
+        causes=tuple(replace(cause, flags=moved(cause.flags)) for cause in image.causes),
     )
 
 
-def masked(
-    image: Image, *, mask: Image | None = None, nodata: float | None = None, saturation: float | None = None
-) -> Image:
-    """View of an image with NaN in place of invalid values; the image itself if nothing is to be masked.
+def masked(image: Image, cause: Cause) -> Image:
+    """View of an image with NaN where there is a further cause."""
 
-    Args:
-        image: H×W×B.
-        mask: H×W×1, non-zero where a pixel is invalid. Pixels that the mask has no data for are invalid, too, unless 0
-            is the mask's own no-data value.
-        nodata: The value that means no data.
-        saturation: Values from this one on are saturated and invalid.
-    """
-    if mask is None and nodata is None and saturation is None:
-        return image
-
-    def read(rows: slice, cols: slice) -> np.ndarray:
+    def read(rows: slice, cols: slice) -> Pixels:
         values = image.read(rows, cols)
-        invalid = np.zeros(values.shape, dtype=bool)
-        if mask is not None:
-            flags = mask.read(rows, cols)
-            invalid |= np.where(np.isnan(flags), mask.nodata != 0, flags != 0)
-        if nodata is not None:
-            invalid |= values == nodata
-        if saturation is not None:
-            invalid |= values >= saturation
-        return np.where(invalid, np.nan, values).astype(image.dtype, copy=False)
+        return np.where(cause.flags(rows, cols), np.nan, values).astype(image.dtype, copy=False)
 
-    return replace(image, read=read)
+    return replace(image, read=read, causes=(*image.causes, cause))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,48 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from udaln.errors import InputError
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.schema import ScaleConfig
 from udaln.io.cubes import read_matrix
 from udaln.io.formats import open_image
-from udaln.io.image import Image
+from udaln.io.image import Cause, Image
+from udaln.io.missing import cause_of_the_last
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
 from udaln.io.views import masked
 
 TITLES = {"lr_hsi": "LR-HSI", "hr_msi": "HR-MSI"}
-RULES = ("mask", "nodata", "saturation")  # what makes values invalid
-STRIP = 64  # rows that are in memory at a time
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """One image of a pair, and what in it is invalid.
-
-    Attributes:
-        name: ``lr_hsi`` or ``hr_msi``.
-        image: As its file has it.
-        mask: Image of one band, non-zero where a pixel is invalid.
-        nodata: The value that means no data.
-        saturation: Values from this one on are invalid.
-    """
-
-    name: str
-    image: Image
-    mask: Image | None
-    nodata: float | None
-    saturation: float | None
-
-    def masked(self, rules: Sequence[str]) -> Image:
-        """The image with NaN where one of these rules makes a value invalid."""
-        return masked(self.image, **{rule: getattr(self, rule) for rule in rules})
 
 
 @dataclass(frozen=True)
 class PairFiles:
-    """The two files of a pair, open.
+    """The two files of a pair, open; what is no measurement is NaN.
 
     Attributes:
         lr_hsi: The LR-HSI.
@@ -60,49 +37,34 @@ class PairFiles:
         scale: The scale factor that the configuration asks for; None if any will do.
     """
 
-    lr_hsi: ImageFile
-    hr_msi: ImageFile
+    lr_hsi: Image
+    hr_msi: Image
     resample: bool
     scale: int | None
 
     @cached_property
     def pair(self) -> Pair:
-        """The overlap of the two images, with NaN for invalid values.
+        """The overlap of the two images.
 
         Raises:
             InputError: If they do not make a pair.
         """
-        return self._masked_pair(RULES)
+        return overlap(self.lr_hsi, self.hr_msi, resample=self.resample, scale=self.scale)
 
     def why_empty(self, name: str) -> str:
-        """Message for an image of which no value is left to train on: the rule that removes the last values.
+        """Message for an image of which no value is left to train on: the cause that removes the last values.
 
         Args:
             name: ``lr_hsi`` or ``hr_msi``.
         """
-        file: ImageFile = getattr(self, name)
-        key = f"dataset.{name}: {file.image.path}"
-        if not self._has_values(name, ()):
-            return f"{key}: expected finite values, got NaN or infinite ones only"
-        for count, rule in enumerate(RULES, 1):
-            if self._has_values(name, RULES[:count]):
-                continue
-            if rule == "mask":
-                assert file.mask is not None
-                return f"dataset.{name}_mask: {file.mask.path}: expected it to leave some pixels with data, got none"
-            return f"dataset.{rule}: expected it to leave some values of the {TITLES[name]}, got none"
-        return f"{key}: expected values in the plots that are trained on, got none"
-
-    def _masked_pair(self, rules: Sequence[str]) -> Pair:
-        lr_hsi, hr_msi = self.lr_hsi.masked(rules), self.hr_msi.masked(rules)
-        return overlap(lr_hsi, hr_msi, resample=self.resample, scale=self.scale)
-
-    def _has_values(self, name: str, rules: Sequence[str]) -> bool:
-        """Whether an image has any finite value within the overlap if only these rules are applied."""
-        image: Image = getattr(self._masked_pair(rules), name)
-        rows, columns, _ = image.shape
-        strips = (image.read(slice(top, min(rows, top + STRIP)), slice(0, columns)) for top in range(0, rows, STRIP))
-        return any(bool(np.isfinite(strip.astype(np.float32)).any()) for strip in strips)
+        image: Image = getattr(self.pair, name)
+        key = f"dataset.{name}: {image.path}"
+        cause = cause_of_the_last(image)
+        if cause is None:
+            return f"{key}: expected finite values in the overlap, got NaN or infinite ones only"
+        if not cause.key:
+            return f"{key}: expected values with data in the overlap, got none: {cause.what}"
+        return f"{cause.key}: expected it to leave some values of the {TITLES[name]}, got none"
 
 
 @contextmanager
@@ -118,8 +80,7 @@ def open_pair(dataset: PairDataset, scale: ScaleConfig) -> Iterator[PairFiles]:
             pixel.
     """
     with ExitStack() as stack:
-        limits = dict(zip(TITLES, _saturation_limits(dataset.saturation), strict=True))
-        lr_hsi, hr_msi = (stack.enter_context(_open_file(dataset, name, limits[name])) for name in TITLES)
+        lr_hsi, hr_msi = (stack.enter_context(_open_file(dataset, name)) for name in TITLES)
         files = PairFiles(lr_hsi, hr_msi, dataset.resample, scale.factor)
         factor = files.pair.scale
         if (scale.kernel_size or factor) < factor:
@@ -128,15 +89,37 @@ def open_pair(dataset: PairDataset, scale: ScaleConfig) -> Iterator[PairFiles]:
 
 
 @contextmanager
-def _open_file(dataset: PairDataset, name: str, saturation: float | None) -> Iterator[ImageFile]:
+def _open_file(dataset: PairDataset, name: str) -> Iterator[Image]:
     key, mask_path = f"dataset.{name}", getattr(dataset, f"{name}_mask")
+    saturation = _numbers("saturation", dataset.saturation, name, ordered=True)
     with ExitStack() as stack:
-        variable = getattr(dataset, f"{name}_variable")
         image = stack.enter_context(
-            open_image(getattr(dataset, name), variable, key=key, variable_key=f"{key}_variable")
+            open_image(
+                getattr(dataset, name),
+                getattr(dataset, f"{name}_variable"),
+                key=key,
+                variable_key=f"{key}_variable",
+                nodata=_numbers("nodata", dataset.nodata, name),
+                saturation=saturation[0] if saturation else None,
+            )
         )
-        mask = None if mask_path is None else stack.enter_context(_open_mask(mask_path, f"{key}_mask", image))
-        yield ImageFile(name, image, mask, dataset.nodata, saturation)
+        if mask_path is not None:
+            image = masked(image, _mask(stack.enter_context(_open_mask(mask_path, f"{key}_mask", image)), key))
+        yield image
+
+
+def _mask(mask: Image, key: str) -> Cause:
+    """The mask of an image as a cause.
+
+    Pixels that the mask has no data for are invalid, too, unless 0 is the mask's own no-data value.
+    """
+
+    def flags(rows: slice, cols: slice) -> NDArray[np.bool_]:
+        values = mask.read(rows, cols)
+        return np.where(np.isnan(values), mask.nodata != 0, values != 0)
+
+    key = f"{key}_mask: {mask.path}"
+    return Cause(key, flags, key)
 
 
 @contextmanager
@@ -154,9 +137,24 @@ def _open_mask(path: str, key: str, image: Image) -> Iterator[Image]:
         yield mask
 
 
-def _saturation_limits(saturation: Any) -> tuple[float | None, float | None]:
-    """The values from which on the LR-HSI and the HR-MSI are saturated."""
-    first, *others = saturation if isinstance(saturation, list) else [saturation, saturation]
-    if len(others) != 1 or not all(isinstance(limit, int | float | None) for limit in (first, *others)):
-        raise InputError(f"dataset.saturation: expected a number, [LR-HSI, HR-MSI] or null, got {saturation!r}")
-    return first, others[0]
+def _numbers(key: str, setting: Any, name: str, *, ordered: bool = False) -> list[float]:
+    """The numbers of a setting that are meant for an image.
+
+    Args:
+        key: ``nodata`` or ``saturation``.
+        setting: A number, a list of numbers, one of either under the name of each image, or None.
+        name: ``lr_hsi`` or ``hr_msi``.
+        ordered: Whether a list has one number for each image instead.
+    """
+    value = setting
+    if isinstance(value, dict) and set(value) <= set(TITLES):
+        value = value.get(name)
+    elif ordered and isinstance(value, list):
+        value = value[list(TITLES).index(name)] if len(value) == len(TITLES) else value
+    numbers = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(number, int | float) for number in numbers) or (ordered and len(numbers) > 1):
+        several = "[LR-HSI, HR-MSI]" if ordered else "a list of numbers"
+        raise InputError(
+            f"dataset.{key}: expected a number, {several}, {{lr_hsi: …, hr_msi: …}} or null, got {setting!r}"
+        )
+    return [float(number) for number in numbers]

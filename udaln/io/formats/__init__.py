@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-
-import h5py
 
 from udaln.files import reading
 from udaln.io.formats import dlr, envi, hdf5, matlab, numpy_file, prisma, raster, sentinel2
 from udaln.io.formats.desis import DESIS
 from udaln.io.formats.enmap import ENMAP
+from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.image import Image, Pixels
 
-__all__ = ["open_image"]
-
-DLR_PRODUCTS = (ENMAP, DESIS)
+__all__ = ["Reader", "open_image", "register_reader"]
 
 
 @contextmanager
@@ -30,6 +26,8 @@ def open_image(
     key: str,
     variable_key: str | None = None,
     quality: bool = True,
+    nodata: Sequence[float] = (),
+    saturation: float | None = None,
 ) -> Iterator[Image]:
     """Open an image on disk, to be read window by window in the ``with`` block.
 
@@ -46,15 +44,18 @@ def open_image(
         key: The config key or argument that names the file. Messages begin with it.
         variable_key: The config key or argument of ``variable``; None stands for ``variable`` beside ``key``.
         quality: Whether pixels that the quality masks of a product mark as unusable are NaN.
+        nodata: Further numbers, as they are stored, that mean no data.
+        saturation: Stored numbers from this one on are saturated.
 
     Raises:
         InputError: If the file or the image in it cannot be opened or, from ``Image.read``, cannot be read.
     """
-    source = source_of(path, variable, key, variable_key, quality)
-    source = replace(source, path=_metadata_file(source))
+    source = source_of(path, variable, key, variable_key)
+    source = replace(source, quality=quality, nodata=nodata, saturation=saturation)
     with ExitStack() as stack:
+        reader, source = _find(source)
         with reading(source.path, key=key):
-            image = stack.enter_context(_reader(source)(source))
+            image = stack.enter_context(reader.open(source))
 
         def read(rows: slice, cols: slice) -> Pixels:
             with reading(source.path, key=key):
@@ -63,50 +64,43 @@ def open_image(
         yield replace(image, read=read)
 
 
-def source_of(
-    path: str | Path, variable: str | None, key: str, variable_key: str | None, quality: bool = True
-) -> Source:
+def register_reader(reader: Reader) -> None:
+    """Make a reader known. It is asked before those that are known already; one of the same name is replaced."""
+    _READERS[:] = [reader, *(other for other in _READERS if other.name != reader.name)]
+
+
+def source_of(path: str | Path, variable: str | None, key: str, variable_key: str | None) -> Source:
     """The source that the arguments of `open_image` describe."""
     variable_key = variable_key or ".".join([*key.split(".")[:-1], "variable"])
-    return Source(Path(path), str(path), key, variable, variable_key, quality)
+    return Source(Path(path), str(path), key, variable, variable_key)
 
 
-def _metadata_file(source: Source) -> Path:
-    """The metadata file of a product whose folder is named; of a file, the file itself."""
-    folder = source.path
-    if not folder.is_dir():
-        return folder
-    if folder.suffix.upper() == ".SAFE" or (folder / sentinel2.METADATA).exists():
-        return folder / sentinel2.METADATA
-    files = [path for product in DLR_PRODUCTS for path in product.metadata_in(folder)]
-    if len(files) != 1:
-        raise source.error(
-            "is a folder, expected a file, or a folder .SAFE or one with the -METADATA.XML of EnMAP or DESIS"
-            + (f", got {len(files)} of them" if files else "")
-        )
-    return files[0]
+def _find(source: Source) -> tuple[Reader, Source]:
+    """The reader of a source, and the source with the file that it opens."""
+    path = source.path
+    if not path.is_dir():
+        with reading(path, key=source.key):
+            if not path.stat().st_size:
+                raise source.error("cannot be read: it is empty")
+    for reader in _READERS:
+        with reading(path, key=source.key) if path.is_file() else nullcontext():
+            found = reader.find(source)
+        if found is not None:
+            return reader, replace(source, path=found)
+    raise source.error(
+        "is a folder, expected a file, or a folder .SAFE or one with the -METADATA.XML of EnMAP or DESIS"
+    )
 
 
-def _reader(source: Source) -> Callable[[Source], AbstractContextManager[Image]]:
-    """The reader of a file's format."""
-    path, suffix = source.path, source.path.suffix.lower()
-    if not path.stat().st_size:
-        raise source.error("cannot be read: it is empty")
-    if path.name == sentinel2.METADATA:
-        return sentinel2.open_sentinel2
-    for product in DLR_PRODUCTS:
-        if product.file.match(path.name):
-            return partial(dlr.open_product, product)
-    if suffix == ".mat":
-        return matlab.open_mat
-    if suffix == ".npy":
-        return numpy_file.open_npy
-    if h5py.is_hdf5(path):
-        return prisma.open_prisma if prisma.is_prisma(source) else hdf5.open_hdf5
-    with path.open("rb") as file:
-        if file.read(4) in hdf5.NETCDF3:
-            return hdf5.open_netcdf3
-    # A header beside the file may belong to another file. Where GDAL can, it tells the format from the content.
-    if suffix == ".hdr" or (envi.header_of(path) and raster.driver_name(source) in ("ENVI", None)):
-        return envi.open_envi
-    return raster.open_raster
+# The first that finds its file reads it: products before formats, and GDAL, which reads nearly anything, last.
+_READERS = [
+    sentinel2.READER,
+    *(dlr.reader(product) for product in (ENMAP, DESIS)),
+    matlab.READER,
+    numpy_file.READER,
+    prisma.READER,
+    hdf5.READER,
+    hdf5.READER_NETCDF3,
+    envi.READER,
+    raster.READER,
+]

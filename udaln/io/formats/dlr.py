@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.io.formats import raster
+from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.formats.stored import PerBand, Stored
 from udaln.io.formats.xml import parse_xml, read_number
-from udaln.io.image import Bands, Image
+from udaln.io.image import Bands, Cause, Image
 
 BACKGROUND = -32768.0  # no-data value of both products, if their files name none
 
@@ -90,26 +92,15 @@ def open_product(product: Product, source: Source) -> Iterator[Image]:
         stored = image.stored
         if stored.shape[2] != len(wavelength):
             raise source.error(f"expected {len(wavelength)} bands, as its metadata says, got {stored.shape[2]}", path)
-        masked = []
         for layer in product.layers if source.quality else ():
             quality = _open_layer(source, stack, name["stem"], layer, stored.shape)
             if quality is not None:
                 stored = replace(stored, masks=(*stored.masks, _mask(layer, quality)))
-                masked.append(layer.description)
-        nodata = BACKGROUND if image.nodata is None else image.nodata
-        stored = replace(stored, scale=metadata["gain"], offset=metadata["offset"], nodata=nodata)
-        yield Image(
-            source.user_path,
-            product.kind,
-            (*stored.shape[:2], len(order)),
-            stored.float_dtype,
-            lambda rows, cols: np.ascontiguousarray(stored.values(rows, cols)[..., order]),
-            Bands([f"band {band + 1}" for band in order], wavelength[order], metadata["fwhm"][order]),
-            image.grid,
-            "reflectance",
-            nodata,
-            f"{', '.join(masked)} (quality layers)" if masked else "",
-        )
+        stored = replace(stored, scale=metadata["gain"], offset=metadata["offset"])
+        if not stored.nodata:
+            stored = replace(stored, nodata=(BACKGROUND,))
+        bands = Bands([f"band {band + 1}" for band in order], wavelength[order], metadata["fwhm"][order])
+        yield stored.select(order).image(source, product.kind, bands=bands, grid=image.grid, unit="reflectance")
 
 
 def _band_metadata(product: Product, source: Source) -> dict[str, PerBand]:
@@ -139,12 +130,8 @@ def _open_layer(
     return None
 
 
-def _mask(layer: Layer, quality: Stored) -> Callable[[slice, slice], NDArray[np.bool_]]:
-    def mask(rows: slice, cols: slice) -> NDArray[np.bool_]:
-        flags = layer.flags(quality.read(rows, cols))
-        return flags[..., 0] if flags.shape[2] == 1 else flags
-
-    return mask
+def _mask(layer: Layer, quality: Stored) -> Cause:
+    return Cause(f"{layer.description} (quality layer)", lambda rows, cols: layer.flags(quality.read(rows, cols)))
 
 
 def _find_file(source: Source, stem: str, suffix: str) -> Path | None:
@@ -152,3 +139,18 @@ def _find_file(source: Source, stem: str, suffix: str) -> Path | None:
     files = {path.name.lower(): path for path in source.path.parent.iterdir()}
     names = [f"{stem}-{suffix}{cog}.tif".lower() for cog in ("", "_COG")]  # the DLR's catalogue has copies as COG
     return next((files[name] for name in names if name in files), None)
+
+
+def reader(product: Product) -> Reader:
+    """The reader of a product."""
+
+    def find(source: Source) -> Path | None:
+        path = source.path
+        if not path.is_dir():
+            return path if product.file.match(path.name) else None
+        files = product.metadata_in(path)
+        if len(files) > 1:
+            raise source.error(f"expected one {product.kind} in the folder, got {len(files)}; name the -METADATA.XML")
+        return files[0] if files else None
+
+    return Reader(product.kind, find, partial(open_product, product))

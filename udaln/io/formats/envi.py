@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from udaln.files import reading
 from udaln.io.formats import raster
+from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
 from udaln.io.formats.spectral_axis import nm_per_unit, numbers_per_band
 from udaln.io.formats.stored import Stored, Window
@@ -66,7 +67,6 @@ def open_envi(source: Source) -> Iterator[Image]:
             bands=_bands(header_source, fields, shape[2]),
             grid=opened.grid,
             unit=unit or opened.unit,
-            nodata=replace(opened, stored=stored).nodata,
         )
 
 
@@ -138,7 +138,7 @@ def _apply_header(header: Source, stored: Stored, fields: Mapping[str, Any]) -> 
         gain, unit = one / factor, "reflectance"
     nodata = stored.nodata
     if "data ignore value" in fields:
-        nodata = one * numbers_per_band(header, "data ignore value", [fields["data ignore value"]], 1)
+        nodata = [one * numbers_per_band(header, "data ignore value", [fields["data ignore value"]], 1)]
     return replace(stored, scale=gain, offset=offset, nodata=nodata), unit
 
 
@@ -172,8 +172,8 @@ def _checked_read(source: Source, stored: Stored, data: Path) -> Window:
     def read(rows: slice, cols: slice) -> NDArray[Any]:
         part = stored.read(rows, cols)
         valid = np.isfinite(part) & (part != 0)
-        if stored.nodata is not None:
-            valid &= part != np.asarray(stored.nodata, part.dtype)
+        for nodata in stored.nodata:
+            valid &= part != np.asarray(nodata, part.dtype)
         magnitudes = np.abs(part[valid])
         if magnitudes.size and (magnitudes.max() > IMPLAUSIBLE or magnitudes.max() < smallest):
             raise source.error(
@@ -184,3 +184,17 @@ def _checked_read(source: Source, stored: Stored, data: Path) -> Window:
         return part
 
     return read
+
+
+def _is_envi(source: Source) -> bool:
+    """Whether a file is an ENVI header or has one.
+
+    A header beside the file may belong to another file. Where GDAL can, it tells the format from the content.
+    """
+    path = source.path
+    return path.suffix.lower() == ".hdr" or (
+        header_of(path) is not None and raster.driver_name(source) in ("ENVI", None)
+    )
+
+
+READER = Reader("ENVI", files_only(_is_envi), open_envi)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from udaln.io.formats.arrays import Array, choose_array
 from udaln.io.formats.cf import ATTRIBUTES, Variable, band_axis, bands, grid
+from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
 from udaln.io.formats.stored import Stored
 from udaln.io.image import Image
@@ -78,7 +79,7 @@ def _image(source: Source, kind: str, variables: Mapping[str, Variable]) -> Imag
         read,
         1.0 if scale is None else scale,
         offset or 0.0,
-        variable.nodata,
+        () if variable.nodata is None else (variable.nodata,),
     )
     return stored.image(
         source,
@@ -86,7 +87,6 @@ def _image(source: Source, kind: str, variables: Mapping[str, Variable]) -> Imag
         bands=bands(variable, variables),
         grid=grid(source, variable, variables),
         unit=variable.unit,
-        nodata=variable.nodata,
     )
 
 
@@ -121,3 +121,12 @@ def _netcdf3(file: Any, name: str) -> Variable:
 
 def _text(value: Any) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _is_netcdf3(source: Source) -> bool:
+    with source.path.open("rb") as file:
+        return file.read(4) in NETCDF3
+
+
+READER = Reader("HDF5", files_only(lambda source: h5py.is_hdf5(source.path)), open_hdf5)
+READER_NETCDF3 = Reader("NetCDF", files_only(_is_netcdf3), open_netcdf3)

@@ -14,6 +14,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from udaln.io.formats.arrays import Array, choose_array, image_from_array
+from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
 from udaln.io.image import Image
 
@@ -77,3 +78,6 @@ def _mat73(source: Source, name: str, item: Any) -> Array:
     # In MATLAB the first axis varies fastest, in HDF5 the last: the axes are reversed.
     kind = kind or str(item.dtype)
     return Array(item.shape[::-1], kind, numeric, lambda: item.dtype, lambda r, c: item[..., c, r].T)
+
+
+READER = Reader("MATLAB", files_only(lambda source: source.path.suffix.lower() == ".mat"), open_mat)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from udaln.io.formats.arrays import UNNAMED, Array, choose_array, image_from_array
+from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
 from udaln.io.image import Image
 
@@ -38,3 +39,6 @@ def open_npy(source: Source) -> Iterator[Image]:
     """
     with arrays(source) as by_name:
         yield image_from_array(source, "NumPy", choose_array(source, by_name, 3)[1])
+
+
+READER = Reader("NumPy", files_only(lambda source: source.path.suffix.lower() == ".npy"), open_npy)

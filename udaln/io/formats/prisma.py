@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.io.formats.crs import wkt_from_epsg
+from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
 from udaln.io.formats.stored import Stored
 from udaln.io.grid import Grid
-from udaln.io.image import Bands, Image
+from udaln.io.image import Bands, Cause, Image
 
 SWATHS = "HDFEOS/SWATHS"
 FIELDS = f"{SWATHS}/PRS_L2D_HCO/Data Fields"
@@ -28,7 +29,9 @@ MASKED = "invalid at level 1, negative or saturated after atmospheric correction
 
 
 def is_prisma(source: Source) -> bool:
-    """Whether an HDF5 file is a PRISMA product, of any level."""
+    """Whether a file is a PRISMA product, of any level."""
+    if not h5py.is_hdf5(source.path):
+        return False
     with h5py.File(source.path, "r") as file:
         swaths = file.get(SWATHS)
         return isinstance(swaths, h5py.Group) and any(name.startswith("PRS_") for name in swaths)
@@ -70,8 +73,8 @@ def open_prisma(source: Source) -> Iterator[Image]:
             joined("{}_Cube"),
             numbers["scale"][order],
             numbers["offset"][order],
-            NODATA,
-            (flagged,) if source.quality else (),
+            (NODATA,),
+            masks=(Cause(MASKED, flagged),) if source.quality else (),
         )
         yield stored.image(
             source,
@@ -84,8 +87,6 @@ def open_prisma(source: Source) -> Iterator[Image]:
             ),
             grid=_grid(source, file, first),
             unit="reflectance",
-            nodata=NODATA,
-            masked=MASKED if source.quality else "",
         )
 
 
@@ -145,3 +146,6 @@ def _grid(source: Source, file: h5py.File, sides: tuple[int, int]) -> Grid:
         )
     crs = wkt_from_epsg(source, int(_attribute(source, file, "Epsg_Code", 1)[0]))
     return Grid(crs, (PIXEL, 0.0, float(left) - PIXEL / 2, 0.0, -PIXEL, float(top) + PIXEL / 2))
+
+
+READER = Reader("PRISMA", files_only(is_prisma), open_prisma)

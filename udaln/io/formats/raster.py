@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.files import reading
+from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
 from udaln.io.formats.spectral_axis import nm_per_unit
 from udaln.io.formats.stored import PerBand, Stored
@@ -38,12 +39,6 @@ class Raster:
     bands: Bands
     unit: str | None
 
-    @property
-    def nodata(self) -> float | None:
-        """The number that means no data in every band; None if there is none or they differ."""
-        values = np.unique(np.atleast_1d(np.nan if self.stored.nodata is None else self.stored.nodata))
-        return float(values[0]) if len(values) == 1 and np.isfinite(values[0]) else None
-
 
 @contextmanager
 def open_raster(source: Source) -> Iterator[Image]:
@@ -58,9 +53,7 @@ def open_raster(source: Source) -> Iterator[Image]:
     """
     source.refuse_variable()
     with open_with_gdal(source, source.path) as raster:
-        yield raster.stored.image(
-            source, raster.driver, bands=raster.bands, grid=raster.grid, unit=raster.unit, nodata=raster.nodata
-        )
+        yield raster.stored.image(source, raster.driver, bands=raster.bands, grid=raster.grid, unit=raster.unit)
 
 
 def import_rasterio(source: Source, what: str = "a raster") -> Any:
@@ -149,7 +142,7 @@ def _raster(source: Source, path: Path, file: Any) -> Raster:
         read,
         np.array(file.scales, np.float64),
         np.array(file.offsets, np.float64),
-        None if np.isnan(nodata).all() else nodata,
+        () if np.isnan(nodata).all() else (nodata,),
     )
     units = {unit or "" for unit in file.units}
     names = None
@@ -212,3 +205,6 @@ def _tag_numbers(tags: list[dict[str, str]], name: str) -> PerBand | None:
         return np.array([float(tag[name]) for tag in tags])
     except (KeyError, ValueError):  # other software may use the tag for something else
         return None
+
+
+READER = Reader("raster", files_only(lambda source: True), open_raster)

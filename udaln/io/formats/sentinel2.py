@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from udaln.errors import InputError
 from udaln.io.formats import raster
+from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.formats.stored import Stored
 from udaln.io.formats.xml import parse_xml, read_number
-from udaln.io.image import Bands, Image
+from udaln.io.image import Bands, Cause, Image
 
 METADATA = "MTD_MSIL2A.xml"
 NODATA = 0.0
@@ -54,19 +55,20 @@ def open_sentinel2(source: Source) -> Iterator[Image]:
     with ExitStack() as stack:
         rasters = _open_bands(source, stack, folder / f"R{variable}", names)
         rows, columns, _ = rasters[0].stored.shape
-        masks = []
+        masks: list[Cause] = []
         if source.quality:
             path = _find_file(source, folder / "R20m", "SCL_20m")
             classes = stack.enter_context(raster.open_with_gdal(source, path)).stored
-            masks.append(_ClassMask(source, path, classes, (rows, columns)))
+            what = f"{', '.join(dict.fromkeys(UNUSABLE.values()))} (scene classification)"
+            masks.append(Cause(what, _ClassMask(source, path, classes, (rows, columns))))
         stored = Stored(
             (rows, columns, len(names)),
             np.result_type(*(band.stored.dtype for band in rasters)),
             lambda rows, cols: np.concatenate([band.stored.read(rows, cols) for band in rasters], 2),
             1 / quantification,
             np.array([offsets[name] for name in names]) / quantification,
-            NODATA,
-            masks,
+            (NODATA,),
+            masks=masks,
         )
         yield stored.image(
             source,
@@ -74,8 +76,6 @@ def open_sentinel2(source: Source) -> Iterator[Image]:
             bands=_bands(source, root, names),
             grid=rasters[0].grid,
             unit="reflectance",
-            nodata=NODATA,
-            masked=f"{', '.join(dict.fromkeys(UNUSABLE.values()))} (scene classification)" if source.quality else "",
         )
 
 
@@ -107,7 +107,7 @@ class _ClassMask:
             np.arange(part.start, part.stop) // self.factor - wide.start
             for part, wide in zip((rows, cols), outer, strict=True)
         )
-        return flags[np.ix_(i, j)]
+        return flags[np.ix_(i, j)][..., None]
 
 
 def _padded(name: str) -> str:
@@ -165,3 +165,13 @@ def _fwhm(source: Source, band: Element) -> float:
         raise source.error(f"Spectral_Response/VALUES: expected numbers: {error}") from error
     above = np.flatnonzero(response >= response.max(initial=0) / 2)
     return float(above[-1] - above[0] + 1) * read_number(source, band, "Spectral_Response/STEP") if above.size else 0.0
+
+
+def _find(source: Source) -> Path | None:
+    path = source.path
+    if not path.is_dir():
+        return path if path.name == METADATA else None
+    return path / METADATA if path.suffix.upper() == ".SAFE" or (path / METADATA).exists() else None
+
+
+READER = Reader("Sentinel-2 L2A", _find, open_sentinel2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ class Source:
         variable: Which of several images in the file; None if the user did not choose.
         variable_key: The config key or argument of ``variable``.
         quality: Whether the quality masks of a product are applied.
+        nodata: Further numbers, as they are stored, that mean no data.
+        saturation: Stored numbers from this one on are saturated, and no measurements; None for no such limit.
     """
 
     path: Path
@@ -27,6 +30,12 @@ class Source:
     variable: str | None = None
     variable_key: str = "variable"
     quality: bool = True
+    nodata: Sequence[float] = ()
+    saturation: float | None = None
+
+    def sibling(self, name: str) -> str:
+        """The config key or argument of that name beside ``key``."""
+        return ".".join([*self.key.split(".")[:-1], name])
 
     def error(self, message: str, path: Path | None = None) -> InputError:
         """The error to raise about the file, or about another file of the product."""

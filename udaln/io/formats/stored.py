@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from udaln.io.formats.source import Source
 from udaln.io.grid import Grid
-from udaln.io.image import Bands, Image, Pixels
+from udaln.io.image import Bands, Cause, Image, Pixels
 
 Window = Callable[[slice, slice], NDArray[Any]]
-Masks = Sequence[Callable[[slice, slice], NDArray[np.bool_]]]
 PerBand = NDArray[np.float64]
+Test = Callable[[NDArray[Any]], NDArray[np.bool_]]
+
+NEARLY = 1e-5  # relative difference of two floating-point numbers that are the same but for rounding
+HUGE = 1e19  # no measurement is larger; a file that rounds such a no-data value means all numbers of that size
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class Stored:
         read: Reads the stored numbers in a window of rows and columns, h×w×B.
         scale: One per band, or one for all.
         offset: Likewise.
-        nodata: The stored number that means no data, likewise; NaN or None where there is none.
-        masks: Each returns, for a window, where there are no data either, h×w or h×w×B bool.
+        nodata: Numbers that mean no data: each is one per band, with NaN where there is none, or one for all.
+        valid_range: The smallest and the largest number that is a measurement.
+        masks: Where there are no data either.
     """
 
     shape: tuple[int, int, int]
@@ -37,29 +41,38 @@ class Stored:
     read: Window
     scale: PerBand | float = 1.0
     offset: PerBand | float = 0.0
-    nodata: PerBand | float | None = None
-    masks: Masks = ()
+    nodata: Sequence[PerBand | float] = ()
+    valid_range: tuple[float, float] | None = None
+    masks: Sequence[Cause] = ()
 
     @property
     def float_dtype(self) -> np.dtype[np.floating[Any]]:
         """The floating-point type that holds the numbers: float32 or float64."""
         return np.promote_types(self.dtype, np.float32)
 
-    def values(self, rows: slice, cols: slice) -> Pixels:
-        """Physical values in a window, h×w×B, contiguous; NaN where there are no data."""
-        stored = self.read(rows, cols)
-        values = np.array(stored, dtype=self.float_dtype, order="C")
-        if np.any(np.not_equal(self.scale, 1)):
-            values *= self.scale
-        if np.any(self.offset):
-            values += self.offset
-        if self.nodata is not None:
-            with np.errstate(over="ignore"):  # the header of a float32 file may name a float64 beyond its range
-                nodata = np.asarray(self.nodata, stored.dtype if stored.dtype.kind == "f" else np.float64)
-            values[stored == nodata] = np.nan
-        for mask in self.masks:
-            values[mask(rows, cols)] = np.nan
-        return values
+    def select(self, bands: NDArray[np.intp]) -> Stored:
+        """Some of the bands, in the order of their numbers."""
+
+        def selected(window: Callable[[slice, slice], NDArray[Any]]) -> Window:
+            def read(rows: slice, cols: slice) -> NDArray[Any]:
+                part = window(rows, cols)
+                return part if part.shape[2] == 1 else part[..., bands]
+
+            return read
+
+        scale, offset, *nodata = (
+            np.broadcast_to(np.asarray(number, np.float64), self.shape[2:])[bands]
+            for number in (self.scale, self.offset, *self.nodata)
+        )
+        return replace(
+            self,
+            shape=(*self.shape[:2], len(bands)),
+            read=lambda rows, cols: self.read(rows, cols)[..., bands],
+            scale=scale,
+            offset=offset,
+            nodata=nodata,
+            masks=[replace(mask, flags=selected(mask.flags)) for mask in self.masks],
+        )
 
     def image(
         self,
@@ -69,19 +82,91 @@ class Stored:
         bands: Bands | None = None,
         grid: Grid | None = None,
         unit: str | None = None,
-        nodata: float | None = None,
-        masked: str = "",
+        notes: Sequence[str] = (),
     ) -> Image:
-        """The image of these numbers; the arguments are attributes of `Image`."""
+        """The image of these numbers. What the user calls no data is none, either; arguments as of `Image`."""
+        tests = self._tests(source)
+
+        def flagged(test: Test) -> Callable[[slice, slice], NDArray[np.bool_]]:
+            return lambda rows, cols: test(self.read(rows, cols))
+
+        def read(rows: slice, cols: slice) -> Pixels:
+            numbers = self.read(rows, cols)
+            values = self._values(numbers)
+            for _, _, test in tests:
+                values[test(numbers)] = np.nan
+            for mask in self.masks:
+                np.copyto(values, np.nan, where=mask.flags(rows, cols))
+            return values
+
+        causes = [Cause(what, flagged(test), key) for what, key, test in tests]
+        own = sum(not cause.key for cause in causes)
         return Image(
             source.user_path,
             kind,
             self.shape,
             self.float_dtype,
-            self.values,
+            read,
             bands or Bands(),
             grid,
             unit,
-            nodata,
-            masked,
+            self.common_nodata,
+            (*causes[:own], *self.masks, *causes[own:]),
+            tuple(notes),
         )
+
+    @property
+    def common_nodata(self) -> float | None:
+        """The first number that means no data in every band; None if there is none."""
+        for number in self.nodata:
+            values = np.unique(np.atleast_1d(number))
+            if len(values) == 1 and not np.isnan(values[0]):
+                return float(values[0])
+        return None
+
+    def _values(self, numbers: NDArray[Any]) -> Pixels:
+        """Physical values, contiguous."""
+        values = np.array(numbers, dtype=self.float_dtype, order="C")
+        if np.any(np.not_equal(self.scale, 1)):
+            values *= self.scale
+        if np.any(self.offset):
+            values += self.offset
+        return values
+
+    def _tests(self, source: Source) -> list[tuple[str, str, Test]]:
+        """What makes a stored number no measurement: the reason, the key that asks for it, and the test."""
+        tests: list[tuple[str, str, Test]] = []
+        for number in self.nodata:
+            tests.append((f"no-data value {_text(number)} of the file", "", _is(number)))
+        if self.valid_range is not None:
+            lowest, highest = self.valid_range
+            text = f"outside of the file's valid range {lowest:g} to {highest:g}"
+            tests.append((text, "", lambda numbers: (numbers < lowest) | (numbers > highest)))
+        for value in source.nodata:
+            key = source.sibling("nodata")
+            tests.append((f"{key}={value:g}", key, _is(value)))
+        if (limit := source.saturation) is not None:
+            key = source.sibling("saturation")
+            tests.append((f"{key}={limit:g}", key, lambda numbers: numbers >= limit))
+        return tests
+
+
+def _is(nodata: PerBand | float) -> Test:
+    """A test whether stored numbers are a no-data value; floating-point numbers but for rounding."""
+
+    def test(numbers: NDArray[Any]) -> NDArray[np.bool_]:
+        value = np.asarray(nodata, np.float64)
+        if numbers.dtype.kind != "f":
+            return np.asarray(numbers == value)
+        with np.errstate(invalid="ignore", over="ignore"):
+            near = np.abs(numbers - value) <= NEARLY * np.abs(value)
+            huge = (np.abs(value) >= HUGE) & (np.abs(numbers) >= HUGE) & (np.sign(numbers) == np.sign(value))
+        return np.asarray(near | huge | (numbers == value))
+
+    return test
+
+
+def _text(nodata: PerBand | float) -> str:
+    """No-data values of the bands, as text."""
+    values = np.unique(np.atleast_1d(nodata))
+    return ", ".join(f"{value:g}" for value in values if not np.isnan(value))
