@@ -44,7 +44,8 @@ def test_one_file(files, capsys):
     (title, lines), *others = shown(capsys, "lr.tif").items()
     assert title == "lr.tif" and not others
     assert lines["kind"] == "GTiff" and lines["size"] == "20 rows × 18 columns × 20 bands"
-    assert lines["values"] == "?" and lines["no data"] == "-1"
+    assert lines["values"] == "?" and lines["no data"] == "no-data value -1 of the file"
+    assert lines["missing"].startswith("25 % of the values have no data: no-data value -1")
     assert "UTM zone 32N" in lines["grid"] and "pixels of 20×20" in lines["grid"]
     assert lines["extent"] == "x 600000 to 600360, y 4999600 to 5000000"
     assert lines["wavelengths"] == "430 to 900 nm, FWHM 12.5 to 12.5 nm"

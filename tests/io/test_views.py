@@ -8,6 +8,7 @@ import pytest
 
 from udaln.errors import InputError
 from udaln.io.grid import Grid
+from udaln.io.image import Cause
 from udaln.io.views import cropped, masked
 
 
@@ -25,24 +26,13 @@ def test_a_crop_is_a_view_at_its_place():
         cropped(one, slice(25, 30), slice(0, 24))
 
 
-def test_masked_makes_nan_of_what_is_not_valid():
+def test_masked_makes_nan_of_what_a_cause_flags_and_a_crop_takes_the_cause_along():
     values = np.arange(24, dtype=np.float32).reshape(3, 4, 2)
-    image = made_up_pairs.image(values)
-    mask = np.zeros((3, 4, 1), np.float32)
-    mask[1, 2], mask[2, 0] = 3, -0.5
-    assert masked(image) is image
-    by_mask = masked(image, mask=made_up_pairs.image(mask))
-    assert np.argwhere(np.isnan(by_mask.whole()).all(2)).tolist() == [[1, 2], [2, 0]]
-    found = masked(image, mask=made_up_pairs.image(mask), nodata=5, saturation=22)
-    expected = values.copy()
-    expected[1, 2], expected[2, 0], expected[0, 2, 1], expected[2, 3] = np.nan, np.nan, np.nan, np.nan
-    np.testing.assert_array_equal(found.whole(), expected)
-    np.testing.assert_array_equal(found.read(slice(1, 3), slice(2, 4)), expected[1:3, 2:4])
-    assert found.dtype == found.whole().dtype == np.float32
-
-
-@pytest.mark.parametrize(("nodata", "empty"), [(None, [[0, 0], [1, 1]]), (0.0, [[1, 1]]), (255.0, [[0, 0], [1, 1]])])
-def test_what_a_mask_has_no_data_of_is_not_used_unless_zero_is_called_so(nodata, empty):
-    mask = made_up_pairs.image(np.array([[np.nan, 0], [0, 1]])[..., None], nodata=nodata)
-    found = masked(made_up_pairs.image(np.ones((2, 2, 1), np.float32)), mask=mask)
-    assert np.argwhere(np.isnan(found.whole()[..., 0])).tolist() == empty
+    flags = np.zeros((3, 4, 1), bool)
+    flags[1, 2], flags[2, 0] = True, True
+    found = masked(made_up_pairs.image(values), Cause("clouds", lambda rows, cols: flags[rows, cols]))
+    np.testing.assert_array_equal(found.whole(), np.where(flags, np.nan, values))
+    assert found.dtype == found.whole().dtype == np.float32 and not np.isnan(values).any()
+    window = cropped(found, slice(1, 3), slice(2, 4))
+    np.testing.assert_array_equal(window.whole(), found.whole()[1:3, 2:4])
+    np.testing.assert_array_equal(window.causes[0].flags(slice(0, 2), slice(0, 2)), flags[1:3, 2:4])

@@ -47,16 +47,9 @@ def describe_shares(image: Image) -> list[str]:
     return [f"{_percent(share)} % of the values have no data: {cause.what}" for cause, share in shares(image)]
 
 
-def cause_of_the_last(image: Image) -> Cause | None:
-    """The cause that leaves no value of an image whose values are all missing; None if it is none of its causes."""
-    left = np.ones(len(image.causes), bool)
-    for window in strips(image):
-        height, width = (part.stop - part.start for part in window)
-        missing = np.zeros((height, width, image.shape[2]), bool)
-        for index, cause in enumerate(image.causes):
-            missing |= cause.flags(*window)
-            left[index] &= bool(missing.all())
-    return image.causes[int(left.argmax())] if left.any() else None
+def has_values(image: Image) -> bool:
+    """Whether any value of an image is a measurement, as far as it is looked at."""
+    return any(bool(np.isfinite(image.read(*window).astype(np.float32)).any()) for window in strips(image))
 
 
 def _percent(share: float) -> str:

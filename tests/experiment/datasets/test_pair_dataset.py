@@ -189,7 +189,7 @@ def test_masks_of_another_size_are_refused(configure, arrays):
     assert refused(configure, "dataset.hr_msi_mask=lr.tif") == expected
     mask("full.tif", (40, 36), (slice(None), slice(None)))
     message = refused(configure, "dataset.hr_msi_mask=full.tif")
-    assert message == "dataset.hr_msi_mask: full.tif: expected it to leave some pixels with data, got none"
+    assert message == "dataset.hr_msi_mask: full.tif: expected it to leave some values of the HR-MSI, got none"
 
 
 def test_whole_numbers_and_their_no_data(configure, arrays):
@@ -294,13 +294,10 @@ def test_plots_without_data_are_one_line(configure, in_folder, image, rows):
     assert str(caught.value) == expected[rows]
 
 
-def test_a_pair_without_any_data_is_told_so_row_by_row(configure, arrays, monkeypatch):
-    from udaln.experiment.datasets import pair_files
-
-    monkeypatch.setattr(pair_files, "STRIP", 3)
+def test_a_pair_without_any_data_is_told_why(configure, arrays):
     array = np.full_like(arrays[0], np.nan)
     write_raster("lr.tif", array, 20.0)
-    expected = "dataset.lr_hsi: lr.tif: expected finite values, got NaN or infinite ones only"
+    expected = "dataset.lr_hsi: lr.tif: expected finite values in the overlap, got NaN or infinite ones only"
     assert refused(configure) == expected
     array[19, 17, 3] = 4.0
     write_raster("lr.tif", array, 20.0)

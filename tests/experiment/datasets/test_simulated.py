@@ -280,7 +280,7 @@ def refused(configure, *words):
 def test_masks_and_limits_that_leave_nothing(configure, pair):
     np.save("full.npy", np.ones((5, 4)))
     for words, message in {
-        "dataset.lr_hsi_mask=full.npy": "dataset.lr_hsi_mask: full.npy: expected it to leave some pixels *, got none",
+        "dataset.lr_hsi_mask=full.npy": "dataset.lr_hsi_mask: full.npy: expected it to leave some values *, got none",
         "dataset.lr_hsi_mask=srf.npy": "dataset.lr_hsi_mask: srf.npy: expected 5×4, got 12×3",
         "dataset.hr_msi_mask=full.npy": "dataset.hr_msi_mask: full.npy: expected 20×16, got 5×4",
         "dataset.saturation=0.05": "dataset.saturation: expected it to leave some values of the LR-HSI, got none",

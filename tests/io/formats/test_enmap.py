@@ -27,7 +27,7 @@ def test_all_bands_come_in_order_of_wavelength_and_at_their_place(folder, whole)
     np.testing.assert_allclose(image.bands.wavelengths, np.sort(WAVELENGTHS))
     np.testing.assert_allclose(image.bands.fwhm, 8.5)
     assert image.bands.names == [f"band {band + 1}" for band in ORDER]
-    assert (image.unit, image.nodata, image.masked) == ("reflectance", -32768, "")
+    assert (image.unit, image.nodata, len(image.causes)) == ("reflectance", -32768, 1)
     assert image.grid.transform == (30, 0, 431234.5, 0, -30, 5100000)
     assert rasterio.CRS.from_wkt(image.grid.crs).to_epsg() == 32634
 
@@ -51,9 +51,9 @@ def test_each_quality_layer_that_is_there_counts(tmp_path, whole):
         image, got = whole(path)
         expected = np.any([np.broadcast_to(np.atleast_3d(layer), CUBE.shape) for layer in chosen.values()], 0)
         np.testing.assert_array_equal(np.isnan(got), expected[..., ORDER])
-        assert image.masked == f"{', '.join(words[:count])} (quality layers)"
+        assert [cause.what for cause in image.causes[1:]] == [f"{word} (quality layer)" for word in words[:count]]
     image, got = whole(path, quality=False)
-    assert (np.isnan(got).sum(), image.masked) == (0, "")
+    assert (np.isnan(got).sum(), len(image.causes)) == (0, 1)
 
 
 def test_background_holds_no_data(tmp_path, whole):

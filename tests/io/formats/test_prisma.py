@@ -46,12 +46,10 @@ def test_pixel_errors_and_what_lies_outside_the_swath_hold_no_data(tmp_path, who
     path = prisma(tmp_path / "x.he5", cube, WAVELENGTHS, errors=errors)
     image, got = whole(path)
     np.testing.assert_array_equal(np.isnan(got), (errors != 0) | np.isnan(cube))
-    assert (
-        image.masked == "invalid at level 1, negative or saturated after atmospheric correction (pixel error matrices)"
-    )
+    assert image.causes[-1].what.endswith("negative or saturated after atmospheric correction (pixel error matrices)")
     image, got = whole(path, quality=False)
     np.testing.assert_array_equal(np.isnan(got), np.isnan(cube))
-    assert image.masked == ""
+    assert len(image.causes) == 1
 
 
 def test_bands_that_are_flagged_are_not_good(tmp_path, whole):

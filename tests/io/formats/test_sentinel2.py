@@ -67,9 +67,9 @@ def test_pixels_of_no_use_hold_no_data_in_either_resolution(tmp_path, whole, var
     times = 2 if variable == "10m" else 1
     expected = np.isin(classes, [0, 1, 3, 8, 9, 10]).repeat(times, 0).repeat(times, 1)
     np.testing.assert_array_equal(np.isnan(got), np.broadcast_to(expected[..., None], got.shape))
-    assert image.masked == "no data, saturated, cloud shadow, cloud, cirrus (scene classification)"
+    assert image.causes[-1].what == "no data, saturated, cloud shadow, cloud, cirrus (scene classification)"
     image, got = whole(safe, variable, quality=False)
-    assert (np.isnan(got).any(), image.masked) == (False, "")
+    assert (np.isnan(got).any(), len(image.causes)) == (False, 1)
 
 
 def test_numbers_that_are_0_hold_no_data(tmp_path, whole):

@@ -18,7 +18,7 @@ from udaln.experiment.schema import ScaleConfig
 from udaln.io.cubes import read_matrix
 from udaln.io.formats import open_image
 from udaln.io.image import Cause, Image
-from udaln.io.missing import cause_of_the_last
+from udaln.io.missing import has_values, shares
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
 from udaln.io.views import masked
@@ -59,9 +59,12 @@ class PairFiles:
         """
         image: Image = getattr(self.pair, name)
         key = f"dataset.{name}: {image.path}"
-        cause = cause_of_the_last(image)
-        if cause is None:
+        if has_values(image):
+            return f"{key}: expected values in the plots that are trained on, got none"
+        removed = shares(image)
+        if not removed:
             return f"{key}: expected finite values in the overlap, got NaN or infinite ones only"
+        cause, _ = removed[-1]
         if not cause.key:
             return f"{key}: expected values with data in the overlap, got none: {cause.what}"
         return f"{cause.key}: expected it to leave some values of the {TITLES[name]}, got none"

@@ -82,11 +82,19 @@ def _find(source: Source) -> tuple[Reader, Source]:
         with reading(path, key=source.key):
             if not path.stat().st_size:
                 raise source.error("cannot be read: it is empty")
+    found = []
     for reader in _READERS:
         with reading(path, key=source.key) if path.is_file() else nullcontext():
-            found = reader.find(source)
-        if found is not None:
-            return reader, replace(source, path=found)
+            file = reader.find(source)
+        if file is not None:
+            found.append((reader, replace(source, path=file)))
+            if not path.is_dir():
+                break
+    if len(found) > 1:
+        products = ", ".join(f"{reader.name} ({source.path.name})" for reader, source in found)
+        raise source.error(f"is a folder of several products, expected the file of one of them, got {products}")
+    if found:
+        return found[0]
     raise source.error(
         "is a folder, expected a file, or a folder .SAFE or one with the -METADATA.XML of EnMAP or DESIS"
     )
