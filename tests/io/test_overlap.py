@@ -187,14 +187,35 @@ def test_without_georeferencing_the_sizes_tell(without):
         lr = replace(lr, grid=None)
     if without in ("hr", "both"):
         hr = replace(hr, grid=None)
-    if without == "crs":
-        lr = replace(lr, grid=Grid("", lr.grid.transform))
+    if without == "crs":  # of both, at places that have nothing in common
+        lr, hr = replace(lr, grid=Grid("", lr.grid.transform)), replace(hr, grid=Grid("", hr.grid.transform))
     found = overlap(lr, hr)
     assert found.lr_hsi is lr
     assert found.hr_msi is hr
     assert (found.scale, found.grid) == (3, hr.grid)
     assert "offset: not known" in found.notes
-    assert ("LR-HSI" in found.notes[0], "HR-MSI" in found.notes[0]) == (without != "hr", without in ("hr", "both"))
+    assert ("LR-HSI" in found.notes[0], "HR-MSI" in found.notes[0]) == (
+        without != "hr",
+        without in ("hr", "both", "crs"),
+    )
+
+
+@pytest.mark.parametrize("without", [("lr",), ("hr",), ("lr", "hr")])
+def test_a_geotransform_without_a_crs_tells_the_place(without):
+    lr, hr = pair(corner=(6.0, 9.0))
+    expected = overlap(lr, hr)
+    bare = {name: replace(one, grid=Grid("", one.grid.transform)) for name, one in (("lr", lr), ("hr", hr))}
+    images = [bare[name] if name in without else one for name, one in (("lr", lr), ("hr", hr))]
+    found = overlap(*images)
+    assert found.lr_hsi.shape == expected.lr_hsi.shape and found.notes[2] == expected.notes[2]
+    assert "its coordinates are taken to be those of the other image" in found.notes[0]
+    assert found.grid.crs == ("" if len(without) == 2 else expected.grid.crs)
+
+
+def test_a_geotransform_without_a_crs_at_another_place_is_refused_with_the_remedy():
+    lr, hr = pair(corner=(100.3, 0.0))
+    message = refused(replace(lr, grid=Grid("", lr.grid.transform)), hr)
+    assert "expected pixels on the same ground" in message and "gdal_edit.py -a_srs" in message
 
 
 @pytest.mark.parametrize("sizes", [(60, 73), (20, 24), (59, 72), (40, 72), (10, 12)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,7 +30,8 @@ def overlap(
 
     If both images are georeferenced, the overlap is the largest rectangle of whole LR pixels within the HR-MSI. Its
     corner need not coincide with a corner of HR pixels: the remaining offset, up to half an HR pixel, is only noted,
-    and no value is changed. Otherwise the scale factor follows from the sizes, and nothing is cropped.
+    and no value is changed. An image that has a geotransform but no CRS is taken to have that of the other one.
+    Without georeferencing the scale factor follows from the sizes, and nothing is cropped.
 
     Args:
         lr_hsi: Any number of rows and columns.
@@ -42,17 +44,42 @@ def overlap(
     Raises:
         InputError: If the images do not make a pair, or do so only with ``resample``.
     """
-    if lr_hsi.grid is None or hr_msi.grid is None or not (lr_hsi.grid.crs and hr_msi.grid.crs):
+    if lr_hsi.grid is None or hr_msi.grid is None:
         pair = _by_size(lr_hsi, hr_msi, f"{keys[1]}: {hr_msi.path}")
     else:
         remedy = f"{'.'.join([*keys[0].split('.')[:-1], 'resample'])}=true brings it onto that grid"
         try:
             pair = _by_georeferencing(lr_hsi, hr_msi, None if resample else remedy)
         except InputError as error:
-            raise InputError(f"{keys[0]}: {lr_hsi.path}: {error}") from error
+            if not (lr_hsi.grid.crs or hr_msi.grid.crs):
+                pair = _by_size(lr_hsi, hr_msi, f"{keys[1]}: {hr_msi.path}")
+            else:
+                raise InputError(f"{keys[0]}: {lr_hsi.path}: {error}{_crs_remedy(lr_hsi, hr_msi)}") from error
     if scale not in (None, pair.scale):
         raise InputError(f"scale.factor: expected {pair.scale}, as the pixels of the pair imply, got {scale}")
     return pair
+
+
+def _with_crs(image: Image, other: Image) -> Image:
+    """The image; if it has a geotransform without a CRS, with the CRS of the other."""
+    grid = grid_of(image)
+    return image if grid.crs else replace(image, grid=replace(grid, crs=grid_of(other).crs))
+
+
+def _crs_remedy(lr_hsi: Image, hr_msi: Image) -> str:
+    """What can be done where an image has a geotransform without a CRS, as text; empty if both have one."""
+    without = [image.path for image in (lr_hsi, hr_msi) if not grid_of(image).crs]
+    return "".join(
+        f"; {path} has a geotransform without a CRS: name it by gdal_edit.py -a_srs or, if both images show the same "
+        "ground, remove the geotransform by gdal_edit.py -unsetgt"
+        for path in without
+    )
+
+
+def _crs_note(lr_hsi: Image, hr_msi: Image) -> str:
+    """Which images name no CRS, as text."""
+    without = [name for name, image in (("LR-HSI", lr_hsi), ("HR-MSI", hr_msi)) if not (image.grid and image.grid.crs)]
+    return f"none of the {' and of the '.join(without)}" if without else ""
 
 
 def _by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
@@ -63,9 +90,8 @@ def _by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
         raise InputError(
             f"{prefix}: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got {rows}×{columns}"
         )
-    without = [name for name, image in (("LR-HSI", lr_hsi), ("HR-MSI", hr_msi)) if not (image.grid and image.grid.crs)]
     notes = (
-        f"CRS: none of the {' and of the '.join(without)}; the images are taken to show the same ground",
+        f"CRS: {_crs_note(lr_hsi, hr_msi) or 'not used'}; the images are taken to show the same ground",
         f"scale factor: {scale}, by the sizes",
         "crop: none",
         "offset: not known",
@@ -78,10 +104,12 @@ def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair
     """The pair that the georeferencing implies; the LR-HSI is resampled if it has to be and ``remedy`` is None.
 
     Args:
-        lr_hsi: With a CRS.
-        hr_msi: With a CRS.
+        lr_hsi: With a grid.
+        hr_msi: With a grid.
         remedy: End of the message that refuses to resample.
     """
+    unnamed = _crs_note(lr_hsi, hr_msi)
+    lr_hsi, hr_msi = _with_crs(lr_hsi, hr_msi), _with_crs(hr_msi, lr_hsi)
     lr_grid, hr_grid = grid_of(lr_hsi), grid_of(hr_msi)
     lr_extent, hr_extent = _extent(lr_hsi), f"those of {hr_msi.path} ({_extent(hr_msi)})"
     common_crs = same_crs(lr_grid, hr_grid)
@@ -111,7 +139,9 @@ def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair
     lr_hsi, lr_crop = _crop(lr_hsi, lr_first, size)
     hr_msi, hr_crop = _crop(hr_msi, hr_first, size * scale)
     notes = (
-        f"CRS: {hr_grid.crs_name}" + ("" if common_crs else f"; of the LR-HSI as given: {lr_grid.crs_name}"),
+        f"CRS: {'; '.join(filter(None, (hr_grid.crs_name, unnamed)))}"
+        + (", its coordinates are taken to be those of the other image" if unnamed else "")
+        + ("" if common_crs else f"; of the LR-HSI as given: {lr_grid.crs_name}"),
         f"scale factor: {scale}, by the pixels' sizes, {lr_grid.pixel_size} and {hr_grid.pixel_size}",
         f"crop: LR-HSI {lr_crop}; HR-MSI {hr_crop}",
         f"offset: the LR-HSI lies {down:.2f} HR pixels below and {right:.2f} to the right of whole HR pixels",

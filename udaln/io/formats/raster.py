@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.files import reading
+from udaln.io.formats.raster_grid import grid_of_raster
+from udaln.io.formats.raster_masks import image_bands
+from udaln.io.formats.raster_pages import open_parts
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
 from udaln.io.formats.spectral_axis import nm_per_unit
-from udaln.io.formats.stored import PerBand, Stored
+from udaln.io.formats.stored import PerBand, Stored, joined
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
 
@@ -26,11 +29,12 @@ class Raster:
     """An open raster and its metadata.
 
     Attributes:
-        stored: Its numbers, with scale, offset and no-data value of each band.
+        stored: Its numbers, with scale, offset, no-data value and masks.
         driver: GDAL's name of the format.
         grid: Georeferencing, if the file has it.
         bands: Metadata of the bands.
         unit: Unit of all bands, if they have the same.
+        notes: What of the file is not used.
     """
 
     stored: Stored
@@ -38,22 +42,25 @@ class Raster:
     grid: Grid | None
     bands: Bands
     unit: str | None
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
 def open_raster(source: Source) -> Iterator[Image]:
     """Open a raster of any format: GeoTIFF, PCIDSK, ERDAS Imagine, VRT and others.
 
-    Scales, offsets and no-data values are those of the bands. Wavelengths are read from the bands' metadata:
+    Scales, offsets, no-data values and masks are those of the bands. Wavelengths are read from the bands' metadata:
     ``wavelength`` and ``fwhm`` in ``wavelength_units``, as GDAL's ENVI driver calls them, or, as GDAL does from
-    version 3.10 on, ``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of the domain ``IMAGERY``.
+    version 3.10 on, ``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of the domain ``IMAGERY``. Pages of a TIFF that have the
+    same size are one image.
 
     Raises:
         InputError: If GDAL does not read it, or it holds no real numbers.
     """
-    source.refuse_variable()
     with open_with_gdal(source, source.path) as raster:
-        yield raster.stored.image(source, raster.driver, bands=raster.bands, grid=raster.grid, unit=raster.unit)
+        yield raster.stored.image(
+            source, raster.driver, bands=raster.bands, grid=raster.grid, unit=raster.unit, notes=raster.notes
+        )
 
 
 def import_rasterio(source: Source, what: str = "a raster") -> Any:
@@ -109,51 +116,78 @@ def open_with_gdal(source: Source, path: Path) -> Iterator[Raster]:
             reason = " ".join(str(error).split())
             hint = "; expected a .mat or .npy file or a raster, HDF5 or NetCDF" if "not recognized" in reason else ""
             raise source.error(f"cannot be read: {reason}{hint}", path) from error
-    with file:
+    with file, ExitStack() as stack:
         with reading(path, key=source.key):
-            raster = _raster(source, path, file)
+            if path == source.path:
+                parts, notes = open_parts(source, file, stack)
+            else:  # a file of a product
+                parts, notes = [file], []
+            raster = _joined([_raster(source, path, part) for part in parts], notes)
         yield raster
+
+
+def _joined(parts: list[Raster], notes: list[str]) -> Raster:
+    """The bands of rasters of the same size as one raster."""
+    first = parts[0]
+    notes = [*notes, *dict.fromkeys(note for part in parts for note in part.notes)]
+    if len(parts) == 1:
+        return replace(first, notes=tuple(notes))
+    names = [name for part in parts for name in part.bands.names or ["page"] * part.stored.shape[2]]
+    units = {part.unit for part in parts}
+    return replace(
+        first,
+        stored=joined([part.stored for part in parts]),
+        bands=Bands(None if set(names) == {"page"} else names),
+        unit=units.pop() if len(units) == 1 else None,
+        notes=tuple(notes),
+    )
 
 
 def _raster(source: Source, path: Path, file: Any) -> Raster:
     kinds = sorted(set(file.dtypes))
     if not file.count:
-        raise source.error(f"expected an image, got {len(file.subdatasets)} of them and no band", path)
+        raise source.error("expected an image, got no band", path)
     if any("complex" in kind for kind in kinds):
         raise source.error(f"holds no real numbers but is {' and '.join(kinds)}", path)
-
     _check_size(source, path, file)
+    bands, masks, notes = image_bands(file)
 
     def read(rows: slice, cols: slice) -> NDArray[Any]:
         window = ((rows.start, rows.stop), (cols.start, cols.stop))
         try:
             if len(kinds) == 1:
-                array: NDArray[Any] = file.read(window=window)
+                array: NDArray[Any] = file.read(bands, window=window)
             else:  # as in PCIDSK files; rasterio then reads bands only one by one
-                array = np.stack([file.read(band, window=window) for band in file.indexes])
+                array = np.stack([file.read(band, window=window) for band in bands])
         except import_rasterio(source).errors.RasterioError as error:  # its cause is GDAL's own error, which says more
             raise source.error(f"cannot be read: {' '.join(str(error.__cause__ or error).split())}", path) from error
         return np.moveaxis(array, 0, -1)
 
-    nodata = np.array([np.nan if value is None else value for value in file.nodatavals], np.float64)
+    def chosen(values: Sequence[Any]) -> list[Any]:
+        return [values[band - 1] for band in bands]
+
+    nodata = np.array([np.nan if value is None else value for value in chosen(file.nodatavals)], np.float64)
     stored = Stored(
-        (*file.shape, file.count),
+        (*file.shape, len(bands)),
         np.result_type(*kinds),
         read,
-        np.array(file.scales, np.float64),
-        np.array(file.offsets, np.float64),
+        np.array(chosen(file.scales), np.float64),
+        np.array(chosen(file.offsets), np.float64),
         () if np.isnan(nodata).all() else (nodata,),
+        masks=masks,
     )
-    units = {unit or "" for unit in file.units}
+    units = {unit or "" for unit in chosen(file.units)}
     names = None
-    if any(file.descriptions):
-        names = [name or f"band {number}" for number, name in enumerate(file.descriptions, 1)]
+    if any(chosen(file.descriptions)):
+        names = [name or f"band {number}" for number, name in zip(bands, chosen(file.descriptions), strict=True)]
+    grid, more = grid_of_raster(source, path, file)
     return Raster(
         stored,
         file.driver,
-        _grid(source, path, file),
-        Bands(names, *_wavelengths(file)),
+        grid,
+        Bands(names, *_wavelengths(file, bands)),
         units.pop() or None if len(units) == 1 else None,
+        (*notes, *more),
     )
 
 
@@ -172,25 +206,13 @@ def _check_size(source: Source, path: Path, file: Any) -> None:
         raise source.error(f"expected {expected} bytes, as its header says, got {got}", path)
 
 
-def _grid(source: Source, path: Path, file: Any) -> Grid | None:
-    try:
-        crs = file.crs.to_wkt() if file.crs else ""
-    except import_rasterio(source).errors.CRSError as error:
-        raise source.error(f"unknown CRS: {' '.join(str(error).split())}", path) from error
-    if crs.startswith(("LOCAL_CS", "ENGCRS")):  # local coordinates, without a position on the Earth
-        crs = ""
-    if not crs and file.transform.is_identity:
-        return None
-    return Grid(crs, tuple(file.transform)[:6])
-
-
-def _wavelengths(file: Any) -> tuple[PerBand | None, PerBand | None]:
-    """Wavelengths and FWHM [nm]; None unless every band has them."""
-    tags = [{key.lower(): value for key, value in file.tags(band).items()} for band in file.indexes]
+def _wavelengths(file: Any, bands: Sequence[int]) -> tuple[PerBand | None, PerBand | None]:
+    """Wavelengths and FWHM [nm] of some bands; None unless each has them."""
+    tags = [{key.lower(): value for key, value in file.tags(band).items()} for band in bands]
     wavelengths, fwhm = _tag_numbers(tags, "wavelength"), _tag_numbers(tags, "fwhm")
     unit = tags[0].get("wavelength_units")
     if wavelengths is None:
-        imagery = [file.tags(band, ns="IMAGERY") for band in file.indexes]
+        imagery = [file.tags(band, ns="IMAGERY") for band in bands]
         wavelengths, fwhm = (_tag_numbers(imagery, name) for name in ("CENTRAL_WAVELENGTH_UM", "FWHM_UM"))
         unit = "um"
     factor = None if wavelengths is None else nm_per_unit(unit, wavelengths)

@@ -151,6 +151,35 @@ class Stored:
         return tests
 
 
+def joined(parts: Sequence[Stored]) -> Stored:
+    """The bands of several images of the same size as one. Each keeps its scale, offset and no-data values."""
+    widths = [part.shape[2] for part in parts]
+
+    def per_band(numbers: Sequence[PerBand | float]) -> PerBand:
+        return np.concatenate([np.broadcast_to(n, (width,)) for n, width in zip(numbers, widths, strict=True)])
+
+    def mask(index: int, cause: Cause) -> Cause:
+        def flags(rows: slice, cols: slice) -> NDArray[np.bool_]:
+            own = cause.flags(rows, cols)
+            whole = np.zeros((*own.shape[:2], sum(widths)), bool)
+            whole[..., sum(widths[:index]) : sum(widths[: index + 1])] = own
+            return whole
+
+        return replace(cause, flags=flags)
+
+    count = max(len(part.nodata) for part in parts)
+    nodata = [[*part.nodata, *[np.nan] * (count - len(part.nodata))] for part in parts]
+    return Stored(
+        (*parts[0].shape[:2], sum(widths)),
+        np.result_type(*(part.dtype for part in parts)),
+        lambda rows, cols: np.concatenate([part.read(rows, cols) for part in parts], 2),
+        per_band([part.scale for part in parts]),
+        per_band([part.offset for part in parts]),
+        [per_band(values) for values in zip(*nodata, strict=True)],
+        masks=[mask(index, cause) for index, part in enumerate(parts) for cause in part.masks],
+    )
+
+
 def _is(nodata: PerBand | float) -> Test:
     """A test whether stored numbers are a no-data value; floating-point numbers but for rounding."""
 
