@@ -127,7 +127,8 @@ def _fuse(
 
 def _open(args: Arguments, key: str) -> AbstractContextManager[Image]:
     variable_key = f"{key}_variable"
-    return open_image(getattr(args, key), getattr(args, variable_key), key=key, variable_key=variable_key)
+    variable = getattr(args, variable_key)
+    return open_image(getattr(args, key), variable, key=key, variable_key=variable_key, find_fill=True)
 
 
 def _memory(args: Arguments) -> Memory:

@@ -113,8 +113,8 @@ def describe_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
 def _opened(word: str) -> AbstractContextManager[Image]:
     name, colon, variable = word.rpartition(":")
     if colon and len(name) > 1 and not Path(word).exists():  # one letter is a drive
-        return open_image(name, variable, key="inspect", variable_key="inspect")
-    return open_image(word, key="inspect", variable_key="inspect")
+        return open_image(name, variable, key="inspect", variable_key="inspect", find_fill=True)
+    return open_image(word, key="inspect", variable_key="inspect", find_fill=True)
 
 
 def _sample(image: Image) -> tuple[torch.Tensor, torch.Tensor]:

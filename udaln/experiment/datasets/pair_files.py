@@ -104,6 +104,7 @@ def _open_file(dataset: PairDataset, name: str) -> Iterator[Image]:
                 variable_key=f"{key}_variable",
                 nodata=_numbers("nodata", dataset.nodata, name),
                 saturation=saturation[0] if saturation else None,
+                find_fill=True,
             )
         )
         if mask_path is not None:

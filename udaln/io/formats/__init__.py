@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from udaln.files import reading
+from udaln.io.fill import without_fill
 from udaln.io.formats import dlr, envi, hdf5, matlab, numpy_file, prisma, raster, sentinel2
 from udaln.io.formats.desis import DESIS
 from udaln.io.formats.enmap import ENMAP
@@ -28,6 +29,7 @@ def open_image(
     quality: bool = True,
     nodata: Sequence[float] = (),
     saturation: float | None = None,
+    find_fill: bool = False,
 ) -> Iterator[Image]:
     """Open an image on disk, to be read window by window in the ``with`` block.
 
@@ -46,6 +48,7 @@ def open_image(
         quality: Whether pixels that the quality masks of a product mark as unusable are NaN.
         nodata: Further numbers, as they are stored, that mean no data.
         saturation: Stored numbers from this one on are saturated.
+        find_fill: Whether fill that the file does not declare is looked for; such pixels are NaN.
 
     Raises:
         InputError: If the file or the image in it cannot be opened or, from ``Image.read``, cannot be read.
@@ -55,13 +58,14 @@ def open_image(
     with ExitStack() as stack:
         reader, source = _find(source)
         with reading(source.path, key=key):
-            image = stack.enter_context(reader.open(source))
+            opened = stack.enter_context(reader.open(source))
 
         def read(rows: slice, cols: slice) -> Pixels:
             with reading(source.path, key=key):
-                return image.read(rows, cols)
+                return opened.read(rows, cols)
 
-        yield replace(image, read=read)
+        image = replace(opened, read=read)
+        yield without_fill(image) if find_fill else image
 
 
 def register_reader(reader: Reader) -> None:
