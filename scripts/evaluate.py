@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor
 
 from udaln import threads
-from udaln.errors import InputError
+from udaln.errors import InputError, scale_factor
 from udaln.experiment.cli import arguments, one_line_errors
 from udaln.experiment.results import write_metrics
 from udaln.io.cubes import read_cube, read_matrix
@@ -24,7 +24,6 @@ from udaln.metrics import fusion_metrics, quality_without_reference, zero_spectr
 from udaln.physics.simulation import gaussian_psf
 from udaln.physics.srf import normalise
 from udaln.physics.windows import degrade
-from udaln.scene import scale_factor
 
 FORMATS = {  # how each figure is printed, and the direction in which it is better
     "psnr": ("{:.4f} dB", "↑"),

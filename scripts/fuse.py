@@ -109,8 +109,8 @@ def _fuse(
     psf_shift = centre_shift(degradation.psf.numpy(), pair.scale, (0, 0))  # the model's PSF accounts for this part
     pair = pair.shifted(*(round(whole - part) for whole, part in zip(shift, psf_shift, strict=True)))
     images = training_images(pair, memory, args.seed)
-    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*images, dropped_bands)
-    scene = Scene(lr_hsi, hr_msi, support, lr_valid=lr_valid, hr_valid=hr_valid, dropped_bands=dropped_bands)
+    y, z = select_bands_and_fill_gaps(*images, dropped_bands)
+    scene = Scene(y.image, z.image, support, lr_valid=y.valid, hr_valid=z.valid, dropped_bands=dropped_bands)
     fuser = Fuser(model, calibrated(model, fit_refinement(model, scene), scene)[0])
     fuse_to_files(
         fuser,

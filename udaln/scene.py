@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from udaln.errors import InputError
+from udaln.errors import InputError, check_image, check_shape, scale_factor
 
 T = TypeVar("T")
 
@@ -66,6 +66,11 @@ class DroppedBands:
         """The bands of the LR-HSI that the scene contains, C bool."""
         return ~(self.dead | self.noise)
 
+    @property
+    def msi_kept(self) -> Tensor:
+        """The bands of the HR-MSI that the scene contains, c bool."""
+        return ~self.msi_dead
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -80,6 +85,8 @@ class Scene:
         truth: The answer, as far as it is known; for reports only.
         lr_valid: h×w bool, the LR-HSI pixels that hold data; all of them if none.
         hr_valid: rh×rw bool, the same of the HR-MSI. The values of the other pixels must be finite; they are not used.
+        lr_gaps: h×w×C bool, the values of valid LR-HSI pixels that were not measured and are estimated from the pixel's
+            other bands; none if all were measured.
         shift: Shift of the LR-HSI, down and to the right of its nominal position on the HR-MSI [HR pixels].
         resampling_shift: Additional shift that was removed by resampling the HR-MSI [HR pixels].
         dropped_bands: The bands of the input images that this scene does not contain, if there are any.
@@ -98,6 +105,7 @@ class Scene:
     truth: Truth = field(default_factory=Truth)
     lr_valid: Tensor | None = None
     hr_valid: Tensor | None = None
+    lr_gaps: Tensor | None = None
     shift: tuple[int, int] = (0, 0)
     resampling_shift: tuple[float, float] = (0.0, 0.0)
     dropped_bands: DroppedBands | None = None
@@ -112,24 +120,26 @@ class Scene:
         scale_factor(self.lr_hsi, self.hr_msi)
         if msi_bands > bands:
             raise InputError(f"HR-MSI: expected no more bands than the LR-HSI's {bands}, got {msi_bands}")
-        _check_shape("support", self.support, (bands, msi_bands))
+        check_shape("support", self.support, (bands, msi_bands))
         if empty := [str(j) for j in range(msi_bands) if not self.support[:, j].any()]:
             raise InputError(f"SRF: MSI band {', '.join(empty)} covers none of the {bands} hyperspectral bands")
         if self.wavelengths is not None:
-            _check_shape("wavelengths", self.wavelengths, (bands,))
+            check_shape("wavelengths", self.wavelengths, (bands,))
         for name, valid, image in (("LR-HSI", self.lr_valid, self.lr_hsi), ("HR-MSI", self.hr_valid, self.hr_msi)):
             if valid is not None:
-                _check_shape(f"{name} mask", valid, tuple(image.shape[:2]))
+                check_shape(f"{name} mask", valid, tuple(image.shape[:2]))
                 if not valid.any():
                     raise InputError(f"{name} mask: expected some valid pixels, got none")
+        if self.lr_gaps is not None:
+            check_shape("LR-HSI gaps", self.lr_gaps, tuple(self.lr_hsi.shape))
         if self.truth.image is not None:
-            _check_shape("reference", self.truth.image, (*self.hr_msi.shape[:2], bands))
+            check_shape("reference", self.truth.image, (*self.hr_msi.shape[:2], bands))
         for name, psf in (("PSF", self.known.psf), ("true PSF", self.truth.psf)):
             if psf is not None:
-                _check_shape(name, psf, (len(psf), len(psf)))
+                check_shape(name, psf, (len(psf), len(psf)))
         for name, srf in (("SRF", self.known.srf), ("true SRF", self.truth.srf)):
             if srf is not None:
-                _check_shape(name, srf, (bands, msi_bands))
+                check_shape(name, srf, (bands, msi_bands))
 
     def to(self, device: torch.device) -> Scene:
         """The same scene on another device."""
@@ -169,47 +179,44 @@ class Scene:
     @property
     def valid(self) -> Tensor:
         """The HR pixels that hold data in both images, rh×rw bool."""
-        lr_hsi, hr_msi = self.lr_hsi, self.hr_msi
+        hr_msi = self.hr_msi
         valid = torch.ones(hr_msi.shape[:2], dtype=torch.bool, device=hr_msi.device)
         if self.hr_valid is not None:
             valid = valid & self.hr_valid
         if self.lr_valid is not None:
-            rows, columns = (
-                ((torch.arange(side, device=hr_msi.device) - shift) // self.scale).clamp(0, count - 1)
-                for side, shift, count in zip(hr_msi.shape[:2], self.shift, lr_hsi.shape[:2], strict=True)
-            )
+            rows, columns = self._lr_pixels
             valid = valid & self.lr_valid[rows][:, columns]
         return valid
 
+    def masked(self, image: Tensor, rows: slice = slice(None), columns: slice = slice(None)) -> Tensor:
+        """A window of an image on the HR pixels with NaN for what was not measured.
 
-def scale_factor(lr_hsi: Tensor, hr_msi: Tensor) -> int:
-    """The scale factor that the sizes of a pair imply.
+        These are the pixels that are not valid, and the values that the LR pixel around them lacks.
 
-    Raises:
-        InputError: If it is not one whole number of at least 2 for both rows and columns.
-    """
-    (h, w), (rows, columns) = lr_hsi.shape[:2], hr_msi.shape[:2]
-    scale = rows // h
-    if scale < 2 or (rows, columns) != (scale * h, scale * w):
-        raise InputError(
-            f"sizes: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got {rows}×{columns}"
+        Args:
+            image: H×W×C, the window.
+            rows: Of the window.
+            columns: Likewise.
+
+        Returns:
+            H×W×C; the image itself if nothing is missing.
+        """
+        valid = self.valid[rows, columns].to(image.device)
+        if not valid.all():
+            image = torch.where(valid[..., None], image, torch.nan)
+        if self.lr_gaps is not None:
+            lr_rows, lr_columns = (pixels[part] for pixels, part in zip(self._lr_pixels, (rows, columns), strict=True))
+            image = torch.where(self.lr_gaps[lr_rows][:, lr_columns].to(image.device), torch.nan, image)
+        return image
+
+    @property
+    def _lr_pixels(self) -> tuple[Tensor, Tensor]:
+        """Row and column of the LR pixel that each row and column of HR pixels lies in."""
+        rows, columns = (
+            ((torch.arange(side, device=self.hr_msi.device) - shift) // self.scale).clamp(0, count - 1)
+            for side, shift, count in zip(self.hr_msi.shape[:2], self.shift, self.lr_hsi.shape[:2], strict=True)
         )
-    return scale
-
-
-def check_image(image: Tensor, name: str) -> None:
-    """Refuse an image that cannot be fused.
-
-    Raises:
-        InputError: If it is not H×W×B, holds NaN or infinity, or has a band without any signal.
-    """
-    if image.ndim != 3 or 0 in image.shape:
-        raise InputError(f"{name}: expected a cube of rows×columns×bands, got shape {tuple(image.shape)}")
-    if bad := int((~torch.isfinite(image.float())).sum()):  # the networks calculate in float32
-        raise InputError(f"{name}: expected finite values, got {bad} NaN or infinite ones")
-    if dead := (image == 0).flatten(0, 1).all(0).nonzero().flatten().tolist():
-        listed = ", ".join(map(str, dead[:8])) + (", …" if len(dead) > 8 else "")
-        raise InputError(f"{name}: expected a signal in every band, got only zeros in band {listed} (counted from 0)")
+        return rows, columns
 
 
 def _on_device(part: T, device: torch.device) -> T:
@@ -217,10 +224,3 @@ def _on_device(part: T, device: torch.device) -> T:
     tensors = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(part).items()}
     inner = {k: _on_device(v, device) if isinstance(v, Known | Truth) else v for k, v in tensors.items()}
     return type(part)(**inner)
-
-
-def _check_shape(name: str, value: Tensor, expected: tuple[int, ...]) -> None:
-    if tuple(value.shape) != expected:
-        raise InputError(
-            f"{name}: expected shape {'×'.join(map(str, expected))}, got {'×'.join(map(str, value.shape))}"
-        )

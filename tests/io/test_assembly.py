@@ -55,8 +55,8 @@ def test_the_scene_is_made_of_the_good_bands():
     rest = SRF[kept][:, [0, 2]]
     for srf in (scene.known.srf, scene.truth.srf):
         np.testing.assert_allclose(srf, rest / rest.sum(0), rtol=1e-12)
-    assert (~scene.lr_valid).nonzero().tolist() == [[1, 3]] and scene.hr_valid is None
-    np.testing.assert_array_equal(scene.lr_hsi[scene.lr_valid], lr_hsi[..., kept][scene.lr_valid])
+    assert scene.lr_gaps.nonzero().tolist() == [[1, 3, 6]] and scene.lr_valid is None and scene.hr_valid is None
+    np.testing.assert_array_equal(scene.lr_hsi[~scene.lr_gaps], lr_hsi[..., kept][~scene.lr_gaps])
     np.testing.assert_array_equal(scene.hr_msi, hr_msi[..., [0, 2]])
 
 
@@ -65,7 +65,7 @@ def test_keep_uses_every_band():
     lr_hsi[..., 4] = 0.2
     assert made(lr_hsi, hr_msi, keep=True).lr_hsi is lr_hsi
     lr_hsi[..., 4] = torch.nan
-    with pytest.raises(InputError, match="LR-HSI: expected some pixels with data in every band, got none"):
+    with pytest.raises(InputError, match=r"LR-HSI: expected data in every band, got none in band 4 \(counted from 0\)"):
         made(lr_hsi, hr_msi, keep=True)
 
 
@@ -79,6 +79,7 @@ def test_what_leaves_no_scene():
         made(lr_hsi.index_fill(2, torch.tensor([11]), 0.5), hr_msi, srf=narrow)
     with pytest.raises(InputError, match="HR-MSI: expected a signal in some band, got none in 3 bands"):
         made(lr_hsi, torch.zeros_like(hr_msi))
-    lr_hsi[:2, :, 0], lr_hsi[2:, :, 1] = torch.nan, torch.nan  # each has data in half of the pixels, none in both
-    with pytest.raises(InputError, match="LR-HSI: expected some pixels with data in every band, got none"):
-        made(lr_hsi[:4], hr_msi[:16])
+    lr_hsi[:2, :, :7], lr_hsi[2:, :, 7:] = torch.nan, torch.nan  # each has data in half of the pixels, none in both
+    hr_msi[:, :2], hr_msi[:, :, 1] = torch.nan, torch.nan
+    with pytest.raises(InputError, match=r"LR-HSI: expected data in every band, got none in bands 7–11 \(counted"):
+        made(lr_hsi[2:4], hr_msi[8:16], keep=True)

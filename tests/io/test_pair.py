@@ -95,8 +95,9 @@ def test_a_part_has_the_pixels_and_the_bands_of_the_whole(dtype):
     assert part.scale == 2 and part.shift == (1, -1) and part.dropped_bands is whole.dropped_bands and part.partial
     assert part.lr_hsi.dtype == part.hr_msi.dtype == (torch.float32 if dtype == np.float32 else torch.float64)
     assert part.lr_hsi.shape[2] == 11 and part.hr_msi.shape[2] == 2
-    assert torch.equal(part.lr_valid, whole.lr_valid[box]) and torch.equal(part.hr_valid, whole.hr_valid[hr_box])
-    assert torch.equal(part.lr_hsi, whole.lr_hsi[box])  # and so what stands in the gaps
+    assert torch.equal(part.lr_gaps, whole.lr_gaps[box]) and part.lr_gaps.any()
+    assert torch.equal(part.lr_hsi[~part.lr_gaps], whole.lr_hsi[box][~part.lr_gaps])
+    assert torch.equal(part.hr_valid, whole.hr_valid[hr_box])
     assert torch.equal(part.hr_msi, whole.hr_msi[hr_box])
     assert part.truth.psf is None and part.truth.image is None
     assert part.known.psf is whole.known.psf and part.support is whole.support
@@ -121,10 +122,12 @@ def test_a_part_without_data_is_none(image):
         assert found is None or torch.isfinite(found.hr_msi).all()
 
 
-def test_gaps_take_the_nearest_pixel_of_those_that_hold_data_in_all_bands():
-    lr_hsi, hr_msi = torch.rand(4, 5, 3), torch.rand(8, 10, 2)
-    lr_hsi[1, 1, 2], hr_msi[0, 0, 0] = torch.nan, -torch.inf
-    y, lr_valid, z, hr_valid = select_bands_and_fill_gaps(lr_hsi, hr_msi, None)
-    assert (~lr_valid).nonzero().tolist() == [[1, 1]] and (~hr_valid).nonzero().tolist() == [[0, 0]]
-    assert torch.equal(y[lr_valid], lr_hsi[lr_valid]) and torch.equal(z[hr_valid], hr_msi[hr_valid])
-    assert any(torch.equal(z[0, 0], hr_msi[at]) for at in ((0, 1), (1, 0)))
+def test_gaps_take_the_nearest_pixel_of_those_that_hold_data():
+    lr_hsi, hr_msi = torch.rand(4, 5, 4), torch.rand(8, 10, 2)
+    lr_hsi[1, 1, 1:], lr_hsi[2, 3, 0], hr_msi[0, 0, 0] = torch.nan, torch.nan, -torch.inf
+    y, z = select_bands_and_fill_gaps(lr_hsi, hr_msi, None)
+    assert (~y.valid).nonzero().tolist() == [[1, 1]] and (~z.valid).nonzero().tolist() == [[0, 0]]
+    assert y.gaps.nonzero().tolist() == [[2, 3, 0]] and z.gaps is None
+    measured = y.valid[..., None] & ~y.gaps
+    assert torch.equal(y.image[measured], lr_hsi[measured]) and torch.equal(z.image[z.valid], hr_msi[z.valid])
+    assert any(torch.equal(z.image[0, 0], hr_msi[at]) for at in ((0, 1), (1, 0)))

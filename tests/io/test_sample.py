@@ -127,7 +127,8 @@ def test_no_lr_pixel_that_is_used_sees_another_plot(scale, wide, missing):
     given = made_up_pairs.numbered((64, 64), scale)
     boxes = plots(given, 1700, seed=0)
     assert len(boxes) == len(boxes[0]) == 3
-    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*sample(given, boxes), None)
+    y, z = select_bands_and_fill_gaps(*sample(given, boxes), None)
+    lr_hsi, lr_valid, hr_msi, hr_valid = y.image, y.valid, z.image, z.valid
     scene = Scene(lr_hsi, hr_msi, torch.ones(2, 2).bool(), lr_valid=lr_valid, hr_valid=hr_valid)
     size = 2 * scale + 1 if wide else scale
     seen = usable_lr_pixels(scene, torch.ones(size, size), missing)

@@ -136,5 +136,6 @@ def _middle(scene: Scene) -> Scene:
         hr_msi=scene.hr_msi[high],
         lr_valid=None if lr_valid is None else lr_valid[low],
         hr_valid=None if hr_valid is None else hr_valid[high],
+        lr_gaps=None if scene.lr_gaps is None else scene.lr_gaps[low],
         partial=True,
     )

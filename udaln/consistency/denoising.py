@@ -12,9 +12,8 @@ import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
-from udaln.errors import InputError
+from udaln.errors import InputError, check_image
 from udaln.estimation.noise import variance_without_inflation
-from udaln.scene import check_image
 
 PATCH_SIDES = (2, 3)  # one mixture for each; the results are averaged
 RADIUS = max(PATCH_SIDES) - 1  # distance up to which pixels influence each other [pixels]

@@ -79,12 +79,12 @@ def _reduced_scene(degradation: Degradation, scene: Scene, scale: int) -> Scene 
     reference = cropped(scene.lr_hsi)
     lr_msi = cropped(degraded(scene, scene.hr_msi, psf).view(*scene.lr_hsi.shape[:2], -1))
     usable = cropped(usable_lr_pixels(scene, psf).view(scene.lr_hsi.shape[:2]))
-    hr_msi, hr_valid = fill_gaps(lr_msi, usable)
+    hr_msi, hr_valid, _ = fill_gaps(lr_msi, usable)
     blur = gaussian_psf(scale, scale, scale)
     fully_usable = degrade(usable[..., None].double(), blur, scale)[..., 0] > 1 - 1e-9
     if fully_usable.sum() < MIN_VALID:
         return None
-    lr_hsi, lr_valid = fill_gaps(degrade(reference, blur, scale), fully_usable)
+    lr_hsi, lr_valid, _ = fill_gaps(degrade(reference, blur, scale), fully_usable)
     return Scene(
         lr_hsi,
         hr_msi,

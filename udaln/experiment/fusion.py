@@ -152,8 +152,8 @@ def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torc
         fuser = Fuser(model)
         estimate = fuser.fuse(on_device)
     complete = estimate.image.cpu()
-    deviation = None if estimate.deviation is None else _masked(estimate.deviation.cpu(), scene.valid)
-    return Fusion(scene, fuser.to(cpu), Estimate(_masked(complete, scene.valid), deviation), complete, held_out)
+    deviation = None if estimate.deviation is None else scene.masked(estimate.deviation.cpu())
+    return Fusion(scene, fuser.to(cpu), Estimate(scene.masked(complete), deviation), complete, held_out)
 
 
 def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusion:
@@ -176,8 +176,3 @@ def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
         values["bands_displaced"] = int(fusion.fuser.refinement.displacement.any(0).sum())
     verdict = assess(degradation, scene, held_out, options.instruments, options.known(scene))
     return replace(fusion, figures=values, verdict=verdict)
-
-
-def _masked(image: Tensor, valid: Tensor) -> Tensor:
-    """The image with NaN for invalid pixels; the image itself if all are valid."""
-    return image if valid.all() else torch.where(valid[..., None], image, torch.nan)

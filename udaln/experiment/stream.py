@@ -114,13 +114,11 @@ def fuse_to_files(
     def work(scene: Scene | None, part: Part) -> list[Tensor] | None:
         if scene is None:
             return None
-        covered = scene.valid[part.inside(part.wanted, scene.scale)]
-        if not covered.any():
+        window = part.inside(part.wanted, scene.scale)
+        if not scene.valid[window].any():
             return None
         estimate = on_device.fuse(scene.to(device), part, with_deviation=len(files) > 1)
-        images = [image.cpu() for image in estimate if image is not None]
-        for image in images:
-            image[~covered] = torch.nan
+        images = [scene.masked(image.cpu(), *window) for image in estimate if image is not None]
         return [fill_bad_bands(image, filled_bands) for image in images]
 
     windows = windows_of(pair.sides, lambda box: fuser.part(template, pair.sides, box), memory_limit, bytes_needed)
@@ -155,7 +153,7 @@ def map_to_file(
         memory_limit: Memory that the process may take, approximately [bytes].
         fingerprint: What else determines the result, in plain types.
     """
-    used = slice(None) if dropped_bands is None else ~dropped_bands.msi_dead
+    used = slice(None) if dropped_bands is None else dropped_bands.msi_kept
     count, msi_count = model.degradation.support.shape
     sides = hr_msi.shape[:2]
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.io.bad_bands import dead_bands, describe_bands, describe_dropped_bands, noise_bands
-from udaln.io.gaps import fill_gaps
+from udaln.io.gaps import Filled, fill_gaps
 from udaln.scene import DroppedBands, Known, Scene, Truth
 
 
@@ -37,7 +37,7 @@ def assemble_scene(
         truth: Of all bands; without an image.
 
     Returns:
-        The scene. A pixel of it is valid where all bands in use are valid; ``dropped_bands`` names the other bands.
+        The scene. A pixel of it is valid where most of the bands in use are; ``dropped_bands`` names the others.
 
     Raises:
         InputError: If no valid band or pixel remains in an image, or none of the bands that an MSI band covers; or if
@@ -53,18 +53,19 @@ def assemble_scene(
             dead, noise_bands(lr_hsi, lr_valid, dead, wavelengths), dead_bands(hr_msi, hr_valid), wavelengths
         )
     _check_coverage(dropped_bands, support, known)
-    kept, msi_kept = dropped_bands.kept, ~dropped_bands.msi_dead
-    lr_hsi, lr_pixels = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI")
-    hr_msi, hr_pixels = _select_and_fill(hr_msi, hr_valid, msi_kept, "HR-MSI")
+    kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept
+    y = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI")
+    z = _select_and_fill(hr_msi, hr_valid, msi_kept, "HR-MSI")
     return Scene(
-        lr_hsi,
-        hr_msi,
+        y.image,
+        z.image,
         support[kept][:, msi_kept],
         wavelengths=None if wavelengths is None else wavelengths[kept],
         known=Known(known.psf, _select_response(known.srf, kept, msi_kept)),
         truth=Truth(psf=truth.psf, srf=_select_response(truth.srf, kept, msi_kept)),
-        lr_valid=lr_pixels,
-        hr_valid=hr_pixels,
+        lr_valid=y.valid,
+        hr_valid=z.valid,
+        lr_gaps=y.gaps,
         dropped_bands=None if kept.all() and msi_kept.all() else dropped_bands,
     )
 
@@ -78,7 +79,7 @@ def _check_shapes(expected: tuple[int, int], support: Tensor, known: Known, trut
 
 def _check_coverage(dropped_bands: DroppedBands, support: Tensor, known: Known) -> None:
     """Check that both images keep a band, and each MSI band one that it covers."""
-    kept, msi_kept = dropped_bands.kept, ~dropped_bands.msi_dead
+    kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept
     for name, bands in (("LR-HSI", kept), ("HR-MSI", msi_kept)):
         if not bands.any():
             raise InputError(f"{name}: expected a signal in some band, got none in {len(bands)} bands")
@@ -92,12 +93,16 @@ def _check_coverage(dropped_bands: DroppedBands, support: Tensor, known: Known) 
         )
 
 
-def _select_and_fill(image: Tensor, valid: Tensor, kept: Tensor, name: str) -> tuple[Tensor, Tensor | None]:
-    """The bands kept, with gaps filled, and the pixels that are valid in all of them."""
-    pixels = valid[..., kept].all(2)
-    if not pixels.any():
-        raise InputError(f"{name}: expected some pixels with data in every band, got none")
-    return fill_gaps(image if kept.all() else image[..., kept], pixels)
+def _select_and_fill(image: Tensor, valid: Tensor, kept: Tensor, name: str) -> Filled:
+    """The bands kept, with gaps filled."""
+    if not kept.all():
+        image, valid = image[..., kept], valid[..., kept]
+    if not (with_data := valid.flatten(0, 1).any(0)).all():
+        raise InputError(f"{name}: expected data in every band, got none in {describe_bands(~with_data)}")
+    filled = fill_gaps(image, valid)
+    if filled.valid is not None and not filled.valid.any():
+        raise InputError(f"{name}: expected some pixels with data in most bands, got none")
+    return filled
 
 
 def _select_response(srf: Tensor | None, kept: Tensor, msi_kept: Tensor) -> Tensor | None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from udaln.errors import InputError
+from udaln.io.imputation import impute
+
+LEAST_MEASURED = 0.5  # fraction of the bands of a pixel that must be measured
+FEW_BANDS = 3  # of fewer bands, all must be
 
 
 def valid_values(
@@ -56,21 +62,46 @@ def valid_values(
     return result
 
 
-def fill_gaps(image: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-    """Replace every pixel that is not valid by the nearest valid one, so that all values are finite.
+class Filled(NamedTuple):
+    """An image without gaps, and what in it was measured.
+
+    Attributes:
+        image: H×W×B, all finite.
+        valid: H×W bool, the pixels that hold data; None if all do.
+        gaps: H×W×B bool, the values of these pixels that were estimated from their other bands; None if there are none.
+    """
+
+    image: Tensor
+    valid: Tensor | None
+    gaps: Tensor | None
+
+
+def fill_gaps(image: Tensor, valid: Tensor | None = None) -> Filled:
+    """Fill the gaps of an image, so that all values are finite.
+
+    A pixel holds data if at least `LEAST_MEASURED` of its bands are measured; what is missing in the others is
+    estimated from these. Every other pixel is replaced by the nearest that holds data. Where no pixel does, nothing is
+    filled.
 
     Args:
-        image: H×W×B; a pixel with NaN or infinity in any band is not valid.
-        valid: H×W bool, false for further pixels that are not valid; None if there are no further ones.
-
-    Returns:
-        The filled image, and its valid pixels, H×W bool, None if all are valid. Where no pixel is valid, nothing is
-        filled.
+        image: H×W×B; NaN and infinity are not measured.
+        valid: False for what is not measured either: H×W bool for pixels, or H×W×B for values. None if there is none.
     """
-    finite = torch.isfinite(image).all(2)
-    valid = finite if valid is None else finite & valid
-    if valid.all() or not valid.any():
-        return image, None if valid.all() else valid
-    nearest = distance_transform_edt(~valid.numpy(), return_distances=False, return_indices=True)
+    measured = torch.isfinite(image)
+    if valid is not None:
+        measured = measured & (valid if valid.ndim == 3 else valid[..., None])
+    whole = measured.all(2)
+    if whole.all():
+        return Filled(image, None, None)
+    enough = measured.double().mean(2) >= LEAST_MEASURED if image.shape[2] >= FEW_BANDS else whole
+    if not enough.any():
+        return Filled(image, enough, None)
+    gaps = None
+    if (enough & ~whole).any():
+        gaps = enough[..., None] & ~measured
+        image = impute(image, measured, enough)
+    if enough.all():
+        return Filled(image, None, gaps)
+    nearest = distance_transform_edt(~enough.numpy(), return_distances=False, return_indices=True)
     rows, columns = torch.from_numpy(nearest).long()
-    return image[rows, columns], valid
+    return Filled(image[rows, columns], enough, gaps)

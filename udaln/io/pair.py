@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from udaln.io.gaps import fill_gaps
+from udaln.io.gaps import Filled, fill_gaps
 from udaln.io.grid import Grid
 from udaln.io.image import Image
 from udaln.io.views import cropped
@@ -57,11 +57,18 @@ class Pair:
         Returns:
             None if the part holds no data.
         """
-        lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(*self.read(part.read), template.dropped_bands)
-        if not all(valid is None or valid.any() for valid in (lr_valid, hr_valid)):
+        lr_hsi, hr_msi = select_bands_and_fill_gaps(*self.read(part.read), template.dropped_bands)
+        if not all(filled.valid is None or filled.valid.any() for filled in (lr_hsi, hr_msi)):
             return None
         return replace(
-            template, lr_hsi=lr_hsi, hr_msi=hr_msi, lr_valid=lr_valid, hr_valid=hr_valid, truth=Truth(), partial=True
+            template,
+            lr_hsi=lr_hsi.image,
+            hr_msi=hr_msi.image,
+            lr_valid=lr_hsi.valid,
+            hr_valid=hr_msi.valid,
+            lr_gaps=lr_hsi.gaps,
+            truth=Truth(),
+            partial=True,
         )
 
     def shifted(self, down: int, right: int) -> Pair:
@@ -86,7 +93,7 @@ class Pair:
 
 def select_bands_and_fill_gaps(
     lr_hsi: Tensor, hr_msi: Tensor, dropped_bands: DroppedBands | None
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
+) -> tuple[Filled, Filled]:
     """Select the bands in use of both images, and fill their gaps so that every value is finite.
 
     Args:
@@ -95,8 +102,8 @@ def select_bands_and_fill_gaps(
         dropped_bands: The bands not in use; None if all are.
 
     Returns:
-        The LR-HSI and its valid pixels, h×w bool, None if all are valid; then the same of the HR-MSI.
+        The LR-HSI and the HR-MSI.
     """
     if dropped_bands is not None:
-        lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., ~dropped_bands.msi_dead]
-    return *fill_gaps(lr_hsi), *fill_gaps(hr_msi)
+        lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., dropped_bands.msi_kept]
+    return fill_gaps(lr_hsi), fill_gaps(hr_msi)

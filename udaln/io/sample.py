@@ -86,13 +86,13 @@ def find_shift(
     rows, columns = ((0, side - min(side, REGISTRATION_SIDE), min(side, REGISTRATION_SIDE)) for side in pair.sides)
     lr_hsi, hr_msi = pair.read(_choose_box(pair, rows, columns, np.random.default_rng(seed)))
     if dropped_bands is not None:
-        lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., ~dropped_bands.msi_dead]
+        lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., dropped_bands.msi_kept]
     alive, msi_alive = (~dead_bands(image, torch.isfinite(image)) for image in (lr_hsi, hr_msi))
     msi_alive &= support[alive].any(0)
-    lr_hsi, lr_valid, hr_msi, hr_valid = select_bands_and_fill_gaps(lr_hsi[..., alive], hr_msi[..., msi_alive], None)
-    if not (msi_alive.any() and torch.isfinite(lr_hsi).all() and torch.isfinite(hr_msi).all()):
+    y, z = select_bands_and_fill_gaps(lr_hsi[..., alive], hr_msi[..., msi_alive], None)
+    if not (msi_alive.any() and torch.isfinite(y.image).all() and torch.isfinite(z.image).all()):
         raise InputError("LR-HSI: expected data on the ground of the HR-MSI, got almost none")
-    return register(lr_hsi, hr_msi, pair.scale, support[alive][:, msi_alive], lr_valid, hr_valid).shift
+    return register(y.image, z.image, pair.scale, support[alive][:, msi_alive], y.valid, z.valid).shift
 
 
 def _start_range(side: int, count: int, index: int) -> tuple[int, int, int]:

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from udaln.errors import InputError
+from udaln.errors import InputError, check_image
 from udaln.physics.windows import degrade, middle
-from udaln.scene import Known, Scene, Truth, check_image
+from udaln.scene import Known, Scene, Truth
 
 SIGMA_PER_FWHM = 1 / 2.35482
 STRIP = 10  # rows that are simulated at a time [HR pixels]
