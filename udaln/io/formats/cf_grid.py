@@ -1,0 +1,174 @@
+"""Georeferencing of a variable: coordinates, grid mappings, and geotransforms in attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from udaln.errors import InputError
+from udaln.io.formats.cf import Axes
+from udaln.io.formats.crs import wkt_from_epsg
+from udaln.io.formats.source import Source
+from udaln.io.formats.variable import Attributes, Contents, Variable, find, listed, numbers_of, text_of
+from udaln.io.grid import Grid
+
+GEOGRAPHIC = 4326
+_TOLERANCE = 0.02  # deviation of coordinates from a regular grid [pixels]; files round them
+_LATITUDES, _LONGITUDES = ("lat", "latitude", "latitudes", "lats"), ("lon", "longitude", "longitudes", "lons", "long")
+_DEGREES = re.compile(r"deg(ree)?s?(_?(north|east|n|e))?$", re.IGNORECASE)
+_LENGTHS = {"km": 1e3, "kilometer": 1e3, "kilometre": 1e3, "kilometers": 1e3, "kilometres": 1e3}
+
+
+def grid(source: Source, variable: Variable, axes: Axes, contents: Contents, notes: list[str]) -> Grid | None:
+    """Georeferencing; None without any.
+
+    The transform follows from the coordinates of rows and columns or, without them, from the attribute
+    ``GeoTransform`` of the grid mapping, as GDAL writes it. The CRS is that of the grid mapping, WGS 84 if the
+    coordinates are in degrees, or unknown.
+
+    Raises:
+        InputError: If the coordinates are not evenly spaced.
+    """
+    mapping = _mapping(variable, contents)
+    lines = [contents.coordinate(variable, axis) for axis in (axes.row, axes.column)]
+    y, x = lines
+    if y is None or x is None or min(y.shape[0], x.shape[0]) < 2:
+        place = None if mapping is None else _from_geotransform(source, mapping, notes)
+        if place is None:
+            notes += _without_grid(variable, axes, contents)
+        return place
+    (top, row_step), (left, column_step) = (_even(source, line) for line in (y, x))
+    degrees = all(_is_angle(line, names) for line, names in ((y, _LATITUDES), (x, _LONGITUDES)))
+    crs = "" if mapping is None else _crs(source, mapping, notes)
+    if not crs and degrees:
+        crs = _wgs84(source)
+    if not crs and not (_is_place(y) and _is_place(x)):
+        return None  # numbers of rows and columns
+    if not crs:
+        notes.append(f"{y.name}, {x.name}: coordinates without a CRS; both images are taken to be in the same")
+    if degrees and left >= 180:
+        left -= 360
+    return Grid(crs, (column_step, 0.0, left, 0.0, row_step, top))
+
+
+def _without_grid(variable: Variable, axes: Axes, contents: Contents) -> Iterator[str]:
+    """What is said of georeferencing that is none of a map grid."""
+    size = {variable.shape[axes.row], variable.shape[axes.column]}
+    arrays = [
+        other.name
+        for other in contents.variables.values()
+        if len(other.shape) == 2 and set(other.shape) == size and other.plain_name in (*_LATITUDES, *_LONGITUDES)
+    ]
+    if arrays:
+        yield (
+            f"{listed(arrays)}: the image has geolocation arrays but no map grid; they are not used, and it is taken "
+            "to cover the same ground as the other image; if it does not, project it to a map grid first "
+            "(gdalwarp -geoloc)"
+        )
+    elif name := variable.text("gridmapping"):
+        yield f"{variable.name}: its grid mapping {name} is left aside: it has no coordinates of rows and columns"
+
+
+def _mapping(variable: Variable, contents: Contents) -> Attributes | None:
+    """Attributes of the grid mapping: the one that the variable names, the only one, or those of the file."""
+    name = variable.text("gridmapping").split(":")[0].strip()
+    named = contents.lookup(variable, name)
+    if named is not None:
+        return named.attributes
+    others = [
+        other.attributes
+        for other in contents.variables.values()
+        if len(other.shape) < 2 and find(other.attributes, "crswkt", "spatialref", "gridmappingname") is not None
+    ]
+    if len(others) == 1:
+        return others[0]
+    of_file = contents.groups.get("/", {})
+    return of_file if find(of_file, "crswkt", "spatialref", "crs", "epsg", "epsgcode") is not None else None
+
+
+def _crs(source: Source, mapping: Attributes, notes: list[str]) -> str:
+    """The CRS of a grid mapping as WKT; empty if it has none that is understood."""
+    found = find(mapping, "crswkt", "spatialref")
+    if found is not None and (text := text_of(found[1])):
+        return text
+    for name in ("epsgcode", "epsg", "crs"):
+        found = find(mapping, name)
+        code = re.fullmatch(r"(?:epsg:)?(\d{4,6})(?:\.0)?", "" if found is None else text_of(found[1]).lower())
+        if code is not None:
+            try:
+                return wkt_from_epsg(source, int(code[1]))
+            except InputError as error:
+                notes.append(f"{name}={code[1]} is left aside: {error}")
+    found = find(mapping, "gridmappingname")
+    kind = "" if found is None else text_of(found[1])
+    if kind == "latitude_longitude":
+        return _wgs84(source)
+    if kind:
+        notes.append(f"grid mapping {kind}: expected its CRS as WKT (crs_wkt), got none; the CRS is not known")
+    return ""
+
+
+def _wgs84(source: Source) -> str:
+    try:
+        return wkt_from_epsg(source, GEOGRAPHIC)
+    except InputError:  # without rasterio
+        return ""
+
+
+def _from_geotransform(source: Source, mapping: Attributes, notes: list[str]) -> Grid | None:
+    found = find(mapping, "geotransform")
+    if found is None:
+        return None
+    numbers = numbers_of(found[1])
+    if numbers is None or numbers.size != 6 or not np.isfinite(numbers).all():
+        notes.append(f"{found[0]} is left aside: expected 6 numbers, got {text_of(found[1])[:40]!r}")
+        return None
+    c, a, b, f, d, e = numbers.tolist()
+    if a * e == b * d:
+        notes.append(f"{found[0]} is left aside: expected pixels with an area, got {text_of(found[1])[:60]!r}")
+        return None
+    return Grid(_crs(source, mapping, notes), (a, b, c, d, e, f))
+
+
+def _even(source: Source, line: Variable) -> tuple[float, float]:
+    """Where the first pixel begins and the step to the next.
+
+    Raises:
+        InputError: If the steps differ.
+    """
+    values = line.line()
+    values *= _LENGTHS.get(line.text("units", "unit").lower(), 1.0)
+    index = np.arange(len(values))
+    step = (values[-1] - values[0]) / (len(values) - 1)
+    deviation = float(np.abs(values - values[0] - step * index).max())
+    if not deviation <= _TOLERANCE * abs(step) + 2 * _rounding(line, values):
+        raise source.error(
+            f"{line.name}: expected coordinates in even steps, got some that are {deviation:.3g} off; resample the "
+            "image to a regular grid, or leave the coordinates out of the file if both images cover the same ground"
+        )
+    middle = float(values.mean())
+    return middle - float(step) * len(values) / 2, float(step)
+
+
+def _rounding(line: Variable, values: NDArray[np.float64]) -> float:
+    """The step between two numbers of the type of the coordinates."""
+    largest = np.abs(values).max()
+    return float(np.spacing(largest.astype(line.dtype))) if line.dtype.kind == "f" else 0.0
+
+
+def _is_angle(line: Variable, names: tuple[str, ...]) -> bool:
+    """Whether coordinates are latitudes or longitudes."""
+    if line.text("units", "unit"):
+        return bool(_DEGREES.match(line.text("units", "unit")))
+    return line.plain_name in names or line.text("standardname").lower() in names
+
+
+def _is_place(line: Variable) -> bool:
+    """Whether coordinates are places, not numbers of rows or columns: they have a unit, or do not count."""
+    if line.text("units", "unit") not in ("", "1"):
+        return True
+    values = line.line()
+    return not (values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values))))
