@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,10 @@ from udaln.io.formats.cf import Axes, axes, bands, is_spectral, unit_of
 from udaln.io.formats.cf_grid import grid
 from udaln.io.formats.packing import stored_numbers
 from udaln.io.formats.source import Source
-from udaln.io.formats.stored import Window
+from udaln.io.formats.stored import PerBand, Window
 from udaln.io.formats.variable import Contents, Variable, listed, without_single_axes
 from udaln.io.grid import Grid
-from udaln.io.image import Bands, Cause, Image
+from udaln.io.image import Cause, Image
 
 _QUALITY = ("mask", "quality", "flag", "cloud", "cirrus", "shadow", "nodata", "uncertainty", "snow")
 
@@ -45,7 +45,7 @@ def image_of(
     masks: Sequence[Cause] = (),
     used: Sequence[str] = (),
     place: Grid | None = None,
-    good: NDArray[np.bool_] | None = None,
+    good: Callable[[PerBand], NDArray[np.bool_]] | None = None,
     notes: Sequence[str] = (),
 ) -> Image:
     """The image in a variable.
@@ -58,7 +58,7 @@ def image_of(
         masks: Where there are no data, beside what its attributes tell.
         used: Names of variables that ``masks`` use.
         place: Its georeferencing, if it is not by coordinates.
-        good: Which bands are usable, if no variable tells.
+        good: From wavelengths [nm], which bands are usable, if no variable tells.
         notes: To begin those of the image with.
     """
     said = [*notes, *variable.notes]
@@ -71,11 +71,13 @@ def image_of(
         place = hdfeos.grid(source, variable, (rows, columns), contents, said)
     if place is None:
         place = grid(source, variable, order, contents, said)
+    if good is not None and found.good is None and found.wavelengths is not None:
+        found = replace(found, good=good(found.wavelengths))
     said += _unused(source, variable, order, contents, used)
     return replace(stored, masks=tuple(masks)).image(
         source,
         kind,
-        bands=Bands(found.names, found.wavelengths, found.fwhm, found.good if good is None else good),
+        bands=found,
         grid=place,
         unit=unit_of(variable),
         notes=said,
