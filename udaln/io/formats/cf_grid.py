@@ -36,9 +36,10 @@ def grid(source: Source, variable: Variable, axes: Axes, contents: Contents, not
     lines = [contents.coordinate(variable, axis) for axis in (axes.row, axes.column)]
     y, x = lines
     if y is None or x is None or min(y.shape[0], x.shape[0]) < 2:
-        place = None if mapping is None else _from_geotransform(source, mapping, notes)
+        arrays = _geolocation_arrays(variable, axes, contents)  # a geotransform is then one of another grid
+        place = None if mapping is None or arrays else _from_geotransform(source, mapping, notes)
         if place is None:
-            notes += _without_grid(variable, axes, contents)
+            notes += _without_grid(variable, arrays)
         return place
     (top, row_step), (left, column_step) = (_even(source, line) for line in (y, x))
     degrees = all(_is_angle(line, names) for line, names in ((y, _LATITUDES), (x, _LONGITUDES)))
@@ -54,14 +55,18 @@ def grid(source: Source, variable: Variable, axes: Axes, contents: Contents, not
     return Grid(crs, (column_step, 0.0, left, 0.0, row_step, top))
 
 
-def _without_grid(variable: Variable, axes: Axes, contents: Contents) -> Iterator[str]:
-    """What is said of georeferencing that is none of a map grid."""
+def _geolocation_arrays(variable: Variable, axes: Axes, contents: Contents) -> list[str]:
+    """Names of the arrays that tell the place of each pixel."""
     size = {variable.shape[axes.row], variable.shape[axes.column]}
-    arrays = [
+    return [
         other.name
         for other in contents.variables.values()
         if len(other.shape) == 2 and set(other.shape) == size and other.plain_name in (*_LATITUDES, *_LONGITUDES)
     ]
+
+
+def _without_grid(variable: Variable, arrays: list[str]) -> Iterator[str]:
+    """What is said of georeferencing that is none of a map grid."""
     if arrays:
         yield (
             f"{listed(arrays)}: the image has geolocation arrays but no map grid; they are not used, and it is taken "

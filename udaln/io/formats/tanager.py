@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from udaln.io.formats.hdf5 import contents_of
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.variable import Variable
+from udaln.io.formats.variable import Variable, find, numbers_of
 from udaln.io.formats.variable_image import image_of
 from udaln.io.image import Cause, Flags, Image
 
