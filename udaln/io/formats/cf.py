@@ -122,9 +122,11 @@ def _by_length(variable: Variable, contents: Contents) -> int:
         for other in contents.variables.values()
         if len(other.shape) == 1 and other.plain_name in WAVELENGTHS
     }
-    of_its_own = find(variable.attributes, *WAVELENGTHS)
-    if of_its_own is not None and (values := numbers_of(of_its_own[1])) is not None:
-        lengths.add(values.size)
+    alike = [other for other in contents.variables.values() if other.shape == variable.shape]  # as its uncertainty
+    for own in (variable, *alike):
+        found = find(own.attributes, *WAVELENGTHS)
+        if found is not None and (values := numbers_of(found[1])) is not None:
+            lengths.add(values.size)
     matches = [axis for axis in range(3) if variable.shape[axis] in lengths]
     return matches[0] if len(matches) == 1 else 2
 
