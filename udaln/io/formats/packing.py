@@ -92,7 +92,7 @@ def _fills(variable: Variable, dtype: np.dtype[Any], notes: list[str]) -> list[f
             if stored is None:
                 notes.append(f"{variable.name}: {name}={number:g} is left aside: {dtype} numbers cannot have it")
                 continue
-            if stored != number and find(variable.attributes, "unsigned") is None:
+            if dtype.kind != "f" and stored != number and find(variable.attributes, "unsigned") is None:
                 notes.append(f"{variable.name}: {name}={number:g} is taken as {stored:g}, the same {dtype} number")
             if stored not in fills:
                 fills.append(stored)
@@ -102,7 +102,9 @@ def _fills(variable: Variable, dtype: np.dtype[Any], notes: list[str]) -> list[f
 def _as_stored(number: float, dtype: np.dtype[Any]) -> float | None:
     """A number as a type holds it, of the other sign in two's complement if need be; None if it cannot."""
     if dtype.kind == "f":
-        return number
+        with np.errstate(over="ignore"):
+            rounded = float(np.asarray(number, np.float64).astype(dtype))
+        return rounded if np.isfinite(rounded) else number
     info, span = np.iinfo(dtype), 2.0 ** (8 * dtype.itemsize)
     if not float(number).is_integer():
         return None
@@ -185,7 +187,7 @@ def _valid_range(
     if limits[0] > limits[1]:
         notes.append(f"{variable.name}: its valid range {_range(limits)} is left aside: it is empty")
         return None
-    return float(limits[0]), float(limits[1])
+    return float(limits[0]) + 0.0, float(limits[1]) + 0.0  # no -0
 
 
 def _slack(limit: float) -> float:
