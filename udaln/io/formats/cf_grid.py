@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from udaln.errors import InputError
 from udaln.io.formats.cf import Axes
 from udaln.io.formats.crs import wkt_from_epsg
+from udaln.io.formats.raster import import_rasterio
 from udaln.io.formats.source import Source
 from udaln.io.formats.variable import Attributes, Contents, Variable, find, listed, numbers_of, text_of
 from udaln.io.grid import Grid
@@ -19,6 +20,10 @@ GEOGRAPHIC = 4326
 _TOLERANCE = 0.02  # deviation of coordinates from a regular grid [pixels]; files round them
 _LATITUDES, _LONGITUDES = ("lat", "latitude", "latitudes", "lats"), ("lon", "longitude", "longitudes", "lons", "long")
 _DEGREES = re.compile(r"deg(ree)?s?(_?(north|east|n|e))?$", re.IGNORECASE)
+_WKT, _CODES = ("crswkt", "spatialref", "wkt"), ("epsgcode", "epsg", "crs")
+_PROJ = ("proj4", "proj4string", "proj4text", "projstring", "esripestring")
+_UTM = {"scalefactoratcentralmeridian": 0.9996, "falseeasting": 5e5, "latitudeofprojectionorigin": 0.0}
+_EARTH = {"inverseflattening": 298.257223563, "semimajoraxis": 6378137.0}  # WGS 84, also where a file names none
 _LENGTHS = {"km": 1e3, "kilometer": 1e3, "kilometre": 1e3, "kilometers": 1e3, "kilometres": 1e3}
 
 
@@ -86,34 +91,64 @@ def _mapping(variable: Variable, contents: Contents) -> Attributes | None:
     others = [
         other.attributes
         for other in contents.variables.values()
-        if len(other.shape) < 2 and find(other.attributes, "crswkt", "spatialref", "gridmappingname") is not None
+        if len(other.shape) < 2 and find(other.attributes, *_WKT, *_CODES, *_PROJ, "gridmappingname") is not None
     ]
     if len(others) == 1:
         return others[0]
     of_file = contents.groups.get("/", {})
-    return of_file if find(of_file, "crswkt", "spatialref", "crs", "epsg", "epsgcode") is not None else None
+    return of_file if find(of_file, *_WKT, *_CODES, *_PROJ) is not None else None
 
 
 def _crs(source: Source, mapping: Attributes, notes: list[str]) -> str:
     """The CRS of a grid mapping as WKT; empty if it has none that is understood."""
-    found = find(mapping, "crswkt", "spatialref")
+    found = find(mapping, *_WKT)
     if found is not None and (text := text_of(found[1])):
         return text
-    for name in ("epsgcode", "epsg", "crs"):
-        found = find(mapping, name)
-        code = re.fullmatch(r"(?:epsg:)?(\d{4,6})(?:\.0)?", "" if found is None else text_of(found[1]).lower())
-        if code is not None:
-            try:
-                return wkt_from_epsg(source, int(code[1]))
-            except InputError as error:
-                notes.append(f"{name}={code[1]} is left aside: {error}")
+    for name, value in (found for key in (*_CODES, *_PROJ) if (found := find(mapping, key)) is not None):
+        code = re.fullmatch(r"(?:epsg:)?(\d{4,6})(?:\.0)?", text_of(value).lower())
+        try:
+            return wkt_from_epsg(source, int(code[1])) if code else _wkt_from_text(source, text_of(value))
+        except InputError as error:
+            notes.append(f"{name}={text_of(value)[:40]!r} is left aside: {error}")
     found = find(mapping, "gridmappingname")
     kind = "" if found is None else text_of(found[1])
     if kind == "latitude_longitude":
         return _wgs84(source)
+    if kind == "transverse_mercator" and (zone := _utm(mapping)) is not None:
+        return wkt_from_epsg(source, zone)
     if kind:
         notes.append(f"grid mapping {kind}: expected its CRS as WKT (crs_wkt), got none; the CRS is not known")
     return ""
+
+
+def _wkt_from_text(source: Source, text: str) -> str:
+    """The CRS that a text describes in any way that PROJ knows, as WKT.
+
+    Raises:
+        InputError: If it is not understood, or rasterio is not installed.
+    """
+    rasterio = import_rasterio(source, "its georeferencing")
+    try:
+        with rasterio.Env():
+            return str(rasterio.CRS.from_string(text).to_wkt())
+    except rasterio.errors.CRSError as error:
+        raise source.error(f"unknown CRS: {' '.join(str(error).split())}") from error
+
+
+def _utm(mapping: Attributes) -> int | None:
+    """The EPSG code of a transverse Mercator projection that is UTM on WGS 84; None for others."""
+
+    def number(name: str, default: float) -> float:
+        found = find(mapping, name)
+        values = None if found is None else numbers_of(found[1])
+        return default if values is None or values.size != 1 else float(values[0])
+
+    meridian, north = number("longitudeofcentralmeridian", np.nan), number("falsenorthing", 0.0)
+    same = all(abs(number(name, _EARTH.get(name, np.nan)) - value) < 1e-6 for name, value in (_UTM | _EARTH).items())
+    zone = (meridian + 183) / 6
+    if not same or not zone.is_integer() or not 1 <= zone <= 60 or north not in (0, 1e7):
+        return None
+    return (32700 if north else 32600) + int(zone)
 
 
 def _wgs84(source: Source) -> str:

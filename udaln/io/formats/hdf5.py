@@ -103,7 +103,7 @@ def _created_fill(item: Any) -> Any:
 
 
 def _dimensions(file: h5py.File, attributes: dict[str, Any], count: int) -> tuple[str, ...]:
-    """Names of the axes: their labels or, as in NetCDF-4, those of their dimension scales; none if one has none.
+    """Names of the axes: their labels or, as in NetCDF-4, those of their dimension scales; empty for axes without.
 
     The attributes are read as they are. HDF5's own functions trust the lists to be as long as there are axes.
 
@@ -121,7 +121,7 @@ def _dimensions(file: h5py.File, attributes: dict[str, Any], count: int) -> tupl
     if not any(names) and (text := attributes.get("Dimension_Labels")) is not None:  # as NEON has it
         parts = [part.strip() for part in (text.split(",") if isinstance(text, str) else map(_text, np.ravel(text)))]
         names = parts if len(parts) == count else names
-    return tuple(names) if all(names) else ()
+    return tuple(names) if any(names) else ()
 
 
 def _netcdf3(file: Any, name: str) -> Variable:

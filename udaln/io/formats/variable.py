@@ -24,7 +24,8 @@ class Variable:
         shape: Of all axes.
         dtype: Of its numbers.
         attributes: By the names that the file gives them; None where a value cannot be read.
-        dimensions: Names of the axes, those of dimension scales with their groups; empty where they have none.
+        dimensions: Names of the axes, those of dimension scales with their groups, empty for axes without; none
+            at all where no axis has one.
         read: Reads the part at an index.
         notes: What of it is set aside.
     """
