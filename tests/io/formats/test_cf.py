@@ -154,6 +154,20 @@ def test_unusable_widths_and_attributes_are_left_aside(of):
     assert "/cube bbl is left aside: expected a number for each of the 3 bands, got 2" in image.notes
 
 
+def test_coordinates_of_bands_without_a_unit_are_wavelengths_if_they_look_so(of):
+    def fill(file, values):
+        data = cube(file, labels=("y", "x", "band"))
+        file["band"] = values
+        assert data.shape[2] == len(values)
+
+    image, _ = of(lambda file: fill(file, NM))
+    assert image.bands.wavelengths.tolist() == NM
+    assert any("/band: its numbers, 450 to 650, are taken as wavelengths" in note for note in image.notes)
+    for values in ([1.0, 2, 3], [1.0, 5, 9], [400, 401, 402]):
+        image, _ = of(lambda file, values=values: fill(file, values))
+        assert (image.bands.wavelengths, image.notes) == (None, ())
+
+
 @pytest.mark.parametrize("name", ["good_wavelengths", "bbl", "good_bands", "good"])
 @pytest.mark.parametrize("dtype", ["<f4", "u1", "i1"])
 def test_flags_of_bands(of, name, dtype):

@@ -41,6 +41,7 @@ _COLUMNS = (
     *("x", "lon", "longitude", "col", "column", "sample", "easting", "xdim", "crosstrack", "acrosstrack", "width"),
     *("ncol", "nsample", "pixel"),
 )
+_NANOMETRES = (300.0, 15000.0)  # of optical sensors
 _MICROMETRES = 100.0  # wavelengths below it are none in nm
 
 
@@ -89,6 +90,9 @@ def bands(variable: Variable, axis: int, contents: Contents, notes: list[str]) -
     own = contents.coordinate(variable, axis)
     if own is not None and own.text("units", "unit") and (found is None or plain(found[0]) not in WAVELENGTHS):
         found = own.name, own.line(), own.text("units", "unit")  # coordinates without a unit may be band numbers
+    elif own is not None and found is None and _look_like_wavelengths(values := own.line()):
+        found = own.name, values, "nm"
+        notes.append(f"{own.name}: its numbers, {values.min():g} to {values.max():g}, are taken as wavelengths in nm")
     wavelengths, factor = (None, None) if found is None else _nanometres(*found, notes)
     fwhm = None
     if wavelengths is not None and (widths := _line(variable, FWHM, number, contents, notes)) is not None:
@@ -197,6 +201,11 @@ def _nanometres(name: str, values: PerBand, unit: str, notes: list[str]) -> tupl
     return values * factor, factor
 
 
+def _look_like_wavelengths(values: PerBand) -> bool:
+    """Whether coordinates of bands without a unit are wavelengths in nm, and do not count."""
+    return bool((values >= _NANOMETRES[0]).all() and (values <= _NANOMETRES[1]).all() and (np.diff(values) != 1).any())
+
+
 def _flags(variable: Variable, number: int, contents: Contents, notes: list[str]) -> NDArray[np.bool_] | None:
     found = _line(variable, GOOD, number, contents, notes)
     if found is None:
@@ -212,4 +221,6 @@ def _names(variable: Variable, number: int, contents: Contents) -> list[str] | N
     for other in _nearest(variable, NAMES, number, contents):
         if other.dtype.kind in "OSU":
             return [text_of(name) for name in np.asarray(other.read((slice(None),)))]
-    return None
+    found = find(variable.attributes, *NAMES)
+    names = [] if found is None else [text_of(name) for name in np.ravel(found[1])]
+    return names if len(names) == number else None

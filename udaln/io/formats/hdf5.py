@@ -20,6 +20,7 @@ from udaln.io.formats.variable_image import choose, image_of
 from udaln.io.image import Image
 
 NETCDF3 = (b"CDF\x01", b"CDF\x02")  # first bytes of NetCDF-3 files
+CDF5 = b"CDF\x05"  # of those with 64-bit data, which SciPy does not read
 
 
 @contextmanager
@@ -38,7 +39,13 @@ def open_hdf5(source: Source) -> Iterator[Image]:
 
 @contextmanager
 def open_netcdf3(source: Source) -> Iterator[Image]:
-    """Open a variable of a NetCDF-3 file; as `open_hdf5`."""
+    """Open a variable of a NetCDF-3 file; as `open_hdf5`.
+
+    Raises:
+        InputError: Also if the file is of the variant with 64-bit data.
+    """
+    if _first_bytes(source) == CDF5:
+        raise source.error("is NetCDF-3 with 64-bit data (CDF-5), expected NetCDF-4: nccopy -k nc4 FILE OTHER.nc")
     try:
         file = scipy.io.netcdf_file(source.path, "r", mmap=True)
     except Exception as error:
@@ -140,10 +147,10 @@ def _text(value: Any) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _is_netcdf3(source: Source) -> bool:
+def _first_bytes(source: Source) -> bytes:
     with source.path.open("rb") as file:
-        return file.read(4) in NETCDF3
+        return file.read(4)
 
 
 READER = Reader("HDF5", files_only(lambda source: h5py.is_hdf5(source.path)), open_hdf5)
-READER_NETCDF3 = Reader("NetCDF", files_only(_is_netcdf3), open_netcdf3)
+READER_NETCDF3 = Reader("NetCDF", files_only(lambda source: _first_bytes(source) in (*NETCDF3, CDF5)), open_netcdf3)

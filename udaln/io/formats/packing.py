@@ -50,8 +50,8 @@ def stored_numbers(
 
     scale, offset = _scale_and_offset(variable, shape[2], notes)
     fills = _fills(variable, dtype, notes)
-    if not fills and netcdf and (default := DEFAULT_FILLS.get(dtype.str[1:])) is not None:
-        fills = [default]
+    if netcdf and find(variable.attributes, "fillvalue") is None and dtype.str[1:] in DEFAULT_FILLS:
+        fills.append(DEFAULT_FILLS[dtype.str[1:]])
     limits = _valid_range(variable, dtype, scale, offset, notes)
     if limits is not None and _leaves_nothing(limits, shape, numbers, fills):
         notes.append(f"{variable.name}: its valid range {_range(limits)} is left aside: nearly no number is within")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udaln.io.formats import hdfeos
+from udaln.io.formats import band_variables, hdfeos
 from udaln.io.formats.arrays import Array, choose_array
 from udaln.io.formats.cf import Axes, axes, bands, is_spectral, unit_of
 from udaln.io.formats.cf_grid import grid
@@ -26,6 +26,8 @@ _QUALITY = ("mask", "quality", "flag", "cloud", "cirrus", "shadow", "nodata", "u
 def choose(source: Source, contents: Contents) -> Variable:
     """The variable that is the image: the one that the user named, or the only one of three axes.
 
+    If none has three axes, several of two axes may be the bands of an image.
+
     Raises:
         InputError: As `choose_array`.
     """
@@ -33,6 +35,10 @@ def choose(source: Source, contents: Contents) -> Variable:
     arrays = {name: _array(variable) for name, variable in variables.items()}
     if source.variable is not None:
         source = replace(source, variable="/" + source.variable.lstrip("/"))
+    elif not any(array.numeric and len(array.shape) == 3 for array in arrays.values()):
+        bands = band_variables.joined(contents.variables)
+        if bands is not None:
+            return bands
     return variables[choose_array(source, arrays, 3)[0]]
 
 
