@@ -109,6 +109,14 @@ def test_latitudes_may_lack_units_and_longitudes_go_to_360(of):
     assert image.grid.transform[2] == pytest.approx(-10.05)
 
 
+def test_degrees_count_more_than_a_projected_crs(of):
+    """As where latitudes and longitudes were stored beside a grid mapping of the image before."""
+    degrees = {"y": 45 - 0.1 * np.arange(5), "x": 9 + 0.1 * np.arange(4), "units": ("degrees_north", "degrees_east")}
+    image = of(**degrees, mapping={"crs_wkt": WKT})
+    assert epsg(image) == 4326
+    assert any("in degrees, but the CRS of the grid mapping is projected" in note for note in image.notes)
+
+
 def test_kilometres_are_metres(of):
     assert of(Y / 1000, X / 1000, units=("km", "km"), mapping={"crs_wkt": WKT}).grid.transform == pytest.approx(GRID)
 
@@ -122,6 +130,9 @@ def test_coordinates_without_a_crs_are_said(of):
 def test_numbers_of_rows_and_columns_are_no_coordinates(of):
     assert of(np.arange(5.0), np.arange(1.0, 5), units=("", "")).grid is None
     assert of(np.arange(5), np.arange(4), units=("1", "1")).grid is None
+    turned = {"crs_wkt": WKT, "GeoTransform": "600000 26 15 5000000 15 -26"}
+    image = of(np.arange(1.0, 6), np.arange(1.0, 5), units=("", ""), mapping=turned)
+    assert image.grid.transform == (26, 15, 600000, 15, -26, 5000000)
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,10 @@ def test_another_variable_is_read_as_it_is(tmp_path, whole, scene):
     np.testing.assert_array_equal(got, scene[0])
     assert any("/location/lat, /location/lon" in note and "gdalwarp" in note for note in image.notes)
     np.testing.assert_array_equal(whole(path, "/reflectance")[1], scene[2])
+
+
+def test_an_image_that_was_put_on_a_map_grid_before_is_a_resampled_one(tmp_path, whole):
+    with h5py.File(tmp_path / "ortho.nc", "w") as file:
+        file["reflectance"] = np.ones((4, 5, 3))
+        file.attrs["title"] = "EMIT L2A Estimated Surface Reflectance 60 m V001"
+    assert any("resampled" in note for note in whole(tmp_path / "ortho.nc")[0].notes)

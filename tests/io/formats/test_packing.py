@@ -57,6 +57,9 @@ def test_a_fill_value_of_the_data_set_itself_counts(of):
     _, got = of(CUBE, {}, fillvalue=FILL)
     np.testing.assert_array_equal(np.isnan(got), CUBE == FILL)
     assert not np.isnan(of(CUBE * (CUBE > 99), {}, fillvalue=0)[1]).any()  # a default, as a rule
+    for dtype in (np.uint8, np.uint16):
+        cube = np.full((5, 4, 3), np.iinfo(dtype).max, dtype)
+        assert of(cube, {"valid_range": np.array([0, cube.max()])}, fillvalue=cube.max())[0].causes == ()
 
 
 @pytest.mark.parametrize("unsigned", ["true", "True", np.bytes_(b"true"), np.int8(1)])

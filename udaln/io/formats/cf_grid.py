@@ -38,9 +38,8 @@ def grid(source: Source, variable: Variable, axes: Axes, contents: Contents, not
         InputError: If the coordinates are not evenly spaced.
     """
     mapping = _mapping(variable, contents)
-    lines = [contents.coordinate(variable, axis) for axis in (axes.row, axes.column)]
-    y, x = lines
-    if y is None or x is None or min(y.shape[0], x.shape[0]) < 2:
+    y, x = (contents.coordinate(variable, axis) for axis in (axes.row, axes.column))
+    if y is None or x is None or not (_is_place(y) and _is_place(x)):
         arrays = _geolocation_arrays(variable, axes, contents)  # a geotransform is then one of another grid
         place = None if mapping is None or arrays else _from_geotransform(source, mapping, notes)
         if place is None:
@@ -49,10 +48,11 @@ def grid(source: Source, variable: Variable, axes: Axes, contents: Contents, not
     (top, row_step), (left, column_step) = (_even(source, line) for line in (y, x))
     degrees = all(_is_angle(line, names) for line, names in ((y, _LATITUDES), (x, _LONGITUDES)))
     crs = "" if mapping is None else _crs(source, mapping, notes)
+    if degrees and crs.startswith("PROJ"):
+        notes.append(f"{y.name}, {x.name}: in degrees, but the CRS of the grid mapping is projected: taken as WGS 84")
+        crs = ""
     if not crs and degrees:
         crs = _wgs84(source)
-    if not crs and not (_is_place(y) and _is_place(x)):
-        return None  # numbers of rows and columns
     if not crs:
         notes.append(f"{y.name}, {x.name}: coordinates without a CRS; both images are taken to be in the same")
     if degrees and left >= 180:
@@ -207,8 +207,9 @@ def _is_angle(line: Variable, names: tuple[str, ...]) -> bool:
 
 
 def _is_place(line: Variable) -> bool:
-    """Whether coordinates are places, not numbers of rows or columns: they have a unit, or do not count."""
-    if line.text("units", "unit") not in ("", "1"):
-        return True
+    """Whether coordinates are two places or more, and not numbers of rows or columns: those have no unit and count."""
     values = line.line()
-    return not (values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values))))
+    if len(values) < 2:
+        return False
+    counts = values[0] in (0, 0.5, 1) and np.array_equal(values, values[0] + np.arange(len(values)))
+    return not counts or line.text("units", "unit").lower() not in ("", "1", "count", "pixel", "pixels")

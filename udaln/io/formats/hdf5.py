@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.variable import Contents, Variable, plain
+from udaln.io.formats.variable import Contents, Variable, find, plain, text_of
 from udaln.io.formats.variable_image import choose, image_of
 from udaln.io.image import Image
 
 NETCDF3 = (b"CDF\x01", b"CDF\x02")  # first bytes of NetCDF-3 files
+_DEFAULTS = {"i1": (0, -127), "u1": (0, 255), "u2": (0, 65535), "u4": (0, 2**32 - 1)}  # of HDF5 and of NetCDF
 CDF5 = b"CDF\x05"  # of those with 64-bit data, which SciPy does not read
 
 
@@ -34,7 +35,7 @@ def open_hdf5(source: Source) -> Iterator[Image]:
     """
     with h5py.File(source.path, "r") as file:
         contents = contents_of(file)
-        yield image_of(source, "HDF5", choose(source, contents), contents)
+        yield image_of(source, "HDF5", choose(source, contents), contents, notes=_said_of_emit(contents))
 
 
 @contextmanager
@@ -74,6 +75,16 @@ def contents_of(file: h5py.File) -> Contents:
     return Contents(variables, groups, "_NCProperties" in file.attrs)
 
 
+def _said_of_emit(contents: Contents) -> list[str]:
+    """That an EMIT image with coordinates was resampled: the sensor's own pixels have none."""
+    about = find(contents.groups["/"], "title", "sensor", "instrument", "granuleid")
+    if about is None or "EMIT" not in text_of(about[1]) or "/location/glt_x" in contents.variables:
+        return []
+    return [
+        f"{about[0]}={text_of(about[1])[:40]!r}: an EMIT image on a map grid was resampled, as a rule by the nearest"
+    ]
+
+
 def _hdf5(file: h5py.File, name: str, item: Any) -> Variable:
     attributes, notes = _attributes(item), []
     shape = item.shape or ()
@@ -92,6 +103,8 @@ def _attributes(item: Any) -> dict[str, Any]:
     """All attributes; None stands for those of types that cannot be read."""
     attributes: dict[str, Any] = {}
     for name in item.attrs:
+        if name == "REFERENCE_LIST":  # of HDF5's own, and long
+            continue
         try:
             value = item.attrs[name]
         except (OSError, TypeError, ValueError, KeyError):
@@ -101,10 +114,10 @@ def _attributes(item: Any) -> dict[str, Any]:
 
 
 def _created_fill(item: Any) -> Any:
-    """The number that fills what was never written, if the file defines one; 0 is nearly always a default."""
+    """The number that fills what was never written, if the file defines one that is not a library's default."""
     try:
         defined = item.id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED
-        return item.fillvalue if defined and item.fillvalue != 0 else None
+        return item.fillvalue if defined and item.fillvalue not in _DEFAULTS.get(item.dtype.str[1:], (0,)) else None
     except (RuntimeError, ValueError, TypeError):
         return None
 

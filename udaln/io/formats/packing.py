@@ -19,8 +19,8 @@ FILLS = (  # attributes of numbers that mean no data
     *("fillvalue", "missingvalue", "dataignorevalue", "nodata", "nodatavalue", "ignorevalue", "nodatavalues"),
     *("missing", "badvalue", "invalidvalue", "novalue"),
 )
-SCALES = ("scalefactor", "reflectancescalefactor", "scalingfactor", "scale")
-OFFSETS = ("addoffset", "offset")
+SCALES = ("scalefactor", "reflectancescalefactor", "scalingfactor", "scale", "slope")
+OFFSETS = ("addoffset", "offset", "intercept")
 DEFAULT_FILLS = {  # what the NetCDF library leaves where nothing was written
     **{"f4": 9.969209968386869e36, "f8": 9.969209968386869e36},
     **{"i2": -32767.0, "i4": -2147483647.0, "i8": -9223372036854775806.0},
@@ -184,6 +184,8 @@ def _valid_range(
         elif find(variable.attributes, "unsigned") is not None:
             limits = [limit if (number := _as_stored(limit, dtype)) is None else number for limit in limits]
         limits = [np.ceil(limits[0] - _slack(limits[0])), np.floor(limits[1] + _slack(limits[1]))]
+        if limits[0] <= np.iinfo(dtype).min and np.iinfo(dtype).max <= limits[1]:
+            return None  # every number is valid
     if limits[0] > limits[1]:
         notes.append(f"{variable.name}: its valid range {_range(limits)} is left aside: it is empty")
         return None
