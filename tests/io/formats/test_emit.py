@@ -47,7 +47,7 @@ def test_the_image_is_on_the_map_grid_of_its_table(tmp_path, whole, scene):
 
 def test_windows_agree_with_the_whole_and_read_little(tmp_path, scene, monkeypatch):
     cube, glt, expected = scene
-    monkeypatch.setattr(reader, "_TILE", 8)
+    monkeypatch.setattr(reader, "_TILES", (8, 8))
     path, sizes = emit(tmp_path / NAME, cube, WAVELENGTHS, glt, **PLACE), []
     original = reader.window_of
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ RESAMPLED = (
     "so it is a resampled image, with a PSF that differs from pixel to pixel"
 )
 _FLAGS = ("cloud", "cirrus", "spacecraft")  # a binary band of the mask has one in its name
-_TILE = 64  # pixels of the map grid that are looked up together
+_TILES = (8, 64)  # least and largest side of a square of the map grid that is looked up together [pixels]
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,14 @@ class Table:
         def look_up(rows: slice, cols: slice) -> NDArray[Any]:
             i, j = self.rows[rows, cols], self.cols[rows, cols]
             out = np.zeros((*i.shape, bands), dtype)
-            for top in range(0, i.shape[0], _TILE):
-                for left in range(0, i.shape[1], _TILE):
-                    part = slice(top, top + _TILE), slice(left, left + _TILE)
-                    inside = i[part] >= 0
-                    if inside.any():
-                        y, x = i[part][inside], j[part][inside]
-                        near = read(slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
-                        out[part][inside] = near[y - y.min(), x - x.min()]
+            side = min(max(_TILES[0], min(i.shape)), _TILES[1])
+            for top, left in product(range(0, i.shape[0], side), range(0, i.shape[1], side)):
+                part = slice(top, top + side), slice(left, left + side)
+                inside = i[part] >= 0
+                if inside.any():
+                    y, x = i[part][inside], j[part][inside]
+                    near = read(slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
+                    out[part][inside] = near[y - y.min(), x - x.min()]
             return out
 
         return look_up

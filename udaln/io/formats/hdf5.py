@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.variable import Contents, Variable, find, plain, text_of
+from udaln.io.formats.variable import Contents, Variable, find, text_of
 from udaln.io.formats.variable_image import choose, image_of
 from udaln.io.image import Image
 
@@ -88,7 +88,7 @@ def _said_of_emit(contents: Contents) -> list[str]:
 def _hdf5(file: h5py.File, name: str, item: Any) -> Variable:
     attributes, notes = _attributes(item), []
     shape = item.shape or ()
-    if item.dtype.kind in "iuf" and not any(plain(key) == "fillvalue" for key in attributes):
+    if item.dtype.kind in "iuf" and find(attributes, "fillvalue", "unsigned") is None:
         fill = _created_fill(item)
         attributes |= {} if fill is None else {"fill value": fill}
     try:
