@@ -62,7 +62,7 @@ def test_a_crs_that_is_not_understood_is_left_aside(tmp_path, whole):
     assert any("99999" in note for note in image.notes)
 
 
-def test_what_is_unusable_is_said_or_refused(tmp_path, whole, refused):
+def test_what_is_unusable_is_said(tmp_path, whole):
     path = neon(tmp_path / "x.h5", CUBE, WAVELENGTHS, windows=[(1340, 1445)])
     with h5py.File(path, "r+") as file:
         file["HARV/Reflectance"].attrs["Band_Window_2_Nanometers"] = "none"
@@ -78,10 +78,22 @@ def test_what_is_unusable_is_said_or_refused(tmp_path, whole, refused):
         "Haze_Cloud_Water_Map",
     ):
         assert any(said in note for note in image.notes)
-    info = "UTM, 1, 1, 0, 0, 0, 1, 18, North, WGS-84"
-    assert "Map_Info: expected pixels with an area" in refused(
-        neon(tmp_path / "x.h5", CUBE, WAVELENGTHS, map_info=info)
-    )
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        ("UTM, 1, 1, 0, 0, 0, 1, 18, North, WGS-84", "expected pixels with an area"),
+        ("Arbitrary, 1, 1, 0, 0, 1, 1", "expected a map projection, got Arbitrary"),
+        ("UTM, 1, 1", "expected 7 parts"),
+        ("UTM, 1, 1, 0, 0, 1, 1, 18, North, rotation=some", "could not convert"),
+    ],
+)
+def test_a_map_info_that_is_unusable_is_left_aside(tmp_path, whole, info, said):
+    image, got = whole(neon(tmp_path / "x.h5", CUBE, WAVELENGTHS, map_info=info))
+    np.testing.assert_allclose(got, CUBE, rtol=1e-6)
+    assert image.grid is None
+    assert any("Map_Info is left aside" in note and said in note for note in image.notes)
 
 
 def test_radiance_in_two_parts_is_refused(tmp_path, refused):

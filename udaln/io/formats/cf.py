@@ -164,7 +164,7 @@ def _line(
     if values:
         notes.append(f"{', '.join(other.name for other in candidates)} are left aside: they differ")
         return None
-    for owner, attributes in ((variable.name, variable.attributes), *_groups_around(variable, contents)):
+    for owner, attributes in ((variable.name, variable.attributes), *contents.around(variable)):
         found = find(attributes, *names)
         if found is None:
             continue
@@ -177,13 +177,6 @@ def _line(
         unit = find(attributes, *units, "wavelengthsunits")
         return name, line, "" if unit is None else text_of(unit[1])
     return None
-
-
-def _groups_around(variable: Variable, contents: Contents) -> list[tuple[str, dict[str, object]]]:
-    """The groups that a variable is in, from the inside, and their attributes."""
-    parts = variable.group.split("/")
-    names = ["/".join(parts[:end]) or "/" for end in range(len(parts), 0, -1)]
-    return [(name, dict(contents.groups[name])) for name in names if name in contents.groups]
 
 
 def _nanometres(name: str, values: PerBand, unit: str, notes: list[str]) -> tuple[PerBand | None, float | None]:

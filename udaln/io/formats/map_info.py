@@ -22,7 +22,7 @@ def transform_of(parts: Sequence[str]) -> Transform:
     counter-clockwise about the tie point [°]. It has the sign that GDAL gives it.
 
     Raises:
-        ValueError: If numbers are missing, or pixels have no area.
+        ValueError: If numbers are missing, the place is arbitrary, or pixels have no area.
 
     Example:
         >>> transform_of(["UTM", "1", "1", "600000", "5000000", "30", "30", "32", "North"])
@@ -30,6 +30,8 @@ def transform_of(parts: Sequence[str]) -> Transform:
     """
     if len(parts) < 7:
         raise ValueError(f"expected 7 parts or more, got {len(parts)}")
+    if parts[0].lower().startswith(("arbitrary", "pixel")):
+        raise ValueError(f"expected a map projection, got {parts[0]}")
     column, row, x, y, width, height = map(float, parts[1:7])
     if not (all(map(math.isfinite, (column, row, x, y))) and width > 0 and height > 0):
         raise ValueError(f"expected pixels with an area, got {width:g}×{height:g}")

@@ -40,7 +40,7 @@ def open_neon(source: Source) -> Iterator[Image]:
     """Open a file: reflectance. Bands in the windows of water vapour are not ``good``.
 
     Raises:
-        InputError: If it holds radiance, or its map info cannot be read.
+        InputError: If it holds radiance.
     """
     with h5py.File(source.path, "r") as file:
         site = _site(file)
@@ -100,7 +100,8 @@ def _grid(source: Source, contents: Contents, variable: Variable, notes: list[st
     try:
         transform = transform_of(parts)
     except ValueError as error:
-        raise source.error(f"{group}/Map_Info: {error} in {info[:80]!r}") from error
+        notes.append(f"{group}/Map_Info is left aside: {error} in {info[:80]!r}; the image has no georeferencing")
+        return None
     code = re.fullmatch(r"(?:EPSG:)?(\d{4,6})(?:\.0*)?", text("EPSG Code"), re.IGNORECASE)
     codes = (None if code is None else int(code[1]), utm_epsg(parts))
     return Grid(_crs(source, codes, (text("Coordinate_System_String"), text("Proj4")), group, notes), transform)

@@ -16,11 +16,11 @@ from udaln.io.formats.stored import PerBand, Stored, Window
 from udaln.io.formats.variable import Variable, find, numbers_of, plain, text_of
 
 FILLS = (  # attributes of numbers that mean no data
-    *("fillvalue", "missingvalue", "dataignorevalue", "nodata", "nodatavalue", "ignorevalue", "nodatavalues"),
-    *("missing", "badvalue", "invalidvalue", "novalue"),
+    *("fillvalue", "missingvalue", "dataignorevalue", "nodata", "nodatavalue", "nodatavalues", "nodatavals"),
+    *("ignorevalue", "missing", "badvalue", "invalidvalue", "novalue"),
 )
-SCALES = ("scalefactor", "reflectancescalefactor", "scalingfactor", "scale", "slope")
-OFFSETS = ("addoffset", "offset", "intercept")
+SCALES = ("scalefactor", "reflectancescalefactor", "scalingfactor", "scale", "scales", "slope")
+OFFSETS = ("addoffset", "offset", "offsets", "intercept")
 DEFAULT_FILLS = {  # what the NetCDF library leaves where nothing was written
     **{"f4": 9.969209968386869e36, "f8": 9.969209968386869e36},
     **{"i2": -32767.0, "i4": -2147483647.0, "i8": -9223372036854775806.0},

@@ -92,6 +92,12 @@ class Contents:
             return None
         return line
 
+    def around(self, variable: Variable) -> list[tuple[str, Attributes]]:
+        """The groups that a variable is in, from the inside out to the file, and their attributes."""
+        parts = variable.group.split("/")
+        names = ["/".join(parts[:end]) or "/" for end in range(len(parts), 0, -1)]
+        return [(name, self.groups[name]) for name in names if name in self.groups]
+
     def lookup(self, variable: Variable, name: str) -> Variable | None:
         """The variable of a name, which is looked for in the group of a variable and in those around it."""
         if not name:
