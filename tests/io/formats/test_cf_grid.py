@@ -166,6 +166,21 @@ def test_a_crs_that_is_not_understood_is_said(of):
     assert any("epsg='999999' is left aside" in note for note in of(of_file={"epsg": 999999}).notes)
 
 
+@pytest.mark.parametrize("values", [np.zeros(5), np.full(5, np.nan), [1.0, 2, np.inf, 4, 5]])
+def test_coordinates_that_are_none_are_left_aside(of, values):
+    image = of(values, mapping={"crs_wkt": WKT})
+    assert image.grid is None
+    assert any(note.startswith("/y is left aside: expected coordinates of places") for note in image.notes)
+
+
+@pytest.mark.parametrize("value", ["EPSG:32632", "32632", b"+proj=utm +zone=32 +datum=WGS84"])
+def test_a_crs_that_is_no_wkt_is_parsed_or_left_aside(of, value):
+    assert epsg(of(mapping={"spatial_ref": value})) == 32632
+    image = of(mapping={"spatial_ref": b"some\nwhere \xff"})
+    assert image.grid.crs == ""
+    assert any("spatial_ref='some where" in note and "is left aside" in note for note in image.notes)
+
+
 @pytest.mark.parametrize("value", ["600000 30 0 5000000 0 -30", np.array([600000, 30, 0, 5000000, 0, -30.0])])
 def test_a_geotransform_stands_in_for_coordinates(tmp_path, whole, value):
     with h5py.File(tmp_path / "x.nc", "w") as file:

@@ -15,6 +15,7 @@ from udaln.io.formats.variable import Attributes, find, numbers_of, text_of
 GEOGRAPHIC = 4326
 WKT, CODES = ("crswkt", "spatialref", "wkt"), ("epsgcode", "epsg", "crs")
 PROJ = ("proj4", "proj4string", "proj4text", "projstring", "esripestring")
+_LIKE_WKT = re.compile(r"(PROJ|GEO|BOUND|COMPOUND|COMPD|DERIVED|LOCAL|ENG)[A-Z_]*\s*\[", re.IGNORECASE)
 _UTM = {"scalefactoratcentralmeridian": 0.9996, "falseeasting": 5e5, "latitudeofprojectionorigin": 0.0}
 _EARTH = {"inverseflattening": 298.257223563, "semimajoraxis": 6378137.0}  # WGS 84, also where a file names none
 
@@ -22,9 +23,9 @@ _EARTH = {"inverseflattening": 298.257223563, "semimajoraxis": 6378137.0}  # WGS
 def crs_of(source: Source, mapping: Attributes, notes: list[str]) -> str:
     """The CRS of a grid mapping as WKT; empty if it has none that is understood."""
     found = find(mapping, *WKT)
-    if found is not None and (text := text_of(found[1])):
+    if found is not None and _LIKE_WKT.match(text := text_of(found[1])):
         return text
-    for name, value in (found for key in (*CODES, *PROJ) if (found := find(mapping, key)) is not None):
+    for name, value in (found for key in (*WKT, *CODES, *PROJ) if (found := find(mapping, key)) is not None):
         code = re.fullmatch(r"(?:epsg:)?(\d{4,6})(?:\.0)?", text_of(value).lower())
         try:
             return wkt_from_epsg(source, int(code[1])) if code else _wkt_from_text(source, text_of(value))

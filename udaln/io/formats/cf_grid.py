@@ -32,7 +32,7 @@ def grid(source: Source, variable: Variable, axes: Axes, contents: Contents, not
     """
     mapping = _mapping(variable, contents)
     y, x = (contents.coordinate(variable, axis) for axis in (axes.row, axes.column))
-    if y is None or x is None or not (_is_place(y) and _is_place(x)):
+    if y is None or x is None or not (_is_place(y, notes) and _is_place(x, notes)):
         arrays = _geolocation_arrays(variable, axes, contents)  # a geotransform is then one of another grid
         place = None if mapping is None or arrays else grid_of(source, mapping, notes)
         if place is None:
@@ -126,10 +126,13 @@ def _is_angle(line: Variable, names: tuple[str, ...]) -> bool:
     return line.plain_name in names or line.text("standardname").lower() in names
 
 
-def _is_place(line: Variable) -> bool:
+def _is_place(line: Variable, notes: list[str]) -> bool:
     """Whether coordinates are two places or more, and not numbers of rows or columns: those have no unit and count."""
     values = line.line()
     if len(values) < 2:
+        return False
+    if not np.isfinite(values).all() or values[0] == values[-1]:
+        notes.append(f"{line.name} is left aside: expected coordinates of places, got {values[0]:g} to {values[-1]:g}")
         return False
     counts = values[0] in (0, 0.5, 1) and np.array_equal(values, values[0] + np.arange(len(values)))
     return not counts or line.text("units", "unit").lower() not in ("", "1", "count", "pixel", "pixels")

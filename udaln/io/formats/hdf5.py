@@ -137,9 +137,9 @@ def _dimensions(file: h5py.File, attributes: dict[str, Any], count: int) -> tupl
             raise ValueError(f"expected {count} entries for {count} axes, got {len(scales)}")
         names = [file[scale[0]].name if len(scale) and scale[0] else "" for scale in scales]
     if labels is not None and np.shape(labels) == (count,):
-        names = [_text(label) or name for label, name in zip(labels, names, strict=True)]
+        names = [text_of(label) or name for label, name in zip(labels, names, strict=True)]
     if not any(names) and (text := attributes.get("Dimension_Labels")) is not None:  # as NEON has it
-        parts = [part.strip() for part in (text.split(",") if isinstance(text, str) else map(_text, np.ravel(text)))]
+        parts = [part.strip() for part in (text.split(",") if isinstance(text, str) else map(text_of, np.ravel(text)))]
         names = parts if len(parts) == count else names
     return tuple(names) if any(names) else ()
 

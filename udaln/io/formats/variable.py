@@ -132,13 +132,14 @@ def find(attributes: Attributes, *names: str) -> tuple[str, Any] | None:
 
 
 def text_of(value: Any) -> str:
-    """An attribute's value as text."""
+    """An attribute's value as text of one line."""
     array = np.asarray(value)
     if array.size == 1:
         value = array.ravel()[0]
     if isinstance(value, bytes):
-        return value.decode(errors="replace").strip("\0 \n")
-    return "" if value is None else str(value).strip("\0 \n")
+        value = value.decode(errors="replace")
+    text = "" if value is None else str(value).encode(errors="replace").decode()  # HDF5's text need not be Unicode
+    return " ".join(text.replace("\0", " ").split())
 
 
 def numbers_of(value: Any) -> PerBand | None:
