@@ -73,8 +73,8 @@ def _block(text: str, name: str) -> str:
 
 
 def _value(block: str, key: str) -> str:
-    found = re.search(rf"\b{key}\s*=\s*\"?([^\"\n]*)", block)
-    return found[1].strip() if found else ""
+    found = re.search(rf"\b{key}\s*=\s*\"?([^\"\s]*)", block)
+    return found[1] if found else ""
 
 
 def _pair(block: str, key: str) -> tuple[float, float] | None:
