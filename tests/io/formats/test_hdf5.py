@@ -127,6 +127,11 @@ def test_an_empty_variable_is_refused(tmp_path, refused):
     assert refused(tmp_path / "x.h5").endswith("/a is empty (0×4×3 float64)")
 
 
+def test_the_variant_of_netcdf3_that_is_not_read_is_named(tmp_path, refused):
+    (tmp_path / "x.nc").write_bytes(b"CDF\x05" + bytes(60))
+    assert "(CDF-5), expected NetCDF-4: nccopy -k nc4" in refused(tmp_path / "x.nc")
+
+
 def test_a_file_is_cut_short(tmp_path, cut_short, save):
     save(tmp_path / "x.nc", CUBE, ("y", "x", "band"))
     cut_short(tmp_path / "x.nc", lengths=40)

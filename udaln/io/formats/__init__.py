@@ -9,7 +9,7 @@ from pathlib import Path
 
 from udaln.files import reading
 from udaln.io.fill import without_fill
-from udaln.io.formats import dlr, envi, hdf5, matlab, numpy_file, prisma, raster, sentinel2
+from udaln.io.formats import dlr, emit, envi, hdf5, matlab, neon, numpy_file, prisma, raster, sentinel2, tanager
 from udaln.io.formats.desis import DESIS
 from udaln.io.formats.enmap import ENMAP
 from udaln.io.formats.reader import Reader
@@ -36,8 +36,9 @@ def open_image(
     File formats: MATLAB (``.mat``, version 5 or 7.3), NumPy (``.npy``), HDF5, NetCDF and, with the extra ``io``, ENVI
     (its header or its data) and the other rasters that GDAL reads (``.pix``, ``.tif``, ``.img``, VRT, …).
 
-    Products of surface reflectance: PRISMA L2D (``.he5``), EnMAP L2A and DESIS L2A (the folder or its
-    ``-METADATA.XML``), Sentinel-2 L2A (the folder ``.SAFE`` or its ``MTD_MSIL2A.xml``).
+    Products of surface reflectance: PRISMA L2D (``.he5``), EMIT L2A (``.nc``), NEON and Tanager (``.h5``), EnMAP L2A
+    and DESIS L2A (the folder or its ``-METADATA.XML``), Sentinel-2 L2A (the folder ``.SAFE`` or its
+    ``MTD_MSIL2A.xml``).
 
     Args:
         path: The file, or the folder of a product.
@@ -111,6 +112,9 @@ _READERS = [
     matlab.READER,
     numpy_file.READER,
     prisma.READER,
+    emit.READER,
+    neon.READER,
+    tanager.READER,
     hdf5.READER,
     hdf5.READER_NETCDF3,
     envi.READER,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -14,39 +13,40 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from udaln.io.formats.arrays import Array, choose_array
-from udaln.io.formats.cf import ATTRIBUTES, Variable, band_axis, bands, grid
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.stored import Stored
+from udaln.io.formats.variable import Contents, Variable, find, text_of
+from udaln.io.formats.variable_image import choose, image_of
 from udaln.io.image import Image
 
 NETCDF3 = (b"CDF\x01", b"CDF\x02")  # first bytes of NetCDF-3 files
+_DEFAULTS = {"i1": (0, -127), "u1": (0, 255), "u2": (0, 65535), "u4": (0, 2**32 - 1)}  # of HDF5 and of NetCDF
+CDF5 = b"CDF\x05"  # of those with 64-bit data, which SciPy does not read
 
 
 @contextmanager
 def open_hdf5(source: Source) -> Iterator[Image]:
     """Open a variable of an HDF5 or NetCDF-4 file, named with its groups: ``/group/name``.
 
-    The axes are rows, columns, bands, unless one of the first two is named as the band axis.
+    The axes are rows, columns, bands, unless their names say otherwise.
 
     Raises:
         InputError: If the file holds no such variable, or several and none is named.
     """
     with h5py.File(source.path, "r") as file:
-        variables: dict[str, Variable] = {}
-
-        def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                variables["/" + name] = _hdf5(file, "/" + name, item)
-
-        file.visititems(visit)
-        yield _image(source, "HDF5", variables)
+        contents = contents_of(file)
+        yield image_of(source, "HDF5", choose(source, contents), contents, notes=_said_of_emit(contents))
 
 
 @contextmanager
 def open_netcdf3(source: Source) -> Iterator[Image]:
-    """Open a variable of a NetCDF-3 file; as `open_hdf5`."""
+    """Open a variable of a NetCDF-3 file; as `open_hdf5`.
+
+    Raises:
+        InputError: Also if the file is of the variant with 64-bit data.
+    """
+    if _first_bytes(source) == CDF5:
+        raise source.error("is NetCDF-3 with 64-bit data (CDF-5), expected NetCDF-4: nccopy -k nc4 FILE OTHER.nc")
     try:
         file = scipy.io.netcdf_file(source.path, "r", mmap=True)
     except Exception as error:
@@ -55,61 +55,98 @@ def open_netcdf3(source: Source) -> Iterator[Image]:
             traceback.clear_frames(error.__traceback__)
         raise
     with file:
-        yield _image(source, "NetCDF", {"/" + name: _netcdf3(file, name) for name in file.variables})
+        variables = {"/" + name: _netcdf3(file, name) for name in file.variables}
+        contents = Contents(variables, {"/": dict(file._attributes)}, netcdf=True)
+        yield image_of(source, "NetCDF", choose(source, contents), contents)
 
 
-def _image(source: Source, kind: str, variables: Mapping[str, Variable]) -> Image:
-    arrays = {name: _array(variable) for name, variable in variables.items()}
-    if source.variable is not None:
-        source = replace(source, variable="/" + source.variable.lstrip("/"))
-    name, _ = choose_array(source, arrays, 3)
-    variable = variables[name]
-    axis = band_axis(variable)
-    rows, columns = (variable.shape[other] for other in range(3) if other != axis)
+def contents_of(file: h5py.File) -> Contents:
+    """The variables and the attributes of an HDF5 file."""
+    variables: dict[str, Variable] = {}
+    groups = {"/": _attributes(file)}
 
-    def read(rows: slice, cols: slice) -> NDArray[Any]:
-        index = [rows, cols]
-        index.insert(axis, slice(None))
-        return np.moveaxis(variable.read(tuple(index)), axis, -1)
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            variables["/" + name] = _hdf5(file, "/" + name, item)
+        elif isinstance(item, h5py.Group):
+            groups["/" + name] = _attributes(item)
 
-    scale, offset = variable.numeric_attribute("scale_factor"), variable.numeric_attribute("add_offset")
-    stored = Stored(
-        (rows, columns, variable.shape[axis]),
-        variable.dtype,
-        read,
-        1.0 if scale is None else scale,
-        offset or 0.0,
-        () if variable.nodata is None else (variable.nodata,),
-    )
-    return stored.image(
-        source,
-        kind,
-        bands=bands(variable, variables),
-        grid=grid(source, variable, variables),
-        unit=variable.unit,
-    )
+    file.visititems(visit)
+    return Contents(variables, groups, "_NCProperties" in file.attrs)
 
 
-def _array(variable: Variable) -> Array:
-    numeric = variable.dtype.kind in "iuf"
-    return Array(variable.shape, str(variable.dtype), numeric, lambda: variable.dtype, lambda r, c: np.empty(0))
+def _said_of_emit(contents: Contents) -> list[str]:
+    """That an EMIT image with coordinates was resampled: the sensor's own pixels have none."""
+    about = find(contents.groups["/"], "title", "sensor", "instrument", "granuleid")
+    if about is None or "EMIT" not in text_of(about[1]) or "/location/glt_x" in contents.variables:
+        return []
+    return [
+        f"{about[0]}={text_of(about[1])[:40]!r}: an EMIT image on a map grid was resampled, as a rule by the nearest"
+    ]
 
 
 def _hdf5(file: h5py.File, name: str, item: Any) -> Variable:
-    dimensions = tuple(_dimension(axis) for axis in item.dims)
-    attributes = {key: _text(item.attrs[key]) for key in ATTRIBUTES if key in item.attrs}
+    attributes, notes = _attributes(item), []
     shape = item.shape or ()
-    return Variable(name, shape, item.dtype, attributes, dimensions if all(dimensions) else (), item.__getitem__)
+    if item.dtype.kind in "iuf" and find(attributes, "fillvalue", "unsigned") is None:
+        fill = _created_fill(item)
+        attributes |= {} if fill is None else {"fill value": fill}
+    try:
+        dimensions = _dimensions(file, attributes, len(shape))
+    except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
+        dimensions = ()
+        notes.append(f"{name}: its dimensions (DIMENSION_LIST) are left aside: {' '.join(str(error).split())}")
+    return Variable(name, shape, item.dtype, attributes, dimensions, item.__getitem__, tuple(notes))
 
 
-def _dimension(axis: Any) -> str:
-    """Name of an axis: its label or, as in NetCDF-4, that of its dimension scale."""
-    return str(axis.label or (axis[0].name.lstrip("/") if len(axis) else ""))
+def _attributes(item: Any) -> dict[str, Any]:
+    """All attributes; None stands for those of types that cannot be read."""
+    attributes: dict[str, Any] = {}
+    for name in item.attrs:
+        if name == "REFERENCE_LIST":  # of HDF5's own, and long
+            continue
+        try:
+            value = item.attrs[name]
+        except (OSError, TypeError, ValueError, KeyError):
+            value = None
+        attributes[name] = None if isinstance(value, h5py.Empty) else _text(value)
+    return attributes
+
+
+def _created_fill(item: Any) -> Any:
+    """The number that fills what was never written, if the file defines one that is not a library's default."""
+    try:
+        defined = item.id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED
+        return item.fillvalue if defined and item.fillvalue not in _DEFAULTS.get(item.dtype.str[1:], (0,)) else None
+    except (RuntimeError, ValueError, TypeError):
+        return None
+
+
+def _dimensions(file: h5py.File, attributes: dict[str, Any], count: int) -> tuple[str, ...]:
+    """Names of the axes: their labels or, as in NetCDF-4, those of their dimension scales; empty for axes without.
+
+    The attributes are read as they are. HDF5's own functions trust the lists to be as long as there are axes.
+
+    Raises:
+        ValueError: If they are of another length.
+    """
+    names = [""] * count
+    scales, labels = attributes.get("DIMENSION_LIST"), attributes.get("DIMENSION_LABELS")
+    if scales is not None:
+        if len(scales) != count:
+            raise ValueError(f"expected {count} entries for {count} axes, got {len(scales)}")
+        names = [file[scale[0]].name if len(scale) and scale[0] else "" for scale in scales]
+    if labels is not None and np.shape(labels) == (count,):
+        names = [text_of(label) or name for label, name in zip(labels, names, strict=True)]
+    if not any(names) and (text := attributes.get("Dimension_Labels")) is not None:  # as NEON has it
+        parts = [part.strip() for part in (text.split(",") if isinstance(text, str) else map(text_of, np.ravel(text)))]
+        names = parts if len(parts) == count else names
+    return tuple(names) if any(names) else ()
 
 
 def _netcdf3(file: Any, name: str) -> Variable:
     variable = file.variables[name]
-    attributes = {key: _text(getattr(variable, key)) for key in ATTRIBUTES if hasattr(variable, key)}
+    attributes = {key: _text(value) for key, value in variable._attributes.items()}
     dtype = variable.data.dtype.newbyteorder("=")
 
     def read(index: tuple[slice, ...]) -> NDArray[Any]:
@@ -123,10 +160,10 @@ def _text(value: Any) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _is_netcdf3(source: Source) -> bool:
+def _first_bytes(source: Source) -> bytes:
     with source.path.open("rb") as file:
-        return file.read(4) in NETCDF3
+        return file.read(4)
 
 
 READER = Reader("HDF5", files_only(lambda source: h5py.is_hdf5(source.path)), open_hdf5)
-READER_NETCDF3 = Reader("NetCDF", files_only(_is_netcdf3), open_netcdf3)
+READER_NETCDF3 = Reader("NetCDF", files_only(lambda source: _first_bytes(source) in (*NETCDF3, CDF5)), open_netcdf3)

@@ -188,7 +188,7 @@ def _is(nodata: PerBand | float) -> Test:
         if numbers.dtype.kind != "f":
             return np.asarray(numbers == value)
         with np.errstate(invalid="ignore", over="ignore"):
-            near = np.abs(numbers - value) <= NEARLY * np.abs(value)
+            near = (np.abs(numbers - value) <= NEARLY * np.abs(value)) & np.isfinite(value)
             huge = (np.abs(value) >= HUGE) & (np.abs(numbers) >= HUGE) & (np.sign(numbers) == np.sign(value))
         return np.asarray(near | huge | (numbers == value))
 
