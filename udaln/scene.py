@@ -54,12 +54,16 @@ class DroppedBands:
         noise: C bool, those that contain only noise.
         msi_dead: c bool, the bands of the HR-MSI that are constant or hold no data.
         wavelengths: Centres of all C bands [nm], if known.
+        msi_unexplained: c bool, those of the HR-MSI that show what the LR-HSI does not; None if there are none.
+        msi_coarse: c bool, those of the HR-MSI that were made of larger pixels than others; None if there are none.
     """
 
     dead: Tensor
     noise: Tensor
     msi_dead: Tensor
     wavelengths: Tensor | None = None
+    msi_unexplained: Tensor | None = None
+    msi_coarse: Tensor | None = None
 
     @property
     def kept(self) -> Tensor:
@@ -69,7 +73,10 @@ class DroppedBands:
     @property
     def msi_kept(self) -> Tensor:
         """The bands of the HR-MSI that the scene contains, c bool."""
-        return ~self.msi_dead
+        kept = ~self.msi_dead
+        for other in (self.msi_unexplained, self.msi_coarse):
+            kept = kept if other is None else kept & ~other
+        return kept
 
 
 @dataclass(frozen=True)

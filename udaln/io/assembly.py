@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.io.bad_bands import dead_bands, describe_bands, describe_dropped_bands, noise_bands
+from udaln.io.coarse_bands import coarse_factors
 from udaln.io.gaps import Filled, fill_gaps
+from udaln.io.unexplained_bands import unexplained_bands
 from udaln.scene import DroppedBands, Known, Scene, Truth
 
 
@@ -52,6 +56,10 @@ def assemble_scene(
         dropped_bands = DroppedBands(
             dead, noise_bands(lr_hsi, lr_valid, dead, wavelengths), dead_bands(hr_msi, hr_valid), wavelengths
         )
+        dropped_bands = _with_unexplained(dropped_bands, lr_hsi, hr_msi, lr_valid, hr_valid, support)
+        coarse = dropped_bands.msi_kept & (coarse_factors(hr_msi, hr_valid) > 1)
+        if coarse.any() and (dropped_bands.msi_kept & ~coarse).any():
+            dropped_bands = replace(dropped_bands, msi_coarse=coarse)
     _check_coverage(dropped_bands, support, known)
     kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept
     y = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI")
@@ -91,6 +99,19 @@ def _check_coverage(dropped_bands: DroppedBands, support: Tensor, known: Known) 
             f"bad_bands: expected a signal in some band of the LR-HSI that the HR-MSI's {describe_bands(lost)} covers, "
             f"got none: {'; '.join(describe_dropped_bands(dropped_bands, filled=False))}"
         )
+
+
+def _with_unexplained(
+    dropped_bands: DroppedBands, lr_hsi: Tensor, hr_msi: Tensor, lr_valid: Tensor, hr_valid: Tensor, support: Tensor
+) -> DroppedBands:
+    """The bad bands together with those of the HR-MSI that the LR-HSI does not explain; arguments as above."""
+    kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept & support.any(0)
+    unexplained = dropped_bands.msi_kept & ~msi_kept
+    y = fill_gaps(lr_hsi[..., kept], lr_valid[..., kept])
+    valid = torch.ones(lr_hsi.shape[:2], dtype=torch.bool) if y.valid is None else y.valid
+    if kept.any() and msi_kept.any() and valid.any():
+        unexplained[msi_kept] = unexplained_bands(y.image, hr_msi[..., msi_kept], valid, hr_valid[..., msi_kept])
+    return replace(dropped_bands, msi_unexplained=unexplained) if unexplained.any() else dropped_bands
 
 
 def _select_and_fill(image: Tensor, valid: Tensor, kept: Tensor, name: str) -> Filled:

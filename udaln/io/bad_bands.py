@@ -17,6 +17,7 @@ LEAST_VALID = 0.5  # a band valid in a smaller fraction of the pixels that are v
 EXPLAINED = 0.2  # a band of which other bands explain a larger fraction of the variance is clearly a signal
 CONFIDENCE = 0.999  # that a sign of a signal is not chance
 SIGNIFICANT = float(norm.ppf(CONFIDENCE))  # the same in standard deviations
+UNEXPLAINED = "the LR-HSI does not explain what it shows (quality flags, classes, heights or bands beyond its range?)"
 LAG = 2  # distance at which pixels are compared: resampling makes the noise of adjacent ones alike [pixels]
 
 
@@ -189,7 +190,7 @@ def count_dropped_bands(dropped_bands: DroppedBands | None, filled: bool) -> dic
     return {
         "bands_filled": dropped if filled else 0,
         "bands_left_out": 0 if filled else dropped,
-        "msi_bands_left_out": 0 if dropped_bands is None else int(dropped_bands.msi_dead.sum()),
+        "msi_bands_left_out": 0 if dropped_bands is None else int((~dropped_bands.msi_kept).sum()),
     }
 
 
@@ -201,9 +202,13 @@ def describe_dropped_bands(dropped_bands: DroppedBands, filled: bool) -> list[st
         filled: Whether the fused image has them all the same, as ``fill_bad_bands`` makes them.
     """
     outcome = "filled in from their neighbours" if filled else "left out"
+    by_reason = dropped_bands.msi_unexplained, dropped_bands.msi_coarse
+    unexplained, coarse = (torch.zeros_like(dropped_bands.msi_dead) if bad is None else bad for bad in by_reason)
     found = (
         ("LR-HSI", dropped_bands.dead, dropped_bands.wavelengths, f"constant or almost without data; {outcome}"),
         ("LR-HSI", dropped_bands.noise, dropped_bands.wavelengths, f"nothing but noise; {outcome}"),
         ("HR-MSI", dropped_bands.msi_dead, None, "constant or almost without data; not used"),
+        ("HR-MSI", unexplained, None, f"{UNEXPLAINED}; not used"),
+        ("HR-MSI", coarse, None, "upsampled from larger pixels than those of the other bands; not used"),
     )
     return [f"{name} {describe_bands(bad, at)}: {what}" for name, bad, at, what in found if bad.any()]
