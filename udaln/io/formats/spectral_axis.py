@@ -131,9 +131,8 @@ def _wavelengths(values: Numbers, unit: str | None, bands: int | None) -> tuple[
     stated = nm_per_unit(unit, values[usable])
     if stated is None:
         return None, 1.0, f"in {str(unit).strip()}, which is no unit of length; left aside"
-    factor = next(
-        (f for f in (stated, 1.0, 1e3, 0.1, 1e9) if _optical(f * values).sum() >= (1 - _FEW) * len(values)), 0
-    )
+    enough = (1 - _FEW) * usable.sum()
+    factor = next((f for f in (stated, 1.0, 1e3, 0.1, 1e9) if _optical(f * values).sum() >= enough), None)
     if factor is None:
         text = f"expected optical wavelengths, got {_some(values)} in {_name(unit)}; left aside"
         return None, 1.0, text
@@ -203,7 +202,3 @@ def _some(values: Numbers) -> str:
     """Up to three of some numbers, as text."""
     texts = list(dict.fromkeys(f"{value:g}" for value in values.tolist()))
     return ", ".join(texts[:3] + ["…"] * (len(texts) > 3))
-
-
-def numbers_per_band(source, what, texts, bands):  # type: ignore
-    return as_numbers(texts)
