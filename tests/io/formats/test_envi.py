@@ -13,6 +13,7 @@ envi = pytest.importorskip("spectral.io.envi", reason="the extra io is not insta
 from made_up_products import Place, write_raster  # noqa: E402
 
 from udaln.io.formats import open_image  # noqa: E402
+from udaln.io.formats.envi_header import read_header  # noqa: E402
 
 CUBE = np.random.default_rng(0).integers(1, 9999, (6, 8, 3)).astype(np.int16)
 
@@ -99,7 +100,17 @@ def test_the_value_to_be_ignored_is_no_data_before_it_is_scaled(save, whole):
     assert image.nodata == CUBE[2, 3, 1]
 
 
-@pytest.mark.parametrize("names", [("x.dat.hdr", "x.dat"), ("x.hdr", "x.IMG"), ("x.hdr", "x.bsq"), ("x.hdr", "x")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x.dat.hdr", "x.dat"),
+        ("x.hdr", "x.IMG"),
+        ("x.hdr", "x.bsq"),
+        ("x.hdr", "x"),
+        ("x.HDR", "x.img"),
+        ("x.hdr", "x.rfl"),
+    ],
+)
 def test_header_and_data_find_each_other(save, tmp_path, whole, names):
     header, data = (tmp_path / name for name in names)
     save().with_suffix(".hdr").rename(header)
@@ -238,6 +249,15 @@ SPELLINGS = {
     "Windows-1252": (lambda text: f"{text}{WORDS}\n", "cp1252", "Windows-1252"),
     "Latin-1": (lambda text: f"{text}description = {{Süd \x81}}\n", "latin-1", "Latin-1"),
     "GBK": (lambda text: f"{text}{CHINESE}\n", "gbk", "GBK"),
+    "GBK, a unit": (
+        lambda text: (
+            f"{text}wavelength units = μm\n".replace("450, 550", "0.45, 0.55")
+            .replace("650}", "0.65}")
+            .replace("{10, 11, 12}", "{.01, .011, .012}")
+        ),
+        "gbk",
+        "GBK",
+    ),
     "UTF-8": (lambda text: f"{text}{WORDS}\n{CHINESE}\n", "utf-8", "description: is there more than once"),
     "commas at the ends": (lambda text: text.replace("}", ",}").replace("bands   = 3", "bands = 3,"), "utf-8", ""),
     "commas after the braces": (lambda text: text.replace("}", "},"), "utf-8", ""),
@@ -279,8 +299,8 @@ def test_a_header_is_read_however_it_is_spelt(save, whole, spelling, named):
     image, got = whole(rewritten(path, change, encoding).with_name(named))
     np.testing.assert_array_equal(got, CUBE)
     assert image.bands.names == ["b", "g", "r"]
-    assert image.bands.wavelengths.tolist() == [450, 550, 650]
-    assert image.bands.fwhm.tolist() == [10, 11, 12]
+    np.testing.assert_allclose(image.bands.wavelengths, [450, 550, 650])
+    np.testing.assert_allclose(image.bands.fwhm, [10, 11, 12])
     assert image.bands.good.tolist() == [True, False, True]
     assert image.grid == plain.grid and plain.grid.crs
     assert note in "; ".join(image.notes) and bool(image.notes) == bool(note)
@@ -414,3 +434,25 @@ def test_headers_that_people_had(whole, name, notes):
 @pytest.mark.parametrize("name", ["half", "tenth", "crc"])
 def test_damaged_compressed_data_that_people_had(refused, name):
     assert "cannot be unpacked" in refused(CASES / "reliability" / "envi_gz_truncated" / f"{name}.img")
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding", "told"),
+    [
+        ("Süd", "cp1252", "Windows-1252"),
+        ("à l'été, forêt, 37°", "cp1252", "Windows-1252"),
+        ("ação, São João", "cp1252", "Windows-1252"),
+        ("5 µm", "cp1252", "Windows-1252"),
+        ("绿, 红, 蓝", "gbk", "GBK"),
+        ("北京2020年5月, 反射率", "gbk", "GBK"),
+        ("GF5高光谱AHSI影像", "gbk", "GBK"),
+        ("GF5高光谱AHSI影像, Süd", "utf-8", ""),
+    ],
+)
+def test_the_encoding_is_told_from_the_text(save, whole, words, encoding, told):
+    path = save()
+    header = path.with_suffix(".hdr")
+    header.write_bytes(header.read_bytes() + f"sensor type = {{{words}}}\n".encode(encoding))
+    notes = whole(path)[0].notes
+    assert bool(notes) == bool(told) and told in "".join(notes)
+    assert read_header(header).text("sensor type") == words

@@ -109,7 +109,12 @@ def _choose_name(source: Source, arrays: Mapping[str, Array], ndim: int) -> str:
     if not candidates and len(outer) == 1 and not arrays[outer[0]].numeric:
         return outer[0]  # what is wrong with it is found next
     if len(candidates) != 1:
-        remedy = f"set {source.variable_key} to the one meant" if candidates else "save it as such an array"
+        choice = (
+            "add :VARIABLE to the file's name"
+            if source.variable_key == source.key
+            else f"set {source.variable_key} to the one meant"
+        )
+        remedy = choice if candidates else "save it as such an array"
         raise source.error(
             f"expected one numeric variable with {ndim} axes, found {len(candidates)}: the file holds "
             f"{listing}; {remedy}"

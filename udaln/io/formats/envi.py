@@ -59,7 +59,7 @@ def open_envi(source: Source) -> Iterator[Image]:
         header = read_header(path)
     header_source = replace(source, path=path)  # errors about the header name it
     numbers, notes = layout(header_source, header)
-    data = _data_file(source, path)
+    data = _data_file(source, path, numbers.size)
     with ExitStack() as stack:
         with reading(data, key=source.key):
             read = stack.enter_context(open_data(source, path, data, numbers))
@@ -89,12 +89,17 @@ def open_envi(source: Source) -> Iterator[Image]:
         )
 
 
-def _data_file(source: Source, header: Path) -> Path:
+def _data_file(source: Source, header: Path, size: int) -> Path:
+    """The data of a header: a file of the same name, with a usual suffix or of the size that the header implies."""
     if source.path != header:
         return source.path
     stem = header.with_suffix("")
     names = [stem.with_name(stem.name + suffix) for end in _DATA for suffix in (end, end.upper())]
     data = next((name for name in names if name.is_file()), None)
+    if data is None:
+        beside = [path for path in header.parent.iterdir() if path.stem == stem.name and path != header]
+        fitting = [path for path in beside if path.is_file() and path.stat().st_size == size]
+        data = fitting[0] if len(fitting) == 1 else None
     if data is None:
         raise source.error(f"expected the data that this header describes in {stem.name}, {stem.name}.dat, .img, …")
     return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ _FIELDS = (  # those that end a value whose closing brace is missing
 _KEY_AND_VALUE = re.compile(r"\s*([^\W\d][\w .\-/]*?)\s*=\s*(.*)$", re.DOTALL)
 _NUMBER_SEPARATORS = re.compile(r"[\s,;]+")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
+_GBK_MICRO = b"\xa6\xcc"  # μ, of μm
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -127,13 +129,12 @@ def _decoded(data: bytes) -> tuple[str, list[str]]:
 
 def _looks_chinese(data: bytes) -> bool:
     """Whether bytes beyond ASCII come in pairs, as in GBK. In western text they are single, among letters."""
-    runs = re.findall(rb"[A-Za-z]?[\x80-\xff]+[A-Za-z]?", data)
-    among_letters = sum(len(run.strip(_LETTERS)) < 4 and run[:1].isalpha() | run[-1:].isalpha() for run in runs)
-    even = sum(len(run.strip(_LETTERS)) % 2 == 0 for run in runs)
-    return even > len(runs) / 2 and among_letters <= len(runs) / 2
-
-
-_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    runs = re.findall(rb"[A-Za-z]?[\x80-\xff]+[A-Za-z]?", data.replace(_GBK_MICRO, b"u"))
+    western = 0
+    for run in runs:
+        beyond = run.strip(string.ascii_letters.encode())
+        western += len(beyond) % 2 == 1 or (len(beyond) < 4 and len(beyond) < len(run))
+    return western <= len(runs) / 2
 
 
 def _braced(value: str, lines: list[str], position: int) -> tuple[str, int, bool]:
