@@ -201,6 +201,7 @@ def test_what_matlab_alone_reads_is_said(tmp_path, refused):
 
 UNUSABLE = {
     "sparse": (scipy.sparse.eye(4).tocsc(), "x holds no real numbers but is 4×4 sparse"),
+    "sparse, true or false": (scipy.sparse.eye(4).tocsc() > 0, "x holds no real numbers but is 4×4 sparse"),
     "text": ("a text", "x holds no real numbers but is 1×6 char"),
     "logical": (CUBE > 99, "x holds no real numbers but is 5×4×3 logical"),
     "empty": (np.zeros((5, 0, 3)), "x is empty (5×0×3 double)"),

@@ -125,6 +125,6 @@ def _choose_name(source: Source, arrays: Mapping[str, Array], ndim: int) -> str:
 def _listing(arrays: Mapping[str, Array]) -> str:
     """Names, sizes and types of arrays, as text; those first that could be images."""
     named = sorted(arrays.items(), key=lambda item: not (item[1].numeric and len(item[1].shape) == 3))
-    texts = [f"{name} ({array})" for name, array in named[:_LISTED]]
+    texts = [f"{' '.join(name.split())} ({array})" for name, array in named[:_LISTED]]
     texts += [f"and {len(named) - _LISTED} more"] * (len(named) > _LISTED)
     return ", ".join(texts) or "nothing"

@@ -168,11 +168,11 @@ def _matrix(walk: _Walk, steps: tuple[str | int, ...], path: str, limit: int | N
         yield Element(steps, path, (), _CLASSES[_OPAQUE]), name
         walk.skip_to(end)
         return
-    shape = tuple(walk.numbers(walk.tag(end, {5}, "the size of an array")[1]))
+    shape = tuple(walk.numbers(walk.tag(end, {5, 6}, "the size of an array")[1]))
     if any(side < 0 for side in shape):
         raise DamagedError(f"expected the size of an array, got {shape}")
     name = walk.tag(end, _TEXT_TYPES, "a name")[1].decode("latin-1")
-    type_ = "logical" if bits & _LOGICAL else _CLASSES[class_]
+    type_ = "logical" if bits & _LOGICAL and class_ != _SPARSE else _CLASSES[class_]
     yield Element(steps, path, shape, f"complex {type_}" if bits & _COMPLEX else type_), name
     if class_ == _CELL:
         for index in range(math.prod(shape)):
@@ -194,7 +194,7 @@ def _fields(
     """The fields of a struct or of several, in an array."""
     if class_ == _OBJECT:
         walk.tag(end, _TEXT_TYPES, "the name of a class")
-    width = (walk.numbers(walk.tag(end, {5}, "the length of the names of fields")[1]) or [0])[0]
+    width = (walk.numbers(walk.tag(end, {5, 6}, "the length of the names of fields")[1]) or [0])[0]
     text = walk.tag(end, _TEXT_TYPES, "the names of fields")[1]
     if width < 1:
         raise DamagedError(f"expected the length of the names of fields, got {width}")

@@ -56,10 +56,10 @@ def arrays(source: Source) -> Iterator[dict[str, Array]]:
             raise source.error(f"cannot be read: {error}") from error
         yield {element.path: _mat5(path, element) for element in found}
     else:
-        whole = [
-            mat5.Element((name,), name, shape, kind) for name, shape, kind in scipy.io.whosmat(path, appendmat=False)
-        ]
-        yield {element.path: _mat5(path, element) for element in whole}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about byte orders of old machines
+            listed = scipy.io.whosmat(path, appendmat=False)
+        yield {name: _mat5(path, mat5.Element((name,), name, shape, kind)) for name, shape, kind in listed}
 
 
 def _mat5(path: Path, element: mat5.Element) -> Array:
