@@ -178,6 +178,7 @@ def test_a_value_to_be_ignored_may_be_as_large_as_it_likes(save, whole, refused)
     cube = np.where(CUBE < 500, np.float32(-1.23e34), CUBE.astype(np.float32))
     assert "its no-data value named" in refused(save(cube=cube))
     assert np.isnan(whole(save("data ignore value = -1.23e34", cube=cube))[1]).sum() == (CUBE < 500).sum()
+    assert np.isnan(whole(save(cube=cube), nodata=[-1.23e34])[1]).sum() == (CUBE < 500).sum()
     assert whole(save(cube=0 * cube))[1].max() == 0
 
 

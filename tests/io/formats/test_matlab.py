@@ -1,5 +1,6 @@
 """MATLAB's files: which variable, in which precision, and what is refused. More is in ``test_cubes``."""
 
+import itertools
 import subprocess
 import sys
 
@@ -73,6 +74,9 @@ def test_a_file_is_cut_short(tmp_path, cut_short):
     cut_short(tmp_path / "y.mat")
 
 
+COUNT = itertools.count()
+
+
 def struct73(file, name, fields):
     """A struct as MATLAB stores it: a group of its fields."""
     group = file.create_group(name)
@@ -88,7 +92,7 @@ def put73(file, name, value):
     if isinstance(value, list):
         references = []
         for part in value:
-            reference = f"#refs#/r{len(file.require_group('#refs#'))}"
+            reference = f"#refs#/r{next(COUNT)}"
             put73(file, reference, part)
             references.append(file[reference].ref)
         file.create_dataset(name, data=np.array(references, h5py.ref_dtype)[:, None], dtype=h5py.ref_dtype)
@@ -197,6 +201,21 @@ def test_what_matlab_alone_reads_is_said(tmp_path, refused):
         file["T"].attrs["MATLAB_class"] = np.bytes_("table")
         file["T"].attrs["MATLAB_object_decode"] = np.int32(3)
     assert "table of a class, which only MATLAB reads" in refused(tmp_path / "x.mat")
+
+
+def test_a_cube_within_a_table_is_found_among_the_values_of_objects(tmp_path, whole, refused):
+    """As MATLAB stores it: the table is a number, its values are references elsewhere, without names."""
+    path = tmp_path / "x.mat"
+    with h5py.File(path, "w") as file:
+        file["T"] = np.array([[3707764736, 2, 1, 1, 1, 1]], np.uint32)
+        file["T"].attrs["MATLAB_class"] = np.bytes_("table")
+        file["T"].attrs["MATLAB_object_decode"] = np.int32(3)
+        put73(file, "#subsystem#/MCOS", [np.zeros((1, 9), np.uint8), ["a name", SMALL]])
+        file["#subsystem#/MCOS"].attrs["MATLAB_class"] = np.bytes_("FileWrapper__")
+    np.testing.assert_array_equal(whole(path)[1], SMALL)
+    np.testing.assert_array_equal(whole(path, "#subsystem#/MCOS{2}{2}")[1], SMALL)
+    line = refused(path, "T")
+    assert "T holds no real numbers but is" in line and "table of a class" in line
 
 
 UNUSABLE = {

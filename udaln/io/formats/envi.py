@@ -179,7 +179,7 @@ def _checked_read(source: Source, stored: Stored, data: Path) -> Window:
         if magnitudes.size and (magnitudes.max() > IMPLAUSIBLE or magnitudes.max() < smallest):
             raise source.error(
                 f"expected measurements, got numbers up to {magnitudes.max():.3g}; is its byte order right, "
-                "and its no-data value named (data ignore value)?",
+                f"and its no-data value named (data ignore value, or {source.sibling('nodata')}=…)?",
                 data,
             )
         return part

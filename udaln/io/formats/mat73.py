@@ -14,6 +14,7 @@ from udaln.io.formats.source import Source
 NUMBERS = {"double": "f8", "single": "f4"} | {
     f"{sign}int{bits}": f"{sign[:1] or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
+_OBJECTS = "#subsystem#/MCOS"  # the values of all tables and other objects, without their names
 _DEEPEST = 30  # structs within structs; references could go in a circle
 _MOST = 10000  # arrays that are looked at
 
@@ -31,6 +32,10 @@ def arrays_of(source: Source, file: h5py.File) -> dict[str, Array]:
                 found[path] = array
                 if len(found) >= _MOST:
                     return found
+    values = file.get(_OBJECTS)
+    if isinstance(values, h5py.Dataset) and _refers(values):
+        parts = _parts(source, file, _OBJECTS, values, 1)
+        found |= {path: array for path, array in parts if array.numeric and len(array.shape) > 2}
     return found
 
 
@@ -49,9 +54,14 @@ def _walk(source: Source, file: h5py.File, path: str, item: Any, depth: int) -> 
         return
     yield path, _array(source, path, item, kind, nested)
     if kind == "cell" and _refers(item) and depth < _DEEPEST:
-        for index, reference in enumerate(item[()].reshape(-1)[:_MOST]):
-            if reference:
-                yield from _walk(source, file, f"{path}{{{index + 1}}}", file[reference], depth + 1)
+        yield from _parts(source, file, path, item, depth + 1)
+
+
+def _parts(source: Source, file: h5py.File, path: str, item: h5py.Dataset, depth: int) -> Iterator[tuple[str, Array]]:
+    """What the references of a cell array lead to."""
+    for index, reference in enumerate(item[()].reshape(-1)[:_MOST]):
+        if reference:
+            yield from _walk(source, file, f"{path}{{{index + 1}}}", file[reference], depth)
 
 
 def _field(source: Source, file: h5py.File, path: str, name: str, part: Any, depth: int) -> Iterator[tuple[str, Array]]:
