@@ -53,6 +53,7 @@ ORDERS = {
     "read only": lambda cube: np.frombuffer(cube.tobytes(), cube.dtype).reshape(cube.shape),
     "lists": lambda cube: cube.tolist(),
     "a tuple of arrays": tuple,
+    "a view of memory": lambda cube: memoryview(np.ascontiguousarray(cube)),
     "a tensor": lambda cube: torch.tensor(cube),
     "a tensor with a gradient": lambda cube: torch.tensor(cube.astype("f4"), requires_grad=True),
     "bfloat16": lambda cube: torch.tensor(cube).bfloat16(),
@@ -116,13 +117,21 @@ def test_numbers_that_mean_no_data_are_compared_as_they_are_stored():
 
 @pytest.mark.parametrize(
     ("nodata", "numbers"),
-    [(None, ()), (-9999, (-9999,)), ([0, -1.5], (0, -1.5)), (np.int16([3, 4]), (3, 4)), ("7", (7,))],
+    [
+        (None, ()),
+        (-9999, (-9999,)),
+        ([0, -1.5], (0, -1.5)),
+        (np.int16([3, 4]), (3, 4)),
+        ("7", (7,)),
+        (np.array(-1.0), (-1,)),
+        (range(2), (0, 1)),
+    ],
 )
 def test_one_number_or_several_mean_no_data(nodata, numbers):
     assert nodata_numbers(nodata) == numbers
 
 
-@pytest.mark.parametrize("nodata", ["none", {"lr": 0}, [[1, 2]], object(), [None]])
+@pytest.mark.parametrize("nodata", ["none", {"lr": 0}, [[1, 2]], object(), [None], True, [False]])
 def test_what_is_no_number_is_refused(nodata):
     with pytest.raises(InputError, match=r"^nodata: expected a number or several, got "):
         nodata_numbers(nodata)

@@ -116,7 +116,7 @@ def fuse(
         keep=BadBands[bad_bands] is BadBands.keep,
     )
     if scale not in (None, scene.scale):
-        raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale}")
+        raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale!r}")
     method, refined = _chosen(method, stages, settings, refine)
     if isinstance(instruments, str):
         instruments = instruments_preset(instruments)

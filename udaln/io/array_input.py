@@ -106,8 +106,14 @@ def nodata_numbers(nodata: Any) -> tuple[float, ...]:
     """
     if nodata is None:
         return ()
-    several = isinstance(nodata, Iterable) and not isinstance(nodata, str | bytes | Mapping)
+    several = (
+        isinstance(nodata, Iterable)
+        and not isinstance(nodata, str | bytes | Mapping)
+        and getattr(nodata, "ndim", 1) > 0
+    )
     try:
+        if np.asarray(nodata).dtype.kind == "b":
+            raise TypeError("true or false")
         return tuple(float(number) for number in (nodata if several else [nodata]))
     except (TypeError, ValueError) as error:
         raise InputError(f"nodata: expected a number or several, got {nodata!r}") from error
@@ -178,7 +184,7 @@ def _converted(value: Any) -> NDArray[Any]:
         values = getattr(value, "values", None)  # xarray's; others are on disk, by h5py, netCDF4, zarr
         array = values if isinstance(values, np.ndarray) else value[...]
     else:
-        if isinstance(value, Sequence) and any(isinstance(part, np.ma.MaskedArray) for part in value):
+        if isinstance(value, list | tuple) and any(isinstance(part, np.ma.MaskedArray) for part in value):
             raise ValueError("a list of masked arrays; np.ma.stack(…, axis=-1) makes one of them")
         array = np.asarray(value)
     array = array if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
