@@ -103,8 +103,8 @@ def test_the_number_of_bands_counts():
         (1, "nm", 10, ""),
         (1e-3, "µm", 0.01, ""),
         (1e-3, None, 0.01, ""),
-        (1e-3, "µm", 10, "fwhm: 10 cannot be in um; taken for nm"),
-        (1, "nm", 0.01, "fwhm: 0.01 cannot be in nm; taken for um"),
+        (1e-3, "µm", 10, "fwhm: 10 cannot be in µm; taken for nm"),
+        (1, "nm", 0.01, "fwhm: 0.01 cannot be in nm; taken for µm"),
     ],
 )
 def test_widths_are_in_the_unit_of_the_wavelengths_unless_they_cannot_be(scale, unit, widths, said):

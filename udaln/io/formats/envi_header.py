@@ -80,7 +80,7 @@ def is_header(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(64)
     encoding = next((encoding for bom, encoding in _BOMS if start.startswith(bom)), "latin-1")
-    return start.decode(encoding, errors="ignore").lstrip().startswith(MAGIC)
+    return start.decode(encoding, errors="ignore").lstrip().upper().startswith(MAGIC)
 
 
 def read_header(path: Path) -> Header:

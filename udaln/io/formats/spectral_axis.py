@@ -12,7 +12,7 @@ Numbers = NDArray[np.float64]
 
 _NANOMETRES = {
     1.0: ("nm", "nanometer", "nanometers", "nanometre", "nanometres", "nanomètre", "nanomètres"),
-    1e3: ("um", "µm", "μm", "micrometer", "micrometers", "micrometre", "micrometres", "micron", "microns", "mum"),
+    1e3: ("µm", "um", "μm", "micrometer", "micrometers", "micrometre", "micrometres", "micron", "microns", "mum"),
     0.1: ("a", "å", "ångström", "angstrom", "angstroms"),
     1e6: ("mm", "millimeter", "millimeters"),
     1e7: ("cm", "centimeter", "centimeters"),
@@ -61,7 +61,7 @@ def checked_wavelengths(
     """Wavelengths of the bands of an image [nm], if they can be used.
 
     A unit that makes no optical wavelengths of them, such as nm for 0.45, is taken for the one that does. Bands whose
-    wavelength is missing, zero, repeated or beyond the optical range get one from their neighbours, if they are few.
+    wavelength is missing, zero, repeated or beyond the optical range get one in line with their neighbours', if they are few.
 
     Args:
         values: One per band, numbers or texts.
@@ -148,7 +148,7 @@ def _wavelengths(values: Numbers, unit: str | None, bands: int | None) -> tuple[
         if completed is None:
             return None, 1.0, "; ".join([*notes, f"{bad}; left aside, all of them"])
         wavelengths = completed
-        notes.append(f"{bad}; they get one between those of their neighbours")
+        notes.append(f"{bad}; they get one in line with their neighbours")
     return wavelengths, factor, "; ".join(notes) or None
 
 
