@@ -61,7 +61,8 @@ def checked_wavelengths(
     """Wavelengths of the bands of an image [nm], if they can be used.
 
     A unit that makes no optical wavelengths of them, such as nm for 0.45, is taken for the one that does. Bands whose
-    wavelength is missing, zero, repeated or beyond the optical range get one in line with their neighbours', if they are few.
+    wavelength is missing, zero, repeated or beyond the optical range get one in line with their neighbours', if they
+    are few.
 
     Args:
         values: One per band, numbers or texts.
