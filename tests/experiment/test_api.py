@@ -204,7 +204,34 @@ def every_other(image):
     return np.indices(image.shape[:2]).sum(0) % 2
 
 
+def test_masks_and_numbers_for_no_data_are_the_same_as_nan(unlike):
+    y, z = unlike.lr_hsi.numpy().astype(">f8"), unlike.hr_msi.numpy().copy()
+    y[3, 4], z[40:43, 30:33] = -9999, -1
+    gaps = [np.where(image < -0.5, np.nan, image) for image in (y, z)]
+    masked = [np.ma.masked_less(image, -0.5) for image in (y, z)]
+    options = {"support": unlike.support, "method": "closed_form", "refine": "none"}
+    images = [
+        fuse(*gaps, **options).image,
+        fuse(*masked, **options).image,
+        fuse(y, z, nodata=[-9999, -1], **options).image,
+    ]
+    assert np.isnan(images[0]).any() and not np.isnan(images[0]).all()
+    np.testing.assert_array_equal(images[1], images[0])
+    np.testing.assert_array_equal(images[2], images[0])
+
+
 FAULTS = {
+    r"^lr_hsi: expected rows×columns×bands, got 12×6×6, .* np.moveaxis\(lr_hsi, 0, -1\)$": lambda y, z: fuse(
+        np.moveaxis(y, 2, 0), z
+    ),
+    r"^hr_msi: expected real numbers, got complex numbers": lambda y, z: fuse(y, z + 1j),
+    r"^lr_hsi: expected an array, got None$": lambda y, z: fuse(None, z),
+    r"^hr_msi: expected an array, got str; ": lambda y, z: fuse(y, "hr.tif"),
+    r"^hr_valid: expected true or false for each pixel, got text": lambda y, z: fuse(y, z, hr_valid=[["a"]]),
+    r"^nodata: expected a number or several, got 'fill'$": lambda y, z: fuse(y, z, nodata="fill"),
+    r"^nodata: expected it to leave some values of lr_hsi, got none$": lambda y, z: fuse(0 * y, z, nodata=0),
+    r"^srf: expected an array of numbers, got a list": lambda y, z: fuse(y, z, srf=[[1, 2], [3]]),
+    r"^psf: expected a matrix, got 1 axes$": lambda y, z: fuse(y, z, psf=[1.0]),
     r"^scale: expected 4, as the sizes of the pair imply, got 3$": lambda y, z: fuse(y, z, scale=3),
     r"^sizes: expected an HR-MSI of r·6×r·6 .*, got 23×24$": lambda y, z: fuse(y, z[:-1]),
     r"^sizes: expected an HR-MSI of r·24×r·24 .*, got 6×6$": lambda y, z: fuse(z, y),

@@ -10,10 +10,12 @@ import pytest
 
 pytest.importorskip("rasterio", reason="the extra io is not installed")
 
+import made_up_pairs
 from made_up_grids import UTM32, UTM33, X, Y, grid, image, rasterio
 
 from udaln.errors import InputError
 from udaln.io.grid import Grid
+from udaln.io.image import Bands, Cause
 from udaln.io.overlap import DRIFT, overlap
 
 KEY = "dataset.lr_hsi: lr.tif: "
@@ -237,3 +239,32 @@ def test_without_rasterio_one_crs_will_do_and_two_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
     assert overlap(*pair()).scale == 3
     assert "udaln[io]" in refused(*pair(crs=UTM33))
+
+
+@pytest.mark.parametrize("first", ["LR-HSI", "HR-MSI", "both"])
+def test_bands_that_come_first_are_known_by_the_sizes_of_the_pair(first):
+    lr, hr = np.random.default_rng(0).random((8, 10, 50)), np.random.default_rng(1).random((24, 30, 4))
+    moved_lr = np.moveaxis(lr, 2, 0) if first != "HR-MSI" else lr
+    moved_hr = np.moveaxis(hr, 2, 0) if first != "LR-HSI" else hr
+    gaps = Cause("a gap", lambda rows, cols: moved_lr[rows, cols] < 0.1)
+    lr_image = replace(made_up_pairs.image(moved_lr), causes=(gaps,))
+    found = overlap(lr_image, made_up_pairs.image(moved_hr))
+    assert found.scale == 3
+    np.testing.assert_array_equal(found.lr_hsi.whole(), lr)
+    np.testing.assert_array_equal(found.hr_msi.whole(), hr)
+    window = slice(2, 5), slice(3, 9)
+    np.testing.assert_array_equal(found.lr_hsi.read(*window), lr[window])
+    np.testing.assert_array_equal(found.lr_hsi.causes[0].flags(*window), lr[window] < 0.1)
+    said = [note for note in found.notes if note.startswith("axes of the")]
+    assert len(said) == (2 if first == "both" else 1)
+    assert all("bands×rows×columns" in note for note in said)
+
+
+def test_bands_are_last_where_that_fits_and_where_the_file_tells():
+    square = made_up_pairs.image(np.random.default_rng(0).random((8, 8, 8)))
+    found = overlap(square, made_up_pairs.image(np.zeros((24, 24, 4))))
+    assert found.lr_hsi is square
+    told = replace(made_up_pairs.image(np.zeros((50, 8, 8))), bands=Bands(wavelengths=np.linspace(400, 900, 8)))
+    assert "expected an HR-MSI of r·50×r·8 pixels" in refused(told, made_up_pairs.image(np.zeros((24, 24, 4))))
+    few = made_up_pairs.image(np.zeros((3, 8, 8)))  # fewer than the HR-MSI has
+    assert "expected an HR-MSI of r·3×r·8 pixels" in refused(few, made_up_pairs.image(np.zeros((24, 24, 4))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from udaln.experiment.fusion import Fusion, fuse_scene, with_figures
 from udaln.experiment.preparation import FusionOptions
 from udaln.experiment.presets import instruments_preset, method_preset
 from udaln.experiment.schema import Refine
+from udaln.io.array_input import check_axes, image_array, mask_array, matrix_array, nodata_numbers
 from udaln.io.assembly import assemble_scene
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.gaps import valid_values
@@ -33,10 +34,11 @@ from udaln.scene import Known, Scene
 
 @threads.single()
 def fuse(
-    lr_hsi: ArrayLike,
-    hr_msi: ArrayLike,
+    lr_hsi: Any,
+    hr_msi: Any,
     scale: int | None = None,
     *,
+    nodata: float | Sequence[float] | None = None,
     support: ArrayLike | None = None,
     psf: ArrayLike | None = None,
     srf: ArrayLike | None = None,
@@ -59,9 +61,10 @@ def fuse(
     """Fuse a pair given as arrays.
 
     Args:
-        lr_hsi: LR-HSI, h×w×C.
+        lr_hsi: LR-HSI, h×w×C, as any array of real numbers, see `image_array`. What is masked in it is not used.
         hr_msi: HR-MSI, rh×rw×c, in units of its own or, with ``instruments="alike"``, in the same.
         scale: Scale factor r expected; an error if the sizes imply another one.
+        nodata: The number or numbers that mean no data in either image, beside NaN.
         support: C×c, non-zero where an MSI band may cover a hyperspectral band. If None, it follows from ``srf``;
             without an SRF every band may be covered.
         psf: The point spread function, k×k, summing to 1, if it is known; otherwise it is estimated.
@@ -102,8 +105,9 @@ def fuse(
     quiet_lightning()
     one_of("bad_bands", bad_bands, list(BadBands.__members__))
     scene = _scene(
-        np.atleast_1d(lr_hsi),
-        np.atleast_1d(hr_msi),
+        lr_hsi,
+        hr_msi,
+        nodata_numbers(nodata),
         support=support,
         psf=psf,
         srf=srf,
@@ -112,7 +116,7 @@ def fuse(
         keep=BadBands[bad_bands] is BadBands.keep,
     )
     if scale not in (None, scene.scale):
-        raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale}")
+        raise InputError(f"scale: expected {scene.scale}, as the sizes of the pair imply, got {scale!r}")
     method, refined = _chosen(method, stages, settings, refine)
     if isinstance(instruments, str):
         instruments = instruments_preset(instruments)
@@ -157,8 +161,9 @@ def _chosen(
 
 
 def _scene(
-    lr_hsi: NDArray[np.generic],
-    hr_msi: NDArray[np.generic],
+    lr_hsi: Any,
+    hr_msi: Any,
+    nodata: Sequence[float],
     *,
     support: ArrayLike | None,
     psf: ArrayLike | None,
@@ -168,28 +173,25 @@ def _scene(
     keep: bool,
 ) -> Scene:
     """Assemble a scene; arguments as of `fuse`, ``keep``: whether all bands are used."""
-    y, z = (torch.tensor(image, dtype=_precision(image)) for image in (lr_hsi, hr_msi))
-    known = Known(*(None if array is None else torch.tensor(np.asarray(array, np.float64)) for array in (psf, srf)))
-    nonzero = srf if support is None else support
+    images = image_array(lr_hsi, "lr_hsi", nodata), image_array(hr_msi, "hr_msi", nodata)
+    check_axes(*images)
+    y, z = (torch.from_numpy(np.atleast_1d(image)) for image in images)
+    known = Known(*(_tensor(matrix_array(array, name)) for array, name in ((psf, "psf"), (srf, "srf"))))
+    nonzero = matrix_array(support, "support") if support is not None else matrix_array(srf, "srf")
     if nonzero is None:
-        bands = torch.ones(lr_hsi.shape[-1], hr_msi.shape[-1], dtype=torch.bool)
+        bands = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
     else:
-        bands = torch.from_numpy(np.asarray(nonzero) != 0)
+        bands = torch.from_numpy(nonzero != 0)
     return assemble_scene(
         y,
         z,
         bands,
-        lr_valid=valid_values(y, "LR-HSI", valid=_mask(lr_valid)),
-        hr_valid=valid_values(z, "HR-MSI", valid=_mask(hr_valid)),
+        lr_valid=valid_values(y, "LR-HSI", valid=_tensor(mask_array(lr_valid, "lr_valid"))),
+        hr_valid=valid_values(z, "HR-MSI", valid=_tensor(mask_array(hr_valid, "hr_valid"))),
         keep=keep,
         known=known,
     )
 
 
-def _mask(valid: ArrayLike | None) -> Tensor | None:
-    return None if valid is None else torch.from_numpy(np.asarray(valid) != 0)
-
-
-def _precision(image: NDArray[np.generic]) -> torch.dtype:
-    """float32 if it can hold the values of the image, else float64."""
-    return torch.float32 if np.can_cast(image.dtype, np.float32) else torch.float64
+def _tensor(array: NDArray[Any] | None) -> Tensor | None:
+    return None if array is None else torch.from_numpy(array)

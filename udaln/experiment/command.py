@@ -1,4 +1,4 @@
-"""The command ``udaln``: it composes a configuration and runs it, resumes a run, or inspects files."""
+"""The command ``udaln``: it composes a configuration and runs it, fuses two files, resumes a run, or inspects files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from udaln.errors import InputError
 from udaln.experiment.cli import check_arguments, one_line_errors
 from udaln.experiment.config import choices, known_keys, typed
+from udaln.experiment.fuse_words import USAGE, asks_for_help, hydra_words
 from udaln.experiment.inspect import inspect
 from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.presets import check_stages
@@ -32,6 +33,11 @@ def main() -> None:
         words = sys.argv[1:]
         if words[:1] == ["inspect"]:
             return inspect(words[1:])
+        if words[:1] == ["fuse"]:
+            if asks_for_help(words[1:]):
+                return print(USAGE)
+            words = hydra_words(words[1:])
+            sys.argv[1:] = words  # Hydra reads them there
         resumed = [word for word in words if word.startswith(RESUME)]
         if not resumed:
             import_plugins(plugins_of(words))

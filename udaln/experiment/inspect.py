@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from udaln import threads
 from udaln.errors import InputError
+from udaln.experiment.fuse_words import file_and_variable
 from udaln.experiment.schema import Memory
 from udaln.experiment.stream_windows import working_set
 from udaln.io.bad_bands import dead_bands, describe_bands, noise_bands
@@ -45,7 +45,7 @@ def inspect(words: Sequence[str]) -> None:
     with ExitStack() as stack:
         images = [stack.enter_context(_opened(word)) for word in words]
         for word, image in zip(words, images, strict=True):
-            console.print(_table(escape(word), describe_image(image)))
+            console.print(_table(word, describe_image(image)))
         if len(images) == 2:
             hr_msi, lr_hsi = sorted(images, key=lambda image: image.shape[2])
             console.print(_table("as a pair", describe_pair(lr_hsi, hr_msi)))
@@ -111,10 +111,8 @@ def describe_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
 
 
 def _opened(word: str) -> AbstractContextManager[Image]:
-    name, colon, variable = word.rpartition(":")
-    if colon and len(name) > 1 and not Path(word).exists():  # one letter is a drive
-        return open_image(name, variable, key="inspect", variable_key="inspect", find_fill=True)
-    return open_image(word, key="inspect", variable_key="inspect", find_fill=True)
+    name, variable = file_and_variable(word)
+    return open_image(name, variable, key="inspect", variable_key="inspect", find_fill=True)
 
 
 def _sample(image: Image) -> tuple[torch.Tensor, torch.Tensor]:
@@ -146,7 +144,7 @@ def _suspicious_bands(image: Image, values: torch.Tensor, valid: torch.Tensor) -
 
 
 def _table(title: str, lines: dict[str, str]) -> Table:
-    table = Table("", "", title=title, show_header=False, title_justify="left")
+    table = Table("", "", title=Text(title), show_header=False, title_justify="left")
     for topic, text in lines.items():
-        table.add_row(topic, escape(text))
+        table.add_row(topic, Text(text))  # as it is: names of files may look like markup
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import platform
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -71,7 +72,8 @@ def write_degradation(path: Path, degradation: Degradation, shift: tuple[float, 
 
 def write_picture(path: Path, figure: Figure) -> None:
     """Write a figure as a picture in the format that the suffix names."""
-    with atomically(path) as partial:
+    with atomically(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # names of runs may be in any script
         figure.savefig(partial, dpi=110)
 
 

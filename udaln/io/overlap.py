@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from udaln.errors import InputError
+from udaln.io.by_size import crs_note, pair_by_size
 from udaln.io.grid import Coordinates, Grid, pixel_transform, same_crs
 from udaln.io.image import Image, grid_of
 from udaln.io.pair import Pair
@@ -45,14 +46,14 @@ def overlap(
         InputError: If the images do not make a pair, or do so only with ``resample``.
     """
     if lr_hsi.grid is None or hr_msi.grid is None:
-        pair = _by_size(lr_hsi, hr_msi, f"{keys[1]}: {hr_msi.path}")
+        pair = pair_by_size(lr_hsi, hr_msi, f"{keys[1]}: {hr_msi.path}")
     else:
         remedy = f"{'.'.join([*keys[0].split('.')[:-1], 'resample'])}=true brings it onto that grid"
         try:
             pair = _by_georeferencing(lr_hsi, hr_msi, None if resample else remedy)
         except InputError as error:
             if not (lr_hsi.grid.crs or hr_msi.grid.crs):
-                pair = _by_size(lr_hsi, hr_msi, f"{keys[1]}: {hr_msi.path}")
+                pair = pair_by_size(lr_hsi, hr_msi, f"{keys[1]}: {hr_msi.path}")
             else:
                 raise InputError(f"{keys[0]}: {lr_hsi.path}: {error}{_crs_remedy(lr_hsi, hr_msi)}") from error
     if scale not in (None, pair.scale):
@@ -76,30 +77,6 @@ def _crs_remedy(lr_hsi: Image, hr_msi: Image) -> str:
     )
 
 
-def _crs_note(lr_hsi: Image, hr_msi: Image) -> str:
-    """Which images name no CRS, as text."""
-    without = [name for name, image in (("LR-HSI", lr_hsi), ("HR-MSI", hr_msi)) if not (image.grid and image.grid.crs)]
-    return f"none of the {' and of the '.join(without)}" if without else ""
-
-
-def _by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
-    """The pair that the sizes alone imply; messages begin with ``prefix``."""
-    (h, w, _), (rows, columns, _) = lr_hsi.shape, hr_msi.shape
-    scale = rows // h
-    if scale < 2 or (rows, columns) != (scale * h, scale * w):
-        raise InputError(
-            f"{prefix}: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got {rows}×{columns}"
-        )
-    notes = (
-        f"CRS: {_crs_note(lr_hsi, hr_msi) or 'not used'}; the images are taken to show the same ground",
-        f"scale factor: {scale}, by the sizes",
-        "crop: none",
-        "offset: not known",
-        "resampling: none",
-    )
-    return Pair(lr_hsi, hr_msi, scale, notes)
-
-
 def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair:
     """The pair that the georeferencing implies; the LR-HSI is resampled if it has to be and ``remedy`` is None.
 
@@ -108,7 +85,7 @@ def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair
         hr_msi: With a grid.
         remedy: End of the message that refuses to resample.
     """
-    unnamed = _crs_note(lr_hsi, hr_msi)
+    unnamed = crs_note(lr_hsi, hr_msi)
     lr_hsi, hr_msi = _with_crs(lr_hsi, hr_msi), _with_crs(hr_msi, lr_hsi)
     lr_grid, hr_grid = grid_of(lr_hsi), grid_of(hr_msi)
     lr_extent, hr_extent = _extent(lr_hsi), f"those of {hr_msi.path} ({_extent(hr_msi)})"

@@ -1,4 +1,4 @@
-"""Views of an image: cropped, or with values masked. Nothing is read before the view is."""
+"""Views of an image: cropped, with values masked, or with other axes. Nothing is read before the view is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from udaln.errors import InputError
 from udaln.io.image import Cause, Image, Pixels
 
 T = TypeVar("T")
+S = TypeVar("S", bound=np.generic)
 
 
 def cropped(image: Image, rows: slice, cols: slice) -> Image:
@@ -54,3 +56,23 @@ def masked(image: Image, cause: Cause) -> Image:
         return np.where(cause.flags(rows, cols), np.nan, values).astype(image.dtype, copy=False)
 
     return replace(image, read=read, causes=(*image.causes, cause))
+
+
+def bands_moved_last(image: Image) -> Image:
+    """View of an image whose file has its bands first, but which was taken for rows×columns×bands."""
+
+    def moved(read: Callable[[slice, slice], NDArray[S]]) -> Callable[[slice, slice], NDArray[S]]:
+        def read_moved(rows: slice, cols: slice) -> NDArray[S]:
+            part = read(slice(0, image.shape[0]), rows)
+            part = part if part.shape[2] == 1 else part[..., cols]
+            return np.ascontiguousarray(np.moveaxis(part, 0, 2))
+
+        return read_moved
+
+    bands, rows, columns = image.shape
+    return replace(
+        image,
+        shape=(rows, columns, bands),
+        read=moved(image.read),
+        causes=tuple(replace(cause, flags=moved(cause.flags)) for cause in image.causes),
+    )

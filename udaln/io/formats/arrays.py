@@ -15,6 +15,11 @@ from udaln.io.formats.stored import Stored, Window
 from udaln.io.image import Image
 
 UNNAMED = ""  # key of the array in a file without names
+NOTHING: tuple[Callable[[], np.dtype[Any]], Window] = (  # of an array that is not read
+    lambda: np.dtype("f8"),
+    lambda rows, cols: np.empty(0),
+)
+_LISTED = 20  # arrays that a message names
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Array:
         dtype: Returns the type that ``read`` returns. It is called only for the array that was chosen, since some
             files must be read for it.
         read: Reads a window of the first two axes.
+        nested: Whether it is a part of a variable, such as a field of a struct.
     """
 
     shape: tuple[int, ...]
@@ -35,6 +41,7 @@ class Array:
     numeric: bool
     dtype: Callable[[], np.dtype[Any]]
     read: Window
+    nested: bool = False
 
     def __str__(self) -> str:
         """Size and type, as text."""
@@ -53,6 +60,9 @@ def choose_array(source: Source, arrays: Mapping[str, Array], ndim: int) -> tupl
     name = _choose_name(source, arrays, ndim)
     array = arrays[name]
     what = name or "the array"
+    parts = {path: part for path, part in arrays.items() if path.startswith((f"{name}.", f"{name}{{", f"{name}("))}
+    if parts and not array.numeric:
+        raise source.error(f"{what} is {array}, expected one of its parts: {_listing(parts)}")
     if not array.numeric:
         raise source.error(f"{what} holds no real numbers but is {array}")
     if len(array.shape) != ndim:
@@ -81,19 +91,40 @@ def _choose_name(source: Source, arrays: Mapping[str, Array], ndim: int) -> str:
     if UNNAMED in arrays:
         source.refuse_variable()
         return UNNAMED
-    listing = ", ".join(f"{name} ({array})" for name, array in arrays.items()) or "nothing"
+    listing = _listing(arrays)
     if source.variable is not None:
         if source.variable not in arrays:
-            raise InputError(f"{source.variable_key}: {source.path} holds {listing}, got {source.variable!r}")
+            parts = {name: array for name, array in arrays.items() if name.startswith(source.variable)}
+            raise InputError(
+                f"{source.variable_key}: {source.path} holds {_listing(parts or arrays)}, got {source.variable!r}"
+            )
         return source.variable
     candidates = [
         name
         for name, array in arrays.items()
         if array.numeric and len(array.shape) == ndim and any(size != 1 for size in array.shape)  # no scalars
     ]
+    candidates = [name for name in candidates if not arrays[name].nested] or candidates
+    outer = [name for name, array in arrays.items() if not array.nested]
+    if not candidates and len(outer) == 1 and not arrays[outer[0]].numeric:
+        return outer[0]  # what is wrong with it is found next
     if len(candidates) != 1:
+        choice = (
+            "add :VARIABLE to the file's name"
+            if source.variable_key == source.key
+            else f"set {source.variable_key} to the one meant"
+        )
+        remedy = choice if candidates else "save it as such an array"
         raise source.error(
             f"expected one numeric variable with {ndim} axes, found {len(candidates)}: the file holds "
-            f"{listing}; set {source.variable_key} to the one meant"
+            f"{listing}; {remedy}"
         )
     return candidates[0]
+
+
+def _listing(arrays: Mapping[str, Array]) -> str:
+    """Names, sizes and types of arrays, as text; those first that could be images."""
+    named = sorted(arrays.items(), key=lambda item: not (item[1].numeric and len(item[1].shape) == 3))
+    texts = [f"{' '.join(name.split())} ({array})" for name, array in named[:_LISTED]]
+    texts += [f"and {len(named) - _LISTED} more"] * (len(named) > _LISTED)
+    return ", ".join(texts) or "nothing"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from udaln.errors import InputError
 from udaln.files import reading
 from udaln.io.formats import raster
+from udaln.io.formats.envi_data import layout, open_data
+from udaln.io.formats.envi_fields import apply_scaling, bands_of, nodata_of
+from udaln.io.formats.envi_header import Header, is_header, read_header
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.spectral_axis import nm_per_unit, numbers_per_band
-from udaln.io.formats.stored import Stored, Window
-from udaln.io.image import Bands, Image
+from udaln.io.formats.spectral_axis import as_numbers
+from udaln.io.formats.stored import NEARLY, PerBand, Stored, Window
+from udaln.io.grid import Grid
+from udaln.io.image import Image
 
 IMPLAUSIBLE = 1e20  # larger than any measurement; numbers read in the wrong byte order soon exceed it
 _DATA = ("", ".dat", ".img", ".bsq", ".bil", ".bip", ".raw")  # suffixes of the data file of a header
+_GEOREFERENCING = ("map info", "projection info", "coordinate system string")
+_UNUSED = ("geo points", "rpc info", "pseudo projection info")  # places on the ground, in ways that are not read
 
 
 def header_of(path: Path) -> Path | None:
     """The ENVI header of a file, which may be the file itself; None if there is none."""
-    names = [path] if path.suffix.lower() == ".hdr" else [path.with_suffix(".hdr"), path.with_name(path.name + ".hdr")]
-    for name in names:
-        if name.is_file():
-            with name.open("rb") as file:
-                if file.read(4) == b"ENVI":
-                    return name
-    return None
+    if path.suffix.lower() == ".hdr":
+        names = [path]
+    else:
+        names = [name for end in (".hdr", ".HDR") for name in (path.with_suffix(end), path.with_name(path.name + end))]
+    return next((name for name in names if name.is_file() and is_header(name)), None)
 
 
 @contextmanager
@@ -40,145 +45,141 @@ def open_envi(source: Source) -> Iterator[Image]:
     """Open an ENVI raster by its header or by its data file.
 
     Values are gain · number + offset (``data gain values``, ``data offset values``). If the header has neither but a
-    ``reflectance scale factor``, they are number / ``reflectance scale factor``, in units of reflectance.
+    ``reflectance scale factor``, they are number / ``reflectance scale factor``, in units of reflectance. Fields that
+    say where the numbers are must be right; of the others, what cannot be used is left aside and noted.
 
     Raises:
         InputError: If header and data do not match, or the numbers are implausible in the byte order of the header.
     """
     source.refuse_variable()
-    header = header_of(source.path)
-    if header is None:
+    path = header_of(source.path)
+    if path is None:
         raise source.error("expected an ENVI header, which begins with ENVI")
-    with reading(header, key=source.key):
-        fields = _read_header(source, header)
-    data = _data_file(source, header)
-    header_source = replace(source, path=header)  # errors about the header name it
-    shape, dtype = _shape_and_dtype(header_source, data, fields)
-    with raster.open_with_gdal(source, data) as opened:
-        if opened.stored.shape != shape:
-            size, got = ("×".join(map(str, part)) for part in (shape, opened.stored.shape))
-            raise source.error(f"expected {size} numbers, as its header says, got {got}", data)
-        stored, unit = _apply_header(header_source, opened.stored, fields)
-        if dtype.kind == "f":
+    with reading(path, key=source.key):
+        header = read_header(path)
+    header_source = replace(source, path=path)  # errors about the header name it
+    numbers, notes = layout(header_source, header)
+    data = _data_file(source, path, numbers.size)
+    with ExitStack() as stack:
+        with reading(data, key=source.key):
+            read = stack.enter_context(open_data(source, path, data, numbers))
+        opened = _open_with_gdal(stack, source, data, numbers.shape)
+        stored = Stored(numbers.shape, numbers.dtype.newbyteorder("="), read)
+        unit, grid = None, None
+        if opened is not None:  # what lies beside the file is known to GDAL: masks, statistics, georeferencing
+            stored = replace(opened.stored, dtype=stored.dtype, read=read)
+            unit, grid = opened.unit, opened.grid
+        scaling, unit_of_header, scaling_notes = apply_scaling(header, stored)
+        nodata, nodata_notes = nodata_of(header, scaling)
+        stored = replace(scaling, nodata=nodata)
+        if stored.dtype.kind == "f":
             stored = replace(stored, read=_checked_read(source, stored, data))
+        bands, band_notes = bands_of(header, numbers.shape[2])
+        grid, grid_notes = _grid(header_source, header, grid)
+        unused = [f"{name}: is not used; the georeferencing is that of map info alone" for name in _UNUSED]
+        unused = [line for name, line in zip(_UNUSED, unused, strict=True) if header.text(name)]
+        notes = [*header.notes, *notes, *scaling_notes, *nodata_notes, *band_notes, *grid_notes, *unused]
         yield stored.image(
             source,
             "ENVI",
-            bands=_bands(header_source, fields, shape[2]),
-            grid=opened.grid,
-            unit=unit or opened.unit,
+            bands=bands,
+            grid=grid,
+            unit=unit_of_header or unit,
+            notes=[f"{path.name}: {note}" for note in notes],
         )
 
 
-def _read_header(source: Source, header: Path) -> dict[str, Any]:
-    """The fields of a header; ``dtype`` is NumPy's type of the data, None if the data type is unknown."""
-    try:
-        from spectral.io import envi
-    except ImportError as error:
-        raise source.error("an ENVI header needs Spectral Python: pip install 'udaln[io]'") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about field names that are not in lower case
-        fields: dict[str, Any] = envi.read_envi_header(str(header))
-    missing = [name for name in ("samples", "lines", "bands", "data type") if name not in fields]
-    if missing:
-        raise source.error(f"expected an ENVI header with {', '.join(missing)}, got none of that", header)
-    fields["dtype"] = envi.envi_to_dtype.get(fields["data type"])
-    return fields
-
-
-def _data_file(source: Source, header: Path) -> Path:
+def _data_file(source: Source, header: Path, size: int) -> Path:
+    """The data of a header: a file of the same name, with a usual suffix or of the size that the header implies."""
     if source.path != header:
         return source.path
     stem = header.with_suffix("")
     names = [stem.with_name(stem.name + suffix) for end in _DATA for suffix in (end, end.upper())]
     data = next((name for name in names if name.is_file()), None)
     if data is None:
+        beside = [path for path in header.parent.iterdir() if path.stem == stem.name and path != header]
+        fitting = [path for path in beside if path.is_file() and path.stat().st_size == size]
+        data = fitting[0] if len(fitting) == 1 else None
+    if data is None:
         raise source.error(f"expected the data that this header describes in {stem.name}, {stem.name}.dat, .img, …")
     return data
 
 
-def _shape_and_dtype(
-    header: Source, data: Path, fields: Mapping[str, Any]
-) -> tuple[tuple[int, int, int], np.dtype[Any]]:
-    """Rows, columns and bands, and the type. The size of the data file is checked against them."""
-    if fields["dtype"] is None:
-        raise header.error(f"data type: expected one of ENVI's, got {fields['data type']}")
+def _open_with_gdal(stack: ExitStack, source: Source, data: Path, shape: tuple[int, int, int]) -> raster.Raster | None:
+    """The raster as GDAL sees it; None if it does not understand the header."""
     try:
-        rows, columns, bands = (int(fields[name]) for name in ("lines", "samples", "bands"))
-        offset = int(fields.get("header offset", 0))
-    except ValueError as error:
-        raise header.error(f"expected whole numbers of samples, lines, bands and header offset: {error}") from error
-    dtype = np.dtype(fields["dtype"])
-    if min(rows, columns, bands) < 1:
-        raise header.error(f"is empty ({rows}×{columns}×{bands} {dtype})")
-    if dtype.kind == "c":
-        raise header.error(f"holds no real numbers but is {dtype}")
-    expected, got = offset + rows * columns * bands * dtype.itemsize, data.stat().st_size
-    if got != expected and str(fields.get("file compression", 0)) == "0":
-        raise header.error(
-            f"expected {expected} bytes, as its header {header.path.name} says "
-            f"({rows}×{columns}×{bands} {dtype}), got {got}",
-            data,
-        )
-    return (rows, columns, bands), dtype
+        opened = stack.enter_context(raster.open_with_gdal(source, data))
+    except InputError as error:
+        if isinstance(error.__cause__, ImportError):
+            raise
+        return None
+    return opened if opened.driver == "ENVI" and opened.stored.shape == shape else None
 
 
-def _apply_header(header: Source, stored: Stored, fields: Mapping[str, Any]) -> tuple[Stored, str | None]:
-    """The numbers with the header's gains, offsets and no-data value, and their unit if the header implies it."""
-    bands, one = stored.shape[2], np.ones(stored.shape[2])
-    gain, offset = (
-        numbers_per_band(header, name, _as_list(fields[name]), bands) if name in fields else neutral
-        for name, neutral in (("data gain values", one), ("data offset values", 0 * one))
-    )
-    unit = None
-    if "reflectance scale factor" in fields and (gain == 1).all() and not offset.any():
-        factor = numbers_per_band(header, "reflectance scale factor", [fields["reflectance scale factor"]], 1)[0]
-        if not factor > 0:
-            raise header.error(f"reflectance scale factor: expected more than 0, got {factor:g}")
-        gain, unit = one / factor, "reflectance"
-    nodata = stored.nodata
-    if "data ignore value" in fields:
-        nodata = [one * numbers_per_band(header, "data ignore value", [fields["data ignore value"]], 1)]
-    return replace(stored, scale=gain, offset=offset, nodata=nodata), unit
+def _grid(source: Source, header: Header, grid: Grid | None) -> tuple[Grid | None, list[str]]:
+    """The georeferencing of a header.
+
+    Args:
+        source: The header, for messages.
+        header: Its content.
+        grid: As GDAL reads it from the file; None if it does not.
+
+    Returns:
+        The georeferencing, and a line for what cannot be used of it.
+    """
+    info, notes = header.text("map info"), []
+    if grid is None or not grid.crs:
+        if info is None and header.text("coordinate system string") is None:
+            return grid, []
+        grid, reason = _grid_by_fields(source, header)
+        notes = [f"map info: {reason}"] if reason else []
+    if info is None or grid is None:
+        return grid, notes
+    numbers = as_numbers(info.split(",")[1:7])
+    if len(numbers) < 6 or not np.isfinite(numbers).all() or not numbers[4:].all():
+        return None, [f"map info: expected a projection and six numbers, got {info[:60]}; left aside"]
+    a, b, _, d, e, _ = grid.transform
+    if b or d:  # GDAL turns a grid about its corner, whichever pixel the header refers to
+        column, row, x, y = (float(number) for number in numbers[:4])
+        column, row = column - 1, row - 1
+        grid = replace(grid, transform=(a, b, x - a * column - b * row, d, e, y - d * column - e * row))
+    return grid, notes
 
 
-def _bands(header: Source, fields: Mapping[str, Any], bands: int) -> Bands:
-    lengths = {
-        name: numbers_per_band(header, name, _as_list(fields[name]), bands)
-        for name in ("wavelength", "fwhm")
-        if fields.get(name)
-    }
-    if "wavelength" in lengths:
-        factor = nm_per_unit(fields.get("wavelength units"), lengths["wavelength"])
-        lengths = {} if factor is None else {name: factor * values for name, values in lengths.items()}
-    else:  # without wavelengths, the unit of the widths cannot be inferred
-        lengths = {}
-    names = _as_list(fields.get("band names", []))
-    if names and len(names) != bands:
-        raise header.error(f"band names: expected one for each of the {bands} bands, got {len(names)}")
-    good = numbers_per_band(header, "bbl", _as_list(fields["bbl"]), bands) != 0 if fields.get("bbl") else None
-    return Bands(names or None, lengths.get("wavelength"), lengths.get("fwhm"), good)
-
-
-def _as_list(value: Any) -> list[str]:
-    """A field as a list; a header of one band may omit the braces."""
-    return [str(part) for part in value] if isinstance(value, list) else [str(value)]
+def _grid_by_fields(source: Source, header: Header) -> tuple[Grid | None, str]:
+    """The georeferencing as GDAL reads it from these fields alone, and why it is not complete."""
+    fields = {"samples": "2", "lines": "1", "bands": "1", "data type": "1", "interleave": "bsq", "byte order": "0"}
+    fields |= {name: f"{{{text}}}" for name in _GEOREFERENCING if (text := header.text(name)) is not None}
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "x.dat"
+        data.write_bytes(b"12")
+        lines = "".join(f"{name} = {value}\n" for name, value in fields.items())
+        data.with_suffix(".hdr").write_text(f"ENVI\n{lines}", encoding="utf-8")
+        try:
+            with raster.open_with_gdal(source, data) as opened:
+                grid = opened.grid
+        except InputError as error:
+            return None, f"cannot be used: {str(error).rpartition(f'{data}: ')[2]}; left aside"
+    if grid is None:
+        return None, "gives no place on the ground; left aside"
+    return grid, "" if grid.crs else "names no coordinate reference system that is known"
 
 
 def _checked_read(source: Source, stored: Stored, data: Path) -> Window:
     """A reader that refuses floating-point numbers of implausible magnitude."""
     smallest = np.finfo(stored.dtype).tiny
+    missing: list[PerBand | float] = [*stored.nodata, *source.nodata]
 
     def read(rows: slice, cols: slice) -> NDArray[Any]:
         part = stored.read(rows, cols)
         valid = np.isfinite(part) & (part != 0)
-        for nodata in stored.nodata:
-            valid &= part != np.asarray(nodata, part.dtype)
+        for nodata in missing:
+            valid &= ~np.isclose(part, nodata, rtol=NEARLY, atol=0)
         magnitudes = np.abs(part[valid])
         if magnitudes.size and (magnitudes.max() > IMPLAUSIBLE or magnitudes.max() < smallest):
             raise source.error(
                 f"expected measurements, got numbers up to {magnitudes.max():.3g}; is its byte order right, "
-                "and its no-data value named (data ignore value)?",
+                f"and its no-data value named (data ignore value, or {source.sibling('nodata')}=…)?",
                 data,
             )
         return part

@@ -23,7 +23,11 @@ def arrays(source: Source) -> Iterator[dict[str, Array]]:
     array = np.lib.format.open_memmap(source.path, mode="r")  # refuses pickled objects and truncated files
     # a boolean matrix, such as a mask, is read as 0 and 1
     numeric = array.dtype.kind in "iuf" or (array.dtype.kind == "b" and array.ndim == 2)
-    described = Array(array.shape, str(array.dtype), numeric, lambda: array.dtype, lambda r, c: array[r, c])
+    longest = array.dtype.kind == "f" and array.dtype.itemsize > 8  # more digits than are calculated with
+    dtype = np.dtype(np.float64) if longest else array.dtype
+    described = Array(
+        array.shape, str(array.dtype), numeric, lambda: dtype, lambda r, c: array[r, c].astype(dtype, copy=False)
+    )
     expected, got = array.offset + array.nbytes, source.path.stat().st_size
     if array.dtype.kind != "O" and got > max(expected, array.offset + 1):
         raise source.error(f"expected {expected} bytes, as its header says ({described}), got {got}")

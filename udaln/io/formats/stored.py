@@ -137,14 +137,14 @@ class Stored:
         """What makes a stored number no measurement: the reason, the key that asks for it, and the test."""
         tests: list[tuple[str, str, Test]] = []
         for number in self.nodata:
-            tests.append((f"no-data value {_text(number)} of the file", "", _is(number)))
+            tests.append((f"no-data value {_text(number)} of the file", "", equals(number)))
         if self.valid_range is not None:
             lowest, highest = self.valid_range
             text = f"outside of the file's valid range {lowest:g} to {highest:g}"
             tests.append((text, "", lambda numbers: (numbers < lowest) | (numbers > highest)))
         for value in source.nodata:
             key = source.sibling("nodata")
-            tests.append((f"{key}={value:g}", key, _is(value)))
+            tests.append((f"{key}={value:g}", key, equals(value)))
         if (limit := source.saturation) is not None:
             key = source.sibling("saturation")
             tests.append((f"{key}={limit:g}", key, lambda numbers: numbers >= limit))
@@ -180,7 +180,7 @@ def joined(parts: Sequence[Stored]) -> Stored:
     )
 
 
-def _is(nodata: PerBand | float) -> Test:
+def equals(nodata: PerBand | float) -> Test:
     """A test whether stored numbers are a no-data value; floating-point numbers but for rounding."""
 
     def test(numbers: NDArray[Any]) -> NDArray[np.bool_]:
