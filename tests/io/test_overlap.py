@@ -224,7 +224,18 @@ def test_a_geotransform_without_a_crs_at_another_place_is_refused_with_the_remed
 def test_without_georeferencing_sizes_that_do_not_divide_are_refused(sizes):
     message = refused(image((20, 24), None, "lr.tif"), image(sizes, None, "hr.tif"))
     assert message.startswith("dataset.hr_msi: hr.tif: expected an HR-MSI of r·20×r·24 pixels")
-    assert message.endswith(f"got {sizes[0]}×{sizes[1]}")
+    assert f"got {sizes[0]}×{sizes[1]}" in message
+    assert ("give it in its own" in message) == (sizes == (20, 24))
+
+
+def test_an_lr_hsi_on_the_pixels_of_the_hr_msi_is_refused_with_the_size_of_its_own():
+    _, hr = pair()
+    values = np.random.default_rng(0).random((20, 24, 5)).repeat(3, 0).repeat(3, 1)
+    upsampled = replace(hr, path="lr.tif", shape=values.shape, read=lambda rows, cols: values[rows, cols])
+    for where in (hr.grid, None):
+        message = refused(replace(upsampled, grid=where), hr, resample=True)
+        assert "resampled" in message and "they are 3 times as large, every one repeated 3×3 times" in message
+        assert "resample=true" not in message
 
 
 def test_bad_georeferencing_is_refused():

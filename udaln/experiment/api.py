@@ -24,6 +24,7 @@ from udaln.experiment.schema import Refine
 from udaln.io.array_input import check_axes, image_array, mask_array, matrix_array, nodata_numbers
 from udaln.io.assembly import assemble_scene
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
+from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
@@ -186,11 +187,22 @@ def _scene(
         y,
         z,
         bands,
-        lr_valid=valid_values(y, "LR-HSI", valid=_tensor(mask_array(lr_valid, "lr_valid"))),
-        hr_valid=valid_values(z, "HR-MSI", valid=_tensor(mask_array(hr_valid, "hr_valid"))),
+        lr_valid=_measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid")),
+        hr_valid=_measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid")),
         keep=keep,
         known=known,
     )
+
+
+def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
+    """Which values of an image are measurements, H×W×B bool; undeclared fill, which is none, is logged as a warning."""
+    valid = valid_values(image, name, valid=_tensor(mask))
+    for fill in find_fill([torch.where(valid, image, torch.nan).numpy()]):
+        filled = torch.from_numpy(fill.flags(image.numpy()))
+        share = 100 * float(filled.double().mean())
+        logging.getLogger("udaln").warning("%s: %.2g %% of the pixels are undeclared fill %s", name, share, fill)
+        valid &= ~filled
+    return valid
 
 
 def _tensor(array: NDArray[Any] | None) -> Tensor | None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from udaln.consistency.calibration import HeldOut
 from udaln.consistency.fuser import Fuser
 from udaln.estimation.psf import centre_shift
+from udaln.experiment.error_keys import solver_errors
 from udaln.experiment.preparation import Aligned, FusionOptions, align
 from udaln.io.bad_bands import fill_bad_bands
 from udaln.methods.base import Estimate, Model, StageRecord, Training
@@ -159,8 +160,9 @@ def fuse_fitted(scene: Scene, model: Model, options: FusionOptions, device: torc
 def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusion:
     """Align a scene, fit the method and fuse. Nothing is written to disk."""
     device = root_device(training.accelerator, training.precision)
-    pair = align(scene, options)
-    return fuse_fitted(pair.scene, fit(pair, options, training), options, device)
+    with solver_errors():
+        pair = align(scene, options)
+        return fuse_fitted(pair.scene, fit(pair, options, training), options, device)
 
 
 def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:

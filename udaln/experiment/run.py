@@ -17,6 +17,7 @@ from udaln.experiment import report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.datasets.pair_files import open_pair
+from udaln.experiment.error_keys import solver_errors
 from udaln.experiment.fusion import Fusion, fit, fuse_fitted, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
@@ -49,6 +50,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
     quiet_lightning()
     with ExitStack() as stack:
+        stack.enter_context(solver_errors())
         files = None
         if isinstance(config.dataset, PairDataset):
             files = stack.enter_context(open_pair(config.dataset, config.scale))

@@ -106,10 +106,12 @@ def _with_unexplained(
 ) -> DroppedBands:
     """The bad bands together with those of the HR-MSI that the LR-HSI does not explain; arguments as above."""
     kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept & support.any(0)
+    if not (kept.any() and msi_kept.any()):
+        return dropped_bands
     unexplained = dropped_bands.msi_kept & ~msi_kept
     y = fill_gaps(lr_hsi[..., kept], lr_valid[..., kept])
     valid = torch.ones(lr_hsi.shape[:2], dtype=torch.bool) if y.valid is None else y.valid
-    if kept.any() and msi_kept.any() and valid.any():
+    if valid.any():
         unexplained[msi_kept] = unexplained_bands(y.image, hr_msi[..., msi_kept], valid, hr_valid[..., msi_kept])
     return replace(dropped_bands, msi_unexplained=unexplained) if unexplained.any() else dropped_bands
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import torch
+
 from udaln.errors import InputError
+from udaln.io.coarse_bands import coarse_factors
 from udaln.io.image import Image
 from udaln.io.pair import Pair
 from udaln.io.views import bands_moved_last
+
+LOOKED_AT = 200  # rows and columns that are looked at for repeated pixels
 
 
 def crs_note(lr_hsi: Image, hr_msi: Image) -> str:
@@ -23,8 +28,12 @@ def pair_by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
     chosen = next((choice for choice in [(lr_hsi, hr_msi), *others] if _factor(*choice)), None)
     if chosen is None:
         (h, w, _), (rows, columns, _) = lr_hsi.shape, hr_msi.shape
+        hint = ""
+        if (h, w) == (rows, columns):
+            hint = f"; if the LR-HSI was resampled to the HR-MSI's pixels, give it in its own{own_pixels(lr_hsi)}"
         raise InputError(
-            f"{prefix}: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got {rows}×{columns}"
+            f"{prefix}: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got "
+            f"{rows}×{columns}{hint}"
         )
     moved = [
         name
@@ -42,6 +51,15 @@ def pair_by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
         *(f"axes of the {name}: bands×rows×columns, since its sizes fit in no other order" for name in moved),
     )
     return Pair(lr_hsi, hr_msi, scale, notes)
+
+
+def own_pixels(image: Image) -> str:
+    """How large the own pixels of an image are that are repeated in it, as text; empty if it does not tell."""
+    rows, columns = (slice(0, min(side, LOOKED_AT)) for side in image.shape[:2])
+    values = torch.from_numpy(image.read(rows, columns))
+    factors = coarse_factors(values, torch.isfinite(values))
+    factor = int(factors.median())
+    return f": they are {factor} times as large, every one repeated {factor}×{factor} times" if factor > 1 else ""
 
 
 def _orders(image: Image) -> list[Image]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from udaln.errors import InputError
-from udaln.io.by_size import crs_note, pair_by_size
+from udaln.io.by_size import crs_note, own_pixels, pair_by_size
 from udaln.io.grid import Coordinates, Grid, pixel_transform, same_crs
 from udaln.io.image import Image, grid_of
 from udaln.io.pair import Pair
@@ -16,6 +16,7 @@ from udaln.io.resampling import resampled
 from udaln.io.views import cropped
 
 DRIFT = 0.05  # tolerance on nesting over the whole overlap, and on lying within the HR-MSI [HR pixels]
+SAME = 1.2  # LR pixels that are not larger than so many HR pixels are no pixels of their own
 SMALLEST = 8  # shortest side of the overlap [LR pixels]
 
 
@@ -96,6 +97,11 @@ def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair
     ratio = math.sqrt(abs(np.linalg.det(sides)))
     if ratio < 0.999:
         raise InputError(f"expected larger pixels than {hr_extent}, got {lr_extent}; are the two images swapped?")
+    if ratio < SAME:
+        raise InputError(
+            f"expected larger pixels than {hr_extent}, got {lr_extent}: it was resampled to the other image's pixels; "
+            f"give it in its own pixels{own_pixels(lr_hsi)}"
+        )
     first, last = _common_corners(lr_hsi, hr_msi)
     if not (first < last).all():
         raise InputError(f"expected pixels on the same ground as {hr_extent}, got {lr_extent}")
