@@ -71,10 +71,10 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(TAR) and tarfile.is_tarfile(path)
 
 
-def tree_of(path: Path) -> Tree:
-    """The files in a folder or an archive, with those in the folders in it."""
+def tree_of(path: Path, *, deep: bool = True) -> Tree:
+    """The files in a folder or an archive; those in folders within a folder only if ``deep``."""
     if path.is_dir():
-        files = (file for file in path.rglob("*") if file.is_file())
+        files = (file for file in path.glob("**/*" if deep else "*") if file.is_file())
         return Tree(path, tuple(sorted(file.relative_to(path).as_posix() for file in files)))
     if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:

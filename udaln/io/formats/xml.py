@@ -28,14 +28,22 @@ def parse_xml(source: Source, text: bytes | None = None, path: Path | None = Non
         ) from error
 
 
-def read_number(source: Source, parent: Element, name: str) -> float:
+def read_number(source: Source, parent: Element, name: str, default: float | None = None) -> float:
     """The number in a child element.
 
+    Args:
+        source: The file, for messages.
+        parent: The element.
+        name: Of the child, or a path to it.
+        default: What stands for a number that is missing.
+
     Raises:
-        InputError: If there is no such child, or it holds no number.
+        InputError: If there is no such child, or it holds no number, and nothing stands for it.
     """
     text = parent.findtext(name)
     try:
         return float(text or "")
     except ValueError as error:
+        if default is not None:
+            return default
         raise source.error(f"{parent.tag}/{name}: expected a number, got {text!r}") from error
