@@ -49,11 +49,13 @@ def write_raster(path, stored, place, driver="GTiff", **options):
         file.write(np.moveaxis(bands, -1, 0))
 
 
-def prisma(path, cube, wavelengths, place=Place(), *, vnir=None, errors=None, highest=1.2, good=None) -> Path:
+def prisma(
+    path, cube, wavelengths, place=Place(), *, vnir=None, errors=None, highest=1.2, good=None, pan=None, pan_errors=None
+) -> Path:
     """PRISMA L2D. One band of each spectrometer is not acquired.
 
     ``vnir``: B bool, the bands of the first spectrometer; ``errors``: H×W×B, of the pixel error matrices;
-    ``good``: B, the flags of the bands.
+    ``good``: B, the flags of the bands; ``pan``: 6H×6W, of the camera; ``pan_errors``: likewise.
     """
     wavelengths, bands = np.asarray(wavelengths, float), len(wavelengths)
     vnir = wavelengths < 960 if vnir is None else np.asarray(vnir)
@@ -74,6 +76,12 @@ def prisma(path, cube, wavelengths, place=Place(), *, vnir=None, errors=None, hi
             file.attrs[f"List_Fwhm_{title}"] = _with_empty_band(first, np.full(len(order), 10.0)).astype(np.float32)
             file.attrs[f"List_Cw_{title}_Flags"] = _with_empty_band(first, good[order]).astype(np.uint8)
             file.attrs[f"L2Scale{title}Min"], file.attrs[f"L2Scale{title}Max"] = np.float32(0), np.float32(highest)
+        if pan is not None:
+            camera = file.create_group("HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields")
+            numbers = np.nan_to_num(np.clip(np.rint(pan / 1.5 * 65535), 1, 65535))
+            camera["Cube"] = numbers.astype(np.uint16)
+            camera["PIXEL_L2_ERR_MATRIX"] = np.zeros(pan.shape, np.uint8) if pan_errors is None else pan_errors
+            file.attrs["L2ScalePanMin"], file.attrs["L2ScalePanMax"] = np.float32(0), np.float32(1.5)
         file.attrs["Processing_Level"] = np.bytes_("2D")
         file.attrs["Epsg_Code"] = np.uint32(place.epsg)
         inset = place.size / 2  # the corners are centres of pixels
