@@ -210,6 +210,42 @@ def _sentinel2_metadata(l2a, baseline, offset, response) -> str:
     )
 
 
+LANDSAT = "LC08_L2SP_192030_20240830_20240905_02_T1"
+
+
+def landsat(folder, cube, place=Place(), *, scene=LANDSAT, metadata="txt", quality=None, saturated=None) -> Path:
+    """Landsat Collection 2 Level-2. NaN is fill.
+
+    ``metadata``: ``txt``, ``xml`` or None for none; ``quality``, ``saturated``: QA_PIXEL and QA_RADSAT, clear if None.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = (1, 2, 3, 4, 5, 6, 7) if scene[1] == "C" else (1, 2, 3, 4, 5, 7)
+    for band, number in enumerate(numbers):
+        stored = np.where(np.isnan(cube[..., band]), 0, np.rint((np.nan_to_num(cube[..., band]) + 0.2) / 2.75e-5))
+        write_raster(folder / f"{scene}_SR_B{number}.TIF", stored.astype(np.uint16), place, nodata=0)
+    write_raster(folder / f"{scene}_ST_B10.TIF", np.ones(cube.shape[:2], np.uint16), place)
+    clear = np.full(cube.shape[:2], 21824)
+    write_raster(folder / f"{scene}_QA_PIXEL.TIF", (clear if quality is None else quality).astype(np.uint16), place)
+    saturated = np.zeros(cube.shape[:2]) if saturated is None else saturated
+    write_raster(folder / f"{scene}_QA_RADSAT.TIF", saturated.astype(np.uint16), place)
+    groups = {  # level 1 has factors of the same names
+        "LEVEL1_RADIOMETRIC_RESCALING": (2e-5, -0.1),
+        "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS": (2.75e-5, -0.2),
+    }
+    text, xml = "GROUP = LANDSAT_METADATA_FILE\n", "<LANDSAT_METADATA_FILE>"
+    for group, (scale, offset) in groups.items():
+        factors = (("MULT", scale), ("ADD", offset))
+        keys = {f"REFLECTANCE_{kind}_BAND_{number}": value for kind, value in factors for number in numbers}
+        lines = "".join(f"    {key} = {value}\n" for key, value in keys.items())
+        text += f"  GROUP = {group}\n{lines}  END_GROUP = {group}\n"
+        xml += f"<{group}>{''.join(f'<{key}>{value}</{key}>' for key, value in keys.items())}</{group}>"
+    if metadata is not None:
+        text, xml = f"{text}END_GROUP = LANDSAT_METADATA_FILE\nEND\n", f"{xml}</LANDSAT_METADATA_FILE>"
+        (folder / f"{scene}_MTL.{metadata}").write_text(text if metadata == "txt" else xml)
+    return folder
+
+
 def _spectral_information(response) -> str:
     parts = []
     for number, (name, centre, width) in enumerate(zip(S2_NAMES, S2_WAVELENGTHS, S2_FWHM, strict=True)):

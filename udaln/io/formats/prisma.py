@@ -2,8 +2,8 @@
 
 Source: PRISMA Products Specification Document, ASI, issue 2.3. Whether the corners in the attributes are centres or
 edges of pixels is told by the distance between them: as far as other readers of genuine files go, they are centres of
-pixels of 30 m. The image of the camera begins at the same edge as those of the spectrometers: so it is, to 0.1 m, by the
-latitudes and longitudes of pixels in a genuine product, PRS_L2D_STD_20240402102837_20240402102842_0001.
+pixels of 30 m. The image of the camera begins at the edge at which those of the spectrometers begin: to 0.1 m, this is
+what the latitudes and longitudes in a genuine product say, PRS_L2D_STD_20240402102837_20240402102842_0001.
 """
 
 from __future__ import annotations

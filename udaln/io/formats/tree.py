@@ -48,8 +48,9 @@ class Tree:
                 with zipfile.ZipFile(self.path) as archive:
                     return archive.read(name)
             with tarfile.open(self.path) as tar:
-                member = tar.extractfile(name)
-                return member.read() if member else b""
+                member = next(part for part in tar.getmembers() if _plain(part.name) == name)
+                file = tar.extractfile(member)
+                return file.read() if file else b""
 
     def open(self, source: Source, name: str) -> AbstractContextManager[raster.Raster]:
         """Open a raster, as `raster.open_with_gdal` does."""
@@ -80,7 +81,12 @@ def tree_of(path: Path, *, deep: bool = True) -> Tree:
         with zipfile.ZipFile(path) as archive:
             return Tree(path, tuple(info.filename for info in archive.infolist() if not info.is_dir()), "/vsizip")
     with tarfile.open(path) as tar:
-        return Tree(path, tuple(member.name for member in tar.getmembers() if member.isfile()), "/vsitar")
+        return Tree(path, tuple(_plain(part.name) for part in tar.getmembers() if part.isfile()), "/vsitar")
+
+
+def _plain(name: str) -> str:
+    """A name in an archive as GDAL has it: without ./ at its beginning."""
+    return name.removeprefix("./")
 
 
 def folder_of(name: str) -> str:
