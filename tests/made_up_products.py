@@ -246,6 +246,58 @@ def landsat(folder, cube, place=Place(), *, scene=LANDSAT, metadata="txt", quali
     return folder
 
 
+def planet(
+    folder, cube, place=Place(size=3.0), *, scene="20230207_143613_03_241c_3B", end="_SR_8b_clip", mask=None
+) -> Path:
+    """PlanetScope: the image. NaN is fill. ``mask``: H×W×8, of the usable data mask, no file if None."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{scene}_AnalyticMS{end}.tif"
+    step = STEP if end.startswith("_SR") else 0.01
+    stored = np.where(np.isnan(cube), 0, np.rint(np.nan_to_num(cube) / step)).astype(np.uint16)
+    write_raster(path, stored, place, nodata=0)
+    if mask is not None:
+        write_raster(
+            folder / f"{scene}_udm2{'_clip' if end.endswith('_clip') else ''}.tif", mask.astype(np.uint8), place
+        )
+    return path
+
+
+def worldview(folder, numbers, groups, place=Place(size=2.0), *, name="14JUN11-M2AS-0146_01_P001", tiles=1) -> Path:
+    """An image with its .IMD. ``groups``: of its bands, ``C``, ``B`` …; with several tiles side by side, and a .TIL."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    first, _, rest = name.partition("-")
+    parts, left = [], 0
+    for column, part in enumerate(np.array_split(numbers, tiles, axis=1), 1):
+        file = f"{first}_R1C{column}-{rest}.TIF" if tiles > 1 else f"{name}.TIF"
+        where = Place(place.epsg, place.x + left * place.size, place.y, place.size)
+        write_raster(folder / file, part, where)
+        parts.append((file, left, left + part.shape[1] - 1))
+        left += part.shape[1]
+    rows, columns, _ = numbers.shape
+    bands = "".join(
+        f"BEGIN_GROUP = BAND_{group}\n\tabsCalFactor = 1.2e-02;\nEND_GROUP = BAND_{group}\n" for group in groups
+    )
+    (folder / f"{name}.IMD").write_text(
+        f'version = "AA";\nnumRows = {rows};\nnumColumns = {columns};\nbandId = "Multi";\nnumTiles = {tiles};\n'
+        f'bitsPerPixel = 16;\noutputFormat = "GeoTIFF";\n{bands}'
+        'BEGIN_GROUP = IMAGE_1\n\tsatId = "WV02";\nEND_GROUP = IMAGE_1\n'
+        f"BEGIN_GROUP = MAP_PROJECTED_PRODUCT\n\tULX = {place.x + place.size / 2};\n"
+        f"\tULY = {place.y - place.size / 2};\nEND_GROUP = MAP_PROJECTED_PRODUCT\nEND;\n"
+    )
+    if tiles > 1:
+        text = f'bandId = "Multi";\nnumTiles = {tiles};\ntileUnits = "Pixels";\n'
+        for number, (file, start, end) in enumerate(parts, 1):
+            text += (
+                f'BEGIN_GROUP = TILE_{number}\n\tfilename = "{file}";\n\tULColOffset = {start};\n\tULRowOffset = 0;\n'
+                f"\tURColOffset = {end};\n\tURRowOffset = 0;\n\tLRColOffset = {end};\n\tLRRowOffset = {rows - 1};\n"
+                f"\tLLColOffset = {start};\n\tLLRowOffset = {rows - 1};\nEND_GROUP = TILE_{number}\n"
+            )
+        (folder / f"{name}.TIL").write_text(f"{text}END;\n")
+    return folder
+
+
 def _spectral_information(response) -> str:
     parts = []
     for number, (name, centre, width) in enumerate(zip(S2_NAMES, S2_WAVELENGTHS, S2_FWHM, strict=True)):

@@ -8,7 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from udaln.files import reading
-from udaln.io.formats import dlr, envi, hdf5, landsat, matlab, numpy_file, prisma, raster, sentinel2
+from udaln.io.formats import (
+    archive,
+    aviris,
+    dlr,
+    envi,
+    hdf5,
+    landsat,
+    matlab,
+    numpy_file,
+    planet,
+    prisma,
+    raster,
+    sentinel2,
+    worldview,
+)
 from udaln.io.formats.desis import DESIS
 from udaln.io.formats.enmap import ENMAP
 from udaln.io.formats.reader import Reader
@@ -98,12 +112,16 @@ def _find(source: Source) -> tuple[Reader, Source]:
 _READERS = [
     sentinel2.READER,
     landsat.READER,
+    planet.READER,
+    worldview.READER,
     *(dlr.reader(product) for product in (ENMAP, DESIS)),
     matlab.READER,
     numpy_file.READER,
     prisma.READER,
     hdf5.READER,
     hdf5.READER_NETCDF3,
+    archive.READER,
+    aviris.READER,
     envi.READER,
     raster.READER,
 ]
