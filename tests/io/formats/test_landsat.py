@@ -71,6 +71,16 @@ def test_archives_are_read_without_unpacking_them(tmp_path, folder, whole, kind)
     assert (image.grid, image.notes) == (expected.grid, expected.notes)
 
 
+def test_the_raster_of_a_band_is_read_as_the_product_has_it(tmp_path, whole):
+    folder = landsat(tmp_path / "x", CUBE, quality=np.where(np.eye(7, 5), 21824 | 8, 21824))
+    landsat(folder, CUBE, scene=LANDSAT.replace("0830", "0831"))
+    image, got = whole(folder / f"{LANDSAT}_SR_B5.TIF")
+    expected = np.where(np.eye(7, 5) == 1, np.nan, CUBE[..., 4])
+    np.testing.assert_allclose(got[..., 0], expected, atol=0.51 * STEP)
+    assert image.bands.names == ["nir"]
+    np.testing.assert_allclose(image.bands.wavelengths, [865])
+
+
 def test_older_landsats_are_read(tmp_path, whole):
     image, got = whole(landsat(tmp_path / "x", CUBE[..., :6], scene=LANDSAT.replace("LC08", "LT05")))
     np.testing.assert_allclose(got, CUBE[..., :6], atol=0.51 * STEP)

@@ -89,7 +89,7 @@ def test_what_it_does_not_hold_is_refused(tmp_path, refused):
     for variable in ("15m", "B13", "B2,B2", ""):
         message = refused(safe, variable or ",")
         assert message.startswith("dataset.variable: ")
-        assert "holds 10m, 20m, 60m, all or names of bands" in message
+        assert "holds 10m, 20m, 60m, all or bands such as B4+B8+B11" in message
     assert "expected bands of 10 m and 20 m or those of 60m" in refused(safe, "B1,B8")
 
 
@@ -160,6 +160,7 @@ def test_bands_are_taken_by_their_names(tmp_path, whole):
     for variable, names, expected in (
         ("B04", ["B04"], CUBE[..., [2]]),
         ("b8,B2", ["B02", "B08"], CUBE[..., [0, 3]]),
+        ("B8 + B3", ["B03", "B08"], CUBE[..., [1, 3]]),
         ("B5,B8A", ["B05", "B8A"], CUBE_20M[..., [3, 6]]),
     ):
         image, got = whole(safe, variable)
@@ -211,6 +212,20 @@ def test_it_is_found_by_its_folder_and_its_files(tmp_path, whole, refused):
     assert "expected one product with its MTD_MSIL2A.xml or MTD_MSIL1C.xml, got S2B" in refused(archive)
     (tmp_path / "x.SAFE").mkdir()
     assert "expected MTD_MSIL2A.xml or MTD_MSIL1C.xml in it, got neither" in refused(tmp_path / "x.SAFE")
+
+
+@pytest.mark.parametrize("level", ["L1C", "L2A"])
+def test_the_image_of_a_band_is_read_as_the_product_has_it(tmp_path, whole, level):
+    cube_20m = CUBE_20M if level == "L2A" else CUBE_20M[..., 3:]
+    safe = sentinel2(tmp_path, CUBE, cube_20m=cube_20m, level=level)
+    ends = {"B04_10m": (CUBE, 2), "B04_20m": (CUBE_20M, 2), "B8A_20m": (CUBE_20M, 6)}
+    if level == "L1C":
+        ends = {"B04": (CUBE, 2), "B8A": (CUBE_20M, 6)}
+    for end, (cube, band) in ends.items():
+        (path,) = safe.glob(f"GRANULE/*/IMG_DATA/**/*_{end}.jp2")
+        image, got = whole(path)
+        np.testing.assert_allclose(got[..., 0], cube[..., band], atol=0.51 * STEP)
+        assert (image.kind, image.bands.names) == (f"Sentinel-2 {level}", [end[:3]])
 
 
 def test_a_zip_with_a_part_missing_is_refused(tmp_path, refused):

@@ -43,13 +43,13 @@ _TM = {  # band 6 is thermal
     "swir2": (2080, 2350),
 }
 _SCENE = r"(?P<scene>L(?P<sensor>[COTE])0\d_(?P<level>L\d\w\w)_\d{6}_\d{8}_\d{8}_\d\d_\w\w)"
-_BAND = re.compile(_SCENE + r"_SR_B\d\.TIFF?", re.IGNORECASE)
+_BAND = re.compile(_SCENE + r"_SR_B(?P<band>\d)\.TIFF?", re.IGNORECASE)
 _METADATA = re.compile(_SCENE + r"_MTL\.(txt|xml)", re.IGNORECASE)
 
 
 @contextmanager
 def open_landsat(source: Source) -> Iterator[Image]:
-    """Open a product: its folder, its archive, or its ``_MTL.txt`` or ``_MTL.xml``.
+    """Open a product: its folder, its archive, its ``_MTL.txt`` or ``_MTL.xml``, or the raster of one band.
 
     Reflectance is 2.75e-5 · number − 0.2 unless the metadata say otherwise. Bands are named coastal, blue, green, red,
     nir, swir1, swir2. Pixels that QA_PIXEL calls fill, cloud, next to cloud, cirrus or shadow are NaN, and values that
@@ -62,8 +62,11 @@ def open_landsat(source: Source) -> Iterator[Image]:
     tree, scene = _scene(source)
     name = re.fullmatch(_SCENE, PurePosixPath(scene).name, re.IGNORECASE)
     assert name is not None
-    edges = _OLI if name["sensor"].upper() in "CO" else _TM
+    edges: Mapping[str, tuple[int, int]] = _OLI if name["sensor"].upper() in "CO" else _TM
     numbers = tuple(number for number in range(1, 8) if edges is _OLI or number != 6)
+    if (alone := _BAND.fullmatch(Path(source.user_path).name)) is not None and int(alone["band"]) in numbers:
+        chosen = numbers.index(int(alone["band"]))
+        numbers, edges = numbers[chosen : chosen + 1], dict([list(edges.items())[chosen]])
     scaling, notes = _scaling(source, tree, scene, numbers)
     with ExitStack() as stack:
         rasters = [_open(source, stack, tree, f"{scene}_SR_B{number}") for number in numbers]
@@ -176,6 +179,8 @@ def _scene(source: Source) -> tuple[Tree, str]:
         if not match["level"].upper().startswith("L2"):
             raise source.error(f"expected a Level-2 product, got {match['level']}; {_ORDER}")
         return tree, match["scene"]
+    if not archive and (band := _BAND.fullmatch(source.path.name)):
+        return tree, band["scene"]
     scenes = _scenes(tree)
     if len(scenes) != 1:
         raise source.error(f"expected one scene, got {len(scenes)}: {', '.join(scenes)}; name the _MTL.txt of one")
@@ -192,7 +197,7 @@ def _find(source: Source) -> Path | None:
             tree = tree_of(path)
             _refuse_level_1(source, tree)
             return path if _scenes(tree) else None
-        return path if _METADATA.fullmatch(path.name) else None
+        return path if _METADATA.fullmatch(path.name) or _BAND.fullmatch(path.name) else None
     tree = tree_of(path, deep=False)
     _refuse_level_1(source, tree)
     scenes = _scenes(tree)

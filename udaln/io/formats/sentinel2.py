@@ -5,6 +5,7 @@ Source: Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, issue 14
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -36,7 +37,8 @@ def open_sentinel2(source: Source) -> Iterator[Image]:
 
     Reflectance is (number + offset) / quantification value; before processing baseline 04.00 there is no offset.
     ``source.variable`` is ``10m``, ``20m`` or ``60m``, which are the images of that resolution, ``all``, which are the
-    bands of 10 m and those of 20 m sharpened, or names of bands with commas between them. None stands for ``10m``.
+    bands of 10 m and those of 20 m sharpened, or names of bands: ``B4+B8+B11``. None stands for ``10m`` or, where the
+    user named the image of a band, for that one.
     Pixels that the product's classification calls unusable are NaN in all bands.
 
     Raises:
@@ -64,13 +66,18 @@ def open_sentinel2(source: Source) -> Iterator[Image]:
 
 def _parts(source: Source, metadata: Metadata) -> list[tuple[str, list[str]]]:
     """The resolutions that the user's choice takes, and the bands of each."""
-    variable, images = source.variable or "10m", metadata.level.images
+    images = metadata.level.images
+    named = _IMAGE.fullmatch(Path(source.user_path).name)
+    if source.variable is None and named is not None:
+        band = _band(named["band"])
+        return [(named["size"] or next((size for size, bands in images.items() if band in bands), "10m"), [band])]
+    variable = source.variable or "10m"
     if variable in images:
         return [(variable, images[variable])]
     sharp, coarse = images["10m"], [band for band in images["20m"] if band not in images["10m"]]
-    names = [*sharp, *coarse] if variable == ALL else [_band(name) for name in variable.split(",")]
+    names = [*sharp, *coarse] if variable == ALL else [_band(name) for name in re.split(r"[\s,+]+", variable)]
     if not names or not set(names) <= set(IDS) or len(set(names)) < len(names):
-        holds = f"{', '.join(images)}, {ALL} or names of bands with commas between them"
+        holds = f"{', '.join(images)}, {ALL} or bands such as B4+B8+B11"
         raise InputError(f"{source.variable_key}: {source.path} holds {holds}, got {variable!r}")
     chosen = [("10m", [name for name in sharp if name in names]), ("20m", [name for name in coarse if name in names])]
     chosen = [(size, bands) for size, bands in chosen if bands]
@@ -203,6 +210,9 @@ def _metadata_in(tree: Tree) -> list[str]:
     return tree.find(rf"([^/]+/){{0,2}}({'|'.join(_METADATA)})")
 
 
+_IMAGE = re.compile(r".+_(?P<band>B\d[\dA])(_(?P<size>\d0m))?\.jp2", re.IGNORECASE)
+
+
 def _find(source: Source) -> Path | None:
     path = source.path
     if path.is_dir():
@@ -217,6 +227,9 @@ def _find(source: Source) -> Path | None:
         return next((path.with_name(name) for name in _METADATA if path.with_name(name).exists()), None)
     if path.name in _METADATA:
         return path
+    if _IMAGE.fullmatch(path.name):
+        files = [folder / name for folder in path.parents[3:5] for name in _METADATA]
+        return next((file for file in files if file.exists()), None)
     return path if is_archive(path) and _metadata_in(tree_of(path)) else None
 
 
