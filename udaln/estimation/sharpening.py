@@ -53,7 +53,7 @@ class Sharpener:
         Returns:
             rh×rw×B. Averaged over the large pixels, with the blur of each band, it is nearly ``bands``.
         """
-        image = _correlated((sharp - self.sharp_mean).nan_to_num(), self.kernels) + self.mean
+        image = _correlated((sharp - self.sharp_mean.to(sharp)).nan_to_num(), self.kernels) + self.mean.to(sharp)
         seen = torch.empty_like(bands)
         for blur in sorted(set(self.blurs.tolist())):
             same = self.blurs == blur

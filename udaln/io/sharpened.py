@@ -43,7 +43,7 @@ def sharpened(sharp: Image, coarse: Image, order: Sequence[int]) -> Image:
         return fit_sharpener(*_read(sharp, coarse, scale, parts), scale)
 
     def read(rows: slice, cols: slice) -> Pixels:
-        bands = np.zeros((rows.stop - rows.start, cols.stop - cols.start, coarse.shape[2]))
+        bands = np.zeros((rows.stop - rows.start, cols.stop - cols.start, coarse.shape[2]), coarse.dtype)
         for row in blocks[0].near(rows, scale):
             for column in blocks[1].near(cols, scale):
                 part = [blocks[0].seen(row, rows, scale), blocks[1].seen(column, cols, scale)]
@@ -119,7 +119,7 @@ def _within(part: Sequence[slice], whole: Sequence[slice]) -> tuple[slice, ...]:
     return tuple(slice(p.start - w.start, p.stop - w.start) for p, w in zip(part, whole, strict=True))
 
 
-def _sharpen(sharpener: Sharpener, sharp: Image, coarse: Image, part: Sequence[slice]) -> NDArray[np.float64]:
+def _sharpen(sharpener: Sharpener, sharp: Image, coarse: Image, part: Sequence[slice]) -> Pixels:
     """The sharpened bands in a window of small pixels."""
     scale = sharpener.scale
     outer = [
@@ -128,15 +128,17 @@ def _sharpen(sharpener: Sharpener, sharp: Image, coarse: Image, part: Sequence[s
     ]
     window = _within(part, [slice(scale * wide.start, scale * wide.stop) for wide in outer])
     small, large = _read(sharp, coarse, scale, outer)
-    bands: NDArray[np.float64] = sharpener(small, large)[window].numpy()
-    missing = large.isnan().numpy().repeat(scale, 0).repeat(scale, 1)[window]
-    return np.where(missing, np.nan, bands)
+    bands: Pixels = sharpener(small, large)[window].numpy()
+    bands[large.isnan().numpy().repeat(scale, 0).repeat(scale, 1)[window]] = np.nan
+    return bands
 
 
 def _read(sharp: Image, coarse: Image, scale: int, part: Sequence[slice]) -> tuple[Tensor, Tensor]:
-    """Both images in a window of large pixels, float64."""
+    """Both images in a window of large pixels, of one type."""
     small = sharp.read(*(slice(span.start * scale, span.stop * scale) for span in part))
-    return torch.from_numpy(small).double(), torch.from_numpy(coarse.read(part[0], part[1])).double()
+    large = coarse.read(part[0], part[1])
+    dtype = np.result_type(small, large)
+    return torch.from_numpy(small.astype(dtype, copy=False)), torch.from_numpy(large.astype(dtype, copy=False))
 
 
 def _joined(first: Bands, second: Bands, order: NDArray[np.intp]) -> Bands:
