@@ -1,5 +1,7 @@
 """Bands with large pixels are sharpened by those with small ones, never to their harm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,23 @@ def test_bands_that_are_displaced_are_sharpened_by_what_is_around():
     far = sharpener.kernels[2].clone()
     far[:, 3, 3] = 0
     assert not far.any(), "a band in its place depends on one pixel alone"
+
+
+def test_what_differs_from_place_to_place_is_followed():
+    sharp, _ = scene(6, side=128)
+    places = torch.arange(128, dtype=torch.float64)
+    change = 0.5 + 0.5 * torch.sin(places / 12)[:, None, None]
+    truth = torch.cat([change * sharp[..., :1] + (1 - change) * sharp[..., 1:2], sharp[..., 2:3]], 2)
+    bands = averaged(truth)
+    sharpener = fit_sharpener(sharp, bands, 2)
+    assert sharpener.local[0]
+    image = sharpener(sharp, bands)
+    everywhere = replace(sharpener, local=torch.zeros(2, dtype=torch.bool))(sharp, bands)
+    assert error(image, truth)[0] < 0.5 * error(everywhere, truth)[0]
+    sharp[40:50, 60:64], bands[30, 10:20] = torch.nan, torch.nan
+    with_gaps = sharpener(sharp, bands)
+    assert with_gaps.isfinite().all()
+    assert error(with_gaps[:24], image[:24]).max() < 1e-6
 
 
 def test_bands_that_nothing_explains_are_interpolated():

@@ -25,11 +25,12 @@ def in_memory(values, names, size=10.0, seen=None):
     return Image("x", "test", values.shape, values.dtype, read, bands, grid, causes=(missing,), notes=(f"{size}",))
 
 
-def pair(side=(90, 76), seed=0):
-    """Two sharp bands, three that follow from them within their pixels; a gap in each image."""
+def pair(side=(90, 76), seed=0, varying=0.0):
+    """Two sharp bands, three that follow from them within their pixels, more or less; a gap in each image."""
     rng = np.random.default_rng(seed)
     sharp = gaussian_filter(rng.uniform(size=(2 * side[0], 2 * side[1], 2)), (1, 1, 0)).astype(np.float32)
-    fine = sharp @ rng.uniform(0, 1, (2, 3)).astype(np.float32)
+    change = 1 + varying * np.sin(np.arange(2 * side[1]) / 10)
+    fine = sharp @ rng.uniform(0, 1, (2, 3)).astype(np.float32) * change[:, None].astype(np.float32)
     coarse = fine.reshape(side[0], 2, side[1], 2, 3).mean((1, 3))
     sharp[40:43, 50:56] = np.nan
     coarse[10, 20, 1] = np.nan
@@ -41,8 +42,9 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 32)
 
 
-def test_every_window_shows_the_same(small_blocks):
-    sharp, coarse, fine = pair()
+@pytest.mark.parametrize("varying", [0, 0.3])
+def test_every_window_shows_the_same(small_blocks, varying):
+    sharp, coarse, fine = pair(varying=varying)
     image = sharpened(in_memory(sharp, "ab"), in_memory(coarse, "cde", 20.0), ORDER)
     whole = image.whole()
     assert whole.shape == image.shape == (180, 152, 5)
@@ -54,7 +56,8 @@ def test_every_window_shows_the_same(small_blocks):
         np.testing.assert_allclose(part, whole[top:bottom, left:right], rtol=1e-5)
     bands = whole[..., [1, 2, 4]]
     filled = np.isfinite(bands)
-    assert np.abs(bands - fine)[filled].max() < 0.1 * np.ptp(fine)
+    assert np.abs(bands - fine)[filled].max() < (0.4 if varying else 0.1) * np.ptp(fine)
+    assert np.abs(bands - fine)[filled].mean() < 0.02 * np.ptp(fine)
 
 
 def test_gaps_are_those_of_both_images():
@@ -88,7 +91,7 @@ def test_little_is_read_for_a_small_window(small_blocks):
     assert max(span.stop for span in rows) < 450
     count = len(seen)
     image.read(slice(305, 310), slice(300, 310))
-    assert max(rows.stop - rows.start for rows, _ in seen[count:]) < 60, "a block is estimated once"
+    assert max(rows.stop - rows.start for rows, _ in seen[count:]) < 70, "a block is estimated once"
 
 
 @pytest.mark.parametrize(

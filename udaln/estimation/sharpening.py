@@ -2,9 +2,10 @@
 
 Sentinel-2 has four bands of 10 m and six of 20 m. What a band shows within its pixels is taken from the bands with
 smaller pixels by linear regression, and what the regression leaves is interpolated: component substitution with
-regression and injection (Aiazzi et al., IEEE TGRS 45(10), 2007), the blur of each band estimated as well. Bands of a
-scanner that look along different lines are displaced from each other above the ground, as on clouds. There, pixels
-around a place count as well.
+regression and injection (Aiazzi et al., IEEE TGRS 45(10), 2007). The blur of each band is estimated as well. A second
+regression, with weights that fade with the distance, makes up for what differs from place to place. Bands of a scanner
+that look along different lines are displaced from each other above the ground, as on clouds. There, pixels around a
+place count as well. Each of these is tried on larger pixels, whose truth is known, and done where it helps.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ BLURS = (0.0, 1.0, 1.5, 2.0, 2.5)  # FWHM of a band's Gaussian blur beyond the m
 RIDGE = 1e-3  # of the mean variance
 BETTER = 0.5  # pixels around count only if the squared error is less than so much of that without them
 ROWS = 4  # at least so many pixels for each unknown
-MARGIN = 16  # around a window of small pixels, what its values depend on [small pixels]
+NEAR = 1.5  # standard deviation of the weights of the local regression [large pixels]
+MARGIN = 14  # around a window, what its values depend on [large pixels]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Sharpener:
         sharp_mean: Subtracted from the sharp bands, c.
         mean: Of the bands with large pixels, B.
         blurs: Of `BLURS`, the one of each band, B.
+        local: The bands with a local regression, B bool.
+        variance: Mean variance of the sharp bands, averaged over large pixels.
     """
 
     scale: int
@@ -42,6 +46,8 @@ class Sharpener:
     sharp_mean: Tensor
     mean: Tensor
     blurs: Tensor
+    local: Tensor
+    variance: float
 
     def __call__(self, sharp: Tensor, bands: Tensor) -> Tensor:
         """Sharpen a window.
@@ -53,12 +59,51 @@ class Sharpener:
         Returns:
             rh×rw×B. Averaged over the large pixels, with the blur of each band, it is nearly ``bands``.
         """
-        image = _correlated((sharp - self.sharp_mean.to(sharp)).nan_to_num(), self.kernels) + self.mean.to(sharp)
-        seen = torch.empty_like(bands)
+        there = sharp.isfinite().all(2, keepdim=True)
+        sharp = (sharp - self.sharp_mean.to(sharp)).nan_to_num()
+        image = _correlated(sharp, self.kernels) + self.mean.to(sharp)
+        if self.local.any():
+            image[..., self.local] += self._locally(sharp, there, (bands - self._seen(image))[..., self.local]).to(
+                sharp
+            )
+        return image + interpolate((bands - self._seen(image)).nan_to_num(), self.scale)
+
+    def _seen(self, image: Tensor) -> Tensor:
+        """The bands as they would be seen, h×w×B."""
+        seen = image.new_empty(image.shape[0] // self.scale, image.shape[1] // self.scale, image.shape[2])
         for blur in sorted(set(self.blurs.tolist())):
             same = self.blurs == blur
             seen[..., same] = _averaged(_blurred(image[..., same], blur), self.scale)
-        return image + interpolate((bands - seen).nan_to_num(), self.scale)
+        return seen
+
+    def _locally(self, sharp: Tensor, there: Tensor, rest: Tensor) -> Tensor:
+        """What a local regression of the rest on the sharp bands adds to the bands with one, rh×rw×b.
+
+        Args:
+            sharp: Without mean and gaps, rh×rw×c.
+            there: Where it has data, rh×rw×1.
+            rest: What is left of these bands, h×w×b; NaN where there are no data.
+        """
+        count, rest = sharp.shape[2], rest.double()
+        valid = (_averaged(there.double(), self.scale) == 1) & rest.isfinite().all(2, keepdim=True)
+        added = torch.empty(*sharp.shape[:2], rest.shape[2], dtype=torch.float64)
+        for blur in sorted(set(self.blurs[self.local].tolist())):
+            same = self.blurs[self.local] == blur
+            features = _averaged(_blurred(sharp.double(), blur), self.scale)
+            features = torch.cat([features, torch.ones_like(features[..., :1])], 2) * valid
+            targets = torch.cat([features, rest[..., same].nan_to_num()], 2)
+            products = features[..., :, None] * targets[..., None, :]
+            moments = _blurred(products.flatten(2), NEAR * 2.3548).view(products.shape)
+            moments = moments / moments[..., -1:, count : count + 1].clamp(min=1e-6)
+            mean, shift = moments[..., count, :count], moments[..., count, count + 1 :]
+            covariance = moments[..., :count, :count] - mean[..., :, None] * mean[..., None, :]
+            covariance = covariance + RIDGE * self.variance * torch.eye(count, dtype=torch.float64)
+            with_rest = moments[..., :count, count + 1 :] - mean[..., :, None] * shift[..., None, :]
+            weights = interpolate(torch.linalg.solve(covariance, with_rest).flatten(2), self.scale)
+            weights = weights.view(*sharp.shape[:2], count, -1)
+            detail = sharp.double() - interpolate(mean, self.scale)
+            added[..., same] = (detail[..., None] * weights).sum(2) + interpolate(shift, self.scale)
+        return added
 
 
 def fit_sharpener(sharp: Tensor, bands: Tensor, scale: int) -> Sharpener:
@@ -74,10 +119,10 @@ def fit_sharpener(sharp: Tensor, bands: Tensor, scale: int) -> Sharpener:
     """
     sharp, bands = sharp.double(), bands.double()
     sharpener = _best_blur(sharp, bands, scale)
-    unexplained, displaced = _tried_on_larger_pixels(sharp, bands, scale)
+    unexplained, local, displaced = _tried_on_larger_pixels(sharp, bands, scale)
     kernels, blurs = sharpener.kernels.clone(), torch.where(unexplained | displaced, 0.0, sharpener.blurs)
     kernels[unexplained] = 0
-    sharpener = replace(sharpener, kernels=kernels, blurs=blurs)
+    sharpener = replace(sharpener, kernels=kernels, blurs=blurs, local=local)
     return _merged(sharpener, _fit(sharp, bands, scale, REACH, 0.0)[0], displaced) if displaced.any() else sharpener
 
 
@@ -89,27 +134,30 @@ def _best_blur(sharp: Tensor, bands: Tensor, scale: int) -> Sharpener:
     return replace(fits[0][0], kernels=kernels, blurs=torch.tensor(BLURS, dtype=torch.float64)[best])
 
 
-def _tried_on_larger_pixels(sharp: Tensor, bands: Tensor, scale: int) -> tuple[Tensor, Tensor]:
-    """Which bands are better interpolated, and which better sharpened by the pixels around a place, B bool each.
+def _tried_on_larger_pixels(sharp: Tensor, bands: Tensor, scale: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What helps, of each band, B bool: interpolation alone, a local regression, the pixels around a place.
 
-    Both images are averaged once more, so that ``bands`` are the truth to be found. Of too few pixels, no band is
-    either.
+    Both images are averaged once more, so that ``bands`` are the truth to be found. Of too few pixels, nothing is said
+    to help.
     """
     height, width = (side // scale * scale for side in bands.shape[:2])
     nothing = torch.zeros(bands.shape[2], dtype=torch.bool)
     if not height or not width:
-        return nothing, nothing
+        return nothing, nothing, nothing
     truth = bands[:height, :width]
     coarse, fine = _averaged(truth, scale), _averaged(sharp[: height * scale, : width * scale], scale)
-    interpolated = interpolate(coarse, scale)
-    errors = [(interpolated - truth).square().nanmean((0, 1))]
-    for reach in (0, REACH):
-        sharpener, misfit = _fit(fine, coarse, scale, reach, 0.0)
-        error = (sharpener(fine, coarse) - truth).square().nanmean((0, 1))
-        errors.append(torch.where(misfit.isfinite(), error, torch.inf))
-    plain, single, around = errors
-    displaced = (around < BETTER * single) & (around < plain)
-    return ~displaced & (plain < single) & single.isfinite(), displaced
+
+    def error(image: Tensor) -> Tensor:
+        return (image - truth).square().nanmean((0, 1))
+
+    (single, misfit), (around, far_misfit) = (_fit(fine, coarse, scale, reach, 0.0) for reach in (0, REACH))
+    plain, global_error = error(interpolate(coarse, scale)), error(single(fine, coarse))
+    local_error = error(replace(single, local=~nothing)(fine, coarse))
+    known, best = misfit.isfinite(), torch.minimum(global_error, local_error)
+    far = torch.where(far_misfit.isfinite(), error(around(fine, coarse)), torch.inf)
+    displaced = (far < BETTER * best) & (far < plain)
+    unexplained = ~displaced & (plain < best) & known
+    return unexplained, ~displaced & ~unexplained & (local_error < global_error) & known, displaced
 
 
 def _fit(sharp: Tensor, bands: Tensor, scale: int, reach: int, blur: float) -> tuple[Sharpener, Tensor]:
@@ -134,7 +182,7 @@ def _fit(sharp: Tensor, bands: Tensor, scale: int, reach: int, blur: float) -> t
     shape = count, sharp.shape[2], side, side
     zeros = bands.new_zeros
     if len(features) < ROWS * (features.shape[1] + 1):
-        nothing = Sharpener(scale, zeros(shape), zeros(shape[1]), zeros(count), zeros(count))
+        nothing = Sharpener(scale, zeros(shape), zeros(shape[1]), zeros(count), zeros(count), zeros(count).bool(), 1.0)
         return nothing, bands.new_full((count,), torch.inf)
     sharp_mean = features.reshape(len(features), shape[1], -1).mean((0, 2))
     mean = targets.mean(0)
@@ -144,7 +192,8 @@ def _fit(sharp: Tensor, bands: Tensor, scale: int, reach: int, blur: float) -> t
     ridge = RIDGE * gram.diagonal().mean() + torch.finfo(gram.dtype).tiny
     weights = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), features.T @ targets)
     error = (targets - features @ weights).square().mean(0)
-    return Sharpener(scale, weights.T.reshape(shape), sharp_mean, mean, zeros(count)), error
+    variance, local = float(gram.diagonal().mean()) / len(features), zeros(count).bool()
+    return Sharpener(scale, weights.T.reshape(shape), sharp_mean, mean, zeros(count), local, variance), error
 
 
 def _merged(single: Sharpener, around: Sharpener, displaced: Tensor) -> Sharpener:
@@ -153,7 +202,7 @@ def _merged(single: Sharpener, around: Sharpener, displaced: Tensor) -> Sharpene
     kernels[displaced] = around.kernels[displaced]
     moved = kernels.sum((2, 3)) @ (single.sharp_mean - around.sharp_mean)
     mean = torch.where(displaced, around.mean + moved, single.mean)
-    return Sharpener(single.scale, kernels, single.sharp_mean, mean, single.blurs)
+    return replace(single, kernels=kernels, mean=mean)
 
 
 def _correlated(image: Tensor, kernels: Tensor) -> Tensor:

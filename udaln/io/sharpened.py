@@ -16,6 +16,7 @@ from udaln.estimation.sharpening import MARGIN, Sharpener, fit_sharpener
 from udaln.io.image import Bands, Cause, Image, Pixels
 
 BLOCK = 96  # side of the blocks that have a sharpener each, about [large pixels]
+RAMP = 0.25  # width of the passage from one block to the next [blocks]
 
 
 def sharpened(sharp: Image, coarse: Image, order: Sequence[int]) -> Image:
@@ -97,21 +98,27 @@ class _Blocks:
 
     def near(self, window: slice, scale: int) -> range:
         """The blocks that count for a window of small pixels."""
-        first, last = (place / (scale * self.step) - 0.5 for place in (window.start + 0.5, window.stop - 0.5))
-        return range(max(0, int(np.floor(first))), min(self.count - 1, int(np.floor(last)) + 1) + 1)
+        first, last = self._middle(np.array([window.start, window.stop - 1]), scale)
+        reach = 0.5 + RAMP / 2
+        return range(max(0, int(np.ceil(first - reach))), min(self.count - 1, int(np.floor(last + reach))) + 1)
 
     def seen(self, block: int, window: slice, scale: int) -> slice:
         """The part of a window of small pixels for which a block may count."""
-        first = 0 if block == 0 else int((block - 0.5) * self.step * scale)
-        last = self.side * scale if block == self.count - 1 else int(np.ceil((block + 1.5) * self.step * scale))
+        first = 0 if block == 0 else int((block - RAMP / 2) * self.step * scale)
+        end = self.side * scale if block == self.count - 1 else int((block + 1 + RAMP / 2) * self.step * scale) + 1
         start = min(max(window.start, first), window.stop)
-        return slice(start, max(start, min(window.stop, last)))
+        return slice(start, max(start, min(window.stop, end)))
 
     def weight(self, block: int, window: slice, scale: int) -> NDArray[np.float64]:
-        """How much a block counts for small pixels: 1 in its middle, 0 in that of its neighbours."""
-        middle = (np.arange(window.start, window.stop) + 0.5) / (scale * self.step) - 0.5
-        weight: NDArray[np.float64] = np.clip(1 - np.abs(middle.clip(0, self.count - 1) - block), 0, None)
+        """How much a block counts for small pixels: 1 in it, 0 in its neighbours, and between them in between."""
+        distance = np.abs(self._middle(np.arange(window.start, window.stop), scale) - block)
+        weight: NDArray[np.float64] = np.clip((0.5 + RAMP / 2 - distance) / RAMP, 0, 1)
         return weight
+
+    def _middle(self, pixels: NDArray[np.int64], scale: int) -> NDArray[np.float64]:
+        """The places of small pixels, counted from the middle of the first block to that of the last [blocks]."""
+        places: NDArray[np.float64] = ((pixels + 0.5) / (scale * self.step) - 0.5).clip(0, self.count - 1)
+        return places
 
 
 def _within(part: Sequence[slice], whole: Sequence[slice]) -> tuple[slice, ...]:
@@ -123,7 +130,7 @@ def _sharpen(sharpener: Sharpener, sharp: Image, coarse: Image, part: Sequence[s
     """The sharpened bands in a window of small pixels."""
     scale = sharpener.scale
     outer = [
-        slice(max(0, (span.start - MARGIN) // scale), min(side, -(-(span.stop + MARGIN) // scale)))
+        slice(max(0, span.start // scale - MARGIN), min(side, -(-span.stop // scale) + MARGIN))
         for span, side in zip(part, coarse.shape[:2], strict=True)
     ]
     window = _within(part, [slice(scale * wide.start, scale * wide.stop) for wide in outer])
