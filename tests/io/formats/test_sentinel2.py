@@ -1,6 +1,7 @@
 """Sentinel-2: reflectance of either resolution, with the offset of its baseline; clouds hold no data."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,6 +200,19 @@ def test_a_zip_is_read_without_unpacking_it(tmp_path, whole, variable, level):
     assert (image.bands.names, image.grid, image.notes) == (expected.bands.names, expected.grid, expected.notes)
     np.testing.assert_array_equal(image.bands.wavelengths, expected.bands.wavelengths)
     assert not list(tmp_path.glob("**/*.SAFE/**/*.aux.xml"))
+
+
+def test_a_zip_that_was_replaced_is_read_anew(tmp_path, whole):
+    archive = tmp_path / "x.zip"
+    for name, cube in (("a", CUBE), ("b", RNG.uniform(0.01, 1.2, (6, 8, 4)))):
+        safe = sentinel2(tmp_path / name, cube, baseline="05.09" if name == "a" else "05.10")
+        shutil.make_archive(archive.with_suffix(""), "zip", safe.parent)
+        np.testing.assert_allclose(whole(archive)[1], cube, atol=0.51 * STEP)
+
+
+def test_a_zip_is_cut_short(tmp_path, cut_short):
+    safe = sentinel2(tmp_path / "a", CUBE)
+    cut_short(Path(shutil.make_archive(tmp_path / "x", "zip", safe.parent)), lengths=8)
 
 
 def test_it_is_found_by_its_folder_and_its_files(tmp_path, whole, refused):

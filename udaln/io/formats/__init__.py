@@ -104,7 +104,8 @@ def _find(source: Source) -> tuple[Reader, Source]:
         if found is not None:
             return reader, replace(source, path=found)
     raise source.error(
-        "is a folder, expected a file, or a folder .SAFE or one with the -METADATA.XML of EnMAP or DESIS"
+        "is a folder, expected a file, or a folder .SAFE or one with the -METADATA.XML of EnMAP or DESIS, or with a "
+        "product of Landsat, PlanetScope or WorldView"
     )
 
 

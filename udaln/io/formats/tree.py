@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from udaln.files import reading
@@ -77,11 +78,19 @@ def tree_of(path: Path, *, deep: bool = True) -> Tree:
     if path.is_dir():
         files = (file for file in path.glob("**/*" if deep else "*") if file.is_file())
         return Tree(path, tuple(sorted(file.relative_to(path).as_posix() for file in files)))
+    system = "/vsizip" if path.suffix.lower() == ".zip" else "/vsitar"
+    status = path.stat()
+    return Tree(path, _names(path, status.st_mtime_ns, status.st_size), system)
+
+
+@lru_cache(maxsize=4)  # every reader asks, and a compressed tar must be unpacked to be listed
+def _names(path: Path, changed: int, size: int) -> tuple[str, ...]:
+    """The files in an archive, as long as it is not changed."""
     if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
-            return Tree(path, tuple(info.filename for info in archive.infolist() if not info.is_dir()), "/vsizip")
+            return tuple(info.filename for info in archive.infolist() if not info.is_dir())
     with tarfile.open(path) as tar:
-        return Tree(path, tuple(_plain(part.name) for part in tar.getmembers() if part.isfile()), "/vsitar")
+        return tuple(_plain(part.name) for part in tar.getmembers() if part.isfile())
 
 
 def _plain(name: str) -> str:
