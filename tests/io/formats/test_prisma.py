@@ -158,6 +158,8 @@ def test_the_panchromatic_image_is_read(tmp_path, whole):
     assert image.grid.transform == (5, 0, 431234.5, 0, -5, 7000000)
     assert whole(path)[0].grid.transform == (30, 0, 431234.5, 0, -30, 7000000)
     np.testing.assert_array_equal(np.isnan(whole(path, "pan", quality=False)[1][..., 0]), np.isnan(pan))
+    for name in ("PAN", "/HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields/Cube"):
+        np.testing.assert_array_equal(whole(path, name)[1], got)
 
 
 def test_an_error_matrix_that_is_missing_is_said(tmp_path, whole):

@@ -277,6 +277,7 @@ def test_all_bands_come_together_on_pixels_of_10_m(tmp_path, whole):
     flat = np.sqrt(((coarse.repeat(2, 0).repeat(2, 1) - fine) ** 2).mean((0, 1)))
     assert (error < 0.1 * flat).all()
     assert whole(safe, "B4,B11,B12")[0].bands.names == ["B04", "B11", "B12"]
+    assert whole(safe, "ALL")[0].bands.names == names
 
 
 def test_genuine_metadata_are_understood(tmp_path, whole):

@@ -27,6 +27,7 @@ from udaln.io.image import Bands, Cause, Image
 SWATHS = "HDFEOS/SWATHS"
 PAN_FIELDS = f"{SWATHS}/PRS_L2D_PCO/Data Fields"
 PAN = "pan"
+_PAN_PATHS = f"{PAN_FIELDS}/Cube".lower(), f"/{PAN_FIELDS}/Cube".lower()  # as other programs name it
 PAN_EDGES = 400.0, 700.0  # [nm]
 PAN_STEP = 6  # pixels of the camera along the side of one of the spectrometers
 FIELDS = f"{SWATHS}/PRS_L2D_HCO/Data Fields"
@@ -56,13 +57,14 @@ def open_prisma(source: Source) -> Iterator[Image]:
     Raises:
         InputError: If it is not of level 2D, or its parts do not match each other.
     """
-    if source.variable not in (None, PAN):
+    pan = source.variable is not None and source.variable.lower() in (PAN, *_PAN_PATHS)
+    if source.variable is not None and not pan:
         raise InputError(f"{source.variable_key}: {source.path} holds {PAN} beside its bands, got {source.variable!r}")
     with h5py.File(source.path, "r") as file:
-        needed = PAN_FIELDS if source.variable == PAN else FIELDS
+        needed = PAN_FIELDS if pan else FIELDS
         if needed not in file:
             raise source.error(_why_not(sorted(file[SWATHS]), needed.split("/")[2]))
-        yield _open_pan(source, file) if source.variable == PAN else _open_bands(source, file)
+        yield _open_pan(source, file) if pan else _open_bands(source, file)
 
 
 def _why_not(swaths: list[str], needed: str) -> str:

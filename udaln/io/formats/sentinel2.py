@@ -71,7 +71,9 @@ def _parts(source: Source, metadata: Metadata) -> list[tuple[str, list[str]]]:
     if source.variable is None and named is not None:
         band = _band(named["band"])
         return [(named["size"] or next((size for size, bands in images.items() if band in bands), "10m"), [band])]
-    variable = source.variable or "10m"
+    variable = (source.variable or "10m").strip()
+    if variable.lower() in (*images, ALL):
+        variable = variable.lower()
     if variable in images:
         return [(variable, images[variable])]
     sharp, coarse = images["10m"], [band for band in images["20m"] if band not in images["10m"]]
