@@ -8,7 +8,8 @@ import yaml
 
 rasterio = pytest.importorskip("rasterio", reason="the extra io is not installed")
 
-from made_up_products import LANDSAT, Place, landsat, write_raster  # noqa: E402
+from made_up_multispectral import LANDSAT, landsat  # noqa: E402
+from made_up_products import Place, write_raster  # noqa: E402
 from places import ROOT  # noqa: E402
 
 NAMES = ["coastal", "blue", "green", "red", "nir", "swir1", "swir2"]

@@ -5,7 +5,8 @@ import pytest
 
 rasterio = pytest.importorskip("rasterio", reason="the extra io is not installed")
 
-from made_up_products import STEP, Place, planet, write_raster  # noqa: E402
+from made_up_multispectral import planet  # noqa: E402
+from made_up_products import STEP, Place, write_raster  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
 from places import ROOT  # noqa: E402
 

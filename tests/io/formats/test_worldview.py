@@ -5,7 +5,8 @@ import pytest
 
 rasterio = pytest.importorskip("rasterio", reason="the extra io is not installed")
 
-from made_up_products import Place, worldview  # noqa: E402
+from made_up_multispectral import worldview  # noqa: E402
+from made_up_products import Place  # noqa: E402
 
 NUMBERS = np.random.default_rng(0).integers(1, 2000, (9, 14, 8)).astype(np.uint16)
 EIGHT, NAMES = "C B G Y R RE N N2".split(), "coastal blue green yellow red red_edge nir1 nir2".split()
