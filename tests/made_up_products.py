@@ -19,6 +19,9 @@ S2_FWHM = [21, 66, 36, 31, 15, 15, 20, 106, 21, 20, 31, 91, 175]
 S2_NAMES = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12"]
 S2_10M = ["B2", "B3", "B4", "B8"]
 S2_20M = ["B2", "B3", "B4", "B5", "B6", "B7", "B8A", "B11", "B12"]
+S2_20M_ALONE = ["B5", "B6", "B7", "B8A", "B11", "B12"]
+S2_60M = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8A", "B9", "B11", "B12"]
+S2_60M_ALONE = ["B1", "B9", "B10"]
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ def write_raster(path, stored, place, driver="GTiff", **options):
         file.write(np.moveaxis(bands, -1, 0))
 
 
-def prisma(path, cube, wavelengths, place=Place(), *, vnir=None, errors=None, highest=1.2, good=None) -> Path:
+def prisma(
+    path, cube, wavelengths, place=Place(), *, vnir=None, errors=None, highest=1.2, good=None, pan=None, pan_errors=None
+) -> Path:
     """PRISMA L2D. One band of each spectrometer is not acquired.
 
     ``vnir``: B bool, the bands of the first spectrometer; ``errors``: H×W×B, of the pixel error matrices;
-    ``good``: B, the flags of the bands.
+    ``good``: B, the flags of the bands; ``pan``: 6H×6W, of the camera; ``pan_errors``: likewise.
     """
     wavelengths, bands = np.asarray(wavelengths, float), len(wavelengths)
     vnir = wavelengths < 960 if vnir is None else np.asarray(vnir)
@@ -71,6 +76,12 @@ def prisma(path, cube, wavelengths, place=Place(), *, vnir=None, errors=None, hi
             file.attrs[f"List_Fwhm_{title}"] = _with_empty_band(first, np.full(len(order), 10.0)).astype(np.float32)
             file.attrs[f"List_Cw_{title}_Flags"] = _with_empty_band(first, good[order]).astype(np.uint8)
             file.attrs[f"L2Scale{title}Min"], file.attrs[f"L2Scale{title}Max"] = np.float32(0), np.float32(highest)
+        if pan is not None:
+            camera = file.create_group("HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields")
+            numbers = np.nan_to_num(np.clip(np.rint(pan / 1.5 * 65535), 1, 65535))
+            camera["Cube"] = numbers.astype(np.uint16)
+            camera["PIXEL_L2_ERR_MATRIX"] = np.zeros(pan.shape, np.uint8) if pan_errors is None else pan_errors
+            file.attrs["L2ScalePanMin"], file.attrs["L2ScalePanMax"] = np.float32(0), np.float32(1.5)
         file.attrs["Processing_Level"] = np.bytes_("2D")
         file.attrs["Epsg_Code"] = np.uint32(place.epsg)
         inset = place.size / 2  # the corners are centres of pixels
@@ -131,40 +142,72 @@ def _dlr(folder, stem, suffixes, metadata, cube, place, layers) -> Path:
 
 
 def sentinel2(
-    folder, cube, place=Place(size=10.0), *, cube_20m=None, classes=None, baseline="05.09", response=True
+    folder,
+    cube,
+    place=Place(size=10.0),
+    *,
+    cube_20m=None,
+    cube_60m=None,
+    classes=None,
+    baseline="05.09",
+    response=True,
+    level="L2A",
 ) -> Path:
-    """Sentinel-2 L2A, in ``folder``: the bands of `S2_10M`, of `S2_20M` if they are given.
+    """Sentinel-2, in ``folder``: the bands of `S2_10M`, of `S2_20M` and `S2_60M` if they are given.
 
-    ``classes``: the scene classification on pixels of 20 m; all vegetation if none.
+    In L1C the bands of 20 m and 60 m are those that no finer image has. ``classes``: of L2A the scene classification on
+    pixels of 20 m, all vegetation if none; of L1C opaque clouds, cirrus and snow on pixels of 60 m, no file if none.
     """
-    tile = "T32TQM_20240830T100559"
-    safe = (
-        Path(folder) / f"S2B_MSIL2A_20240830T100559_N{baseline.replace('.', '')}_R022_{tile[:6]}_20240830T134009.SAFE"
-    )
-    images = safe / "GRANULE" / "L2A_T32TQM_A038765_20240830T100558" / "IMG_DATA"
+    tile, l2a = "T32TQM_20240830T100559", level == "L2A"
+    name = f"S2B_MSI{level}_20240830T100559_N{baseline.replace('.', '')}_R022_{tile[:6]}_20240830T134009.SAFE"
+    safe = Path(folder) / name
+    granule = safe / "GRANULE" / f"{level}_T32TQM_A038765_20240830T100558"
     offset = -1000 if float(baseline) >= 4 else 0
-    coarse = Place(place.epsg, place.x, place.y, 2 * place.size)
-    height, width, _ = cube.shape
-    classes = np.full((-(-height // 2), -(-width // 2)), 4) if classes is None else np.asarray(classes)
-    for end, names, bands, where in (("10m", S2_10M, cube, place), ("20m", S2_20M, cube_20m, coarse)):
-        (images / f"R{end}").mkdir(parents=True)
+    for end, names, bands, times in (
+        ("10m", S2_10M, cube, 1),
+        ("20m", S2_20M if l2a else S2_20M_ALONE, cube_20m, 2),
+        ("60m", S2_60M if l2a else S2_60M_ALONE, cube_60m, 6),
+    ):
+        images = granule / "IMG_DATA" / (f"R{end}" if l2a else "")
+        images.mkdir(parents=True, exist_ok=True)
         for band, name in enumerate(names if bands is not None else ()):
             numbers = np.nan_to_num(np.clip(np.rint(bands[..., band] / STEP) - offset, 1, 65535)).astype(np.uint16)
-            _write_jp2(images / f"R{end}" / f"{tile}_{_padded(name)}_{end}.jp2", numbers, where)
-    _write_jp2(images / "R20m" / f"{tile}_SCL_20m.jp2", classes.astype(np.uint8), coarse)
-    offsets = "".join(f'<BOA_ADD_OFFSET band_id="{band}">{offset}</BOA_ADD_OFFSET>' for band in range(13))
-    (safe / "MTD_MSIL2A.xml").write_text(
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd">'
-        f"<n1:General_Info><Product_Info><PROCESSING_BASELINE>{escape(baseline)}</PROCESSING_BASELINE></Product_Info>"
-        "<Product_Image_Characteristics><QUANTIFICATION_VALUES_LIST>"
-        f'<BOA_QUANTIFICATION_VALUE unit="none">{round(1 / STEP)}</BOA_QUANTIFICATION_VALUE>'
-        "</QUANTIFICATION_VALUES_LIST>"
-        + (f"<BOA_ADD_OFFSET_VALUES_LIST>{offsets}</BOA_ADD_OFFSET_VALUES_LIST>" if offset else "")
-        + f"<Spectral_Information_List>{_spectral_information(response)}</Spectral_Information_List>"
-        "</Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
-    )
+            where = Place(place.epsg, place.x, place.y, times * place.size)
+            _write_jp2(images / f"{tile}_{_padded(name)}{f'_{end}' if l2a else ''}.jp2", numbers, where)
+    height, width, _ = cube.shape
+    quality = granule / "QI_DATA"
+    quality.mkdir()
+    if l2a:
+        coarse = Place(place.epsg, place.x, place.y, 2 * place.size)
+        classes = np.full((-(-height // 2), -(-width // 2)), 4) if classes is None else np.asarray(classes)
+        _write_jp2(granule / "IMG_DATA" / "R20m" / f"{tile}_SCL_20m.jp2", classes.astype(np.uint8), coarse)
+    elif classes is not None:
+        coarse = Place(place.epsg, place.x, place.y, 6 * place.size)
+        _write_jp2(quality / "MSK_CLASSI_B00.jp2", np.asarray(classes).astype(np.uint8), coarse)
+    (safe / f"MTD_MSI{level}.xml").write_text(_sentinel2_metadata(l2a, baseline, offset, response))
     return safe
+
+
+def _sentinel2_metadata(l2a, baseline, offset, response) -> str:
+    product = "Level-2A_User_Product" if l2a else "Level-1C_User_Product"
+    value = f'QUANTIFICATION_VALUE unit="none">{round(1 / STEP)}</'
+    quantification = (
+        f"<QUANTIFICATION_VALUES_LIST><BOA_{value}BOA_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>"
+        if l2a
+        else f"<{value}QUANTIFICATION_VALUE>"
+    )
+    tag = "BOA_ADD_OFFSET" if l2a else "RADIO_ADD_OFFSET"
+    listed = "BOA_ADD_OFFSET_VALUES_LIST" if l2a else "Radiometric_Offset_List"
+    offsets = "".join(f'<{tag} band_id="{band}">{offset}</{tag}>' for band in range(13))
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<n1:{product} xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product.xsd">'
+        f"<n1:General_Info><Product_Info><PROCESSING_BASELINE>{escape(baseline)}</PROCESSING_BASELINE></Product_Info>"
+        f"<Product_Image_Characteristics>{quantification}"
+        + (f"<{listed}>{offsets}</{listed}>" if offset else "")
+        + f"<Spectral_Information_List>{_spectral_information(response)}</Spectral_Information_List>"
+        f"</Product_Image_Characteristics></n1:General_Info></n1:{product}>"
+    )
 
 
 def _spectral_information(response) -> str:

@@ -20,7 +20,7 @@ def test_all_bands_come_at_their_place(tmp_path, whole):
     np.testing.assert_allclose(got, CUBE, atol=0.51 * STEP)
     np.testing.assert_allclose(image.bands.wavelengths, WAVELENGTHS)
     np.testing.assert_allclose(image.bands.fwhm, 3.5)
-    assert (image.unit, image.nodata, len(image.causes)) == ("reflectance", -32768, 1)
+    assert (image.unit, image.nodata, image.notes) == ("reflectance", -32768, ())
     assert image.grid.transform == (30, 0, 431234.5, 0, -30, 3800000)
     assert rasterio.CRS.from_wkt(image.grid.crs).to_epsg() == 32611
 
@@ -39,7 +39,7 @@ def test_shadow_haze_and_cloud_hold_no_data(tmp_path, whole, named):
     expected = np.zeros((7, 5), bool)
     expected[:5, 2] = True
     np.testing.assert_array_equal(np.isnan(got), np.broadcast_to(expected[..., None], CUBE.shape))
-    assert image.causes[-1].what == "shadow, haze, cloud (quality layer)"
+    assert [cause.what for cause in image.causes[1:]] == ["shadow, haze, cloud (quality layer)"]
     assert not np.isnan(whole(folder, quality=False)[1]).any()
 
 
@@ -55,7 +55,8 @@ def test_metadata_of_other_bands_are_refused(tmp_path, refused):
 
 
 def test_other_levels_are_refused(tmp_path, refused):
-    assert refused(desis(tmp_path / "x", CUBE, WAVELENGTHS, level="L1B")).endswith("expected DESIS L2A, got L1B")
+    message = refused(desis(tmp_path / "x", CUBE, WAVELENGTHS, level="L1B"))
+    assert message.endswith("expected DESIS L2A, got L1B; order the scene as L2A, reflectance on a map grid")
 
 
 @pytest.mark.parametrize("end", ["SPECTRAL_IMAGE", "QL_QUALITY-2", "METADATA"])

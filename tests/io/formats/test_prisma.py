@@ -1,5 +1,7 @@
 """PRISMA: reflectance of both spectrometers, in order, at its place; its pixel errors hold no data."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +9,10 @@ import pytest
 rasterio = pytest.importorskip("rasterio", reason="the extra io is not installed")
 
 from made_up_products import Place, prisma  # noqa: E402
+from places import SHARED  # noqa: E402
+from rasterio.warp import transform  # noqa: E402
+
+from udaln.io.formats import open_image  # noqa: E402
 
 WAVELENGTHS = [450.0, 700.0, 950.0, 955.0, 975.0, 1600.0]
 VNIR = [True, True, False, True, False, False]
@@ -46,7 +52,8 @@ def test_pixel_errors_and_what_lies_outside_the_swath_hold_no_data(tmp_path, who
     path = prisma(tmp_path / "x.he5", cube, WAVELENGTHS, errors=errors)
     image, got = whole(path)
     np.testing.assert_array_equal(np.isnan(got), (errors != 0) | np.isnan(cube))
-    assert image.causes[-1].what.endswith("negative or saturated after atmospheric correction (pixel error matrices)")
+    what = "invalid at level 1, negative or saturated after atmospheric correction (pixel error matrices)"
+    assert [cause.what for cause in image.causes] == ["no-data value 0 of the file", what]
     image, got = whole(path, quality=False)
     np.testing.assert_array_equal(np.isnan(got), np.isnan(cube))
     assert len(image.causes) == 1
@@ -108,14 +115,111 @@ def test_spectrometers_of_other_sizes_are_refused(path, refused):
     assert "expected SWIR of 7×5 pixels as VNIR, got 7×4" in refused(path)
 
 
-def test_other_levels_are_refused(path, refused):
+@pytest.mark.parametrize("level", ["L1", "L2B", "L2C"])
+def test_other_levels_are_refused(path, refused, level):
     with h5py.File(path, "r+") as file:
-        file.move("HDFEOS/SWATHS/PRS_L2D_HCO", "HDFEOS/SWATHS/PRS_L1_HCO")
-    assert refused(path).endswith("expected PRISMA L2D, got PRS_L1_HCO")
+        file.move("HDFEOS/SWATHS/PRS_L2D_HCO", f"HDFEOS/SWATHS/PRS_{level}_HCO")
+    for variable in (None, "pan"):
+        message = refused(path, variable)
+        expected = f"got PRS_{level}_HCO, whose pixels are not on a map grid; order the scene as L2D"
+        assert message.endswith(expected)
 
 
-def test_there_is_no_variable_to_choose(path, refused):
+def test_a_variable_that_it_does_not_hold_is_refused(path, refused):
     assert refused(path, "VNIR").startswith("dataset.variable: ")
+    assert refused(path, "pan").endswith("expected PRS_L2D_PCO in it, got PRS_L2D_HCO")
+
+
+def test_corners_that_are_edges_are_told_by_their_distance(path, whole):
+    expected = whole(path)[0].grid
+    with h5py.File(path, "r+") as file:
+        for corner, sign in (("UL", -1), ("LR", 1)):
+            file.attrs[f"Product_{corner}corner_easting"] += sign * 15
+            file.attrs[f"Product_{corner}corner_northing"] -= sign * 15
+    image, _ = whole(path)
+    assert image.grid == expected
+    (note,) = image.notes
+    assert "taken for the edges of the image" in note
+
+
+PAN = np.random.default_rng(1).uniform(0.01, 1.4, (42, 30))
+
+
+def test_the_panchromatic_image_is_read(tmp_path, whole):
+    pan, errors = PAN.copy(), np.zeros(PAN.shape, np.uint8)
+    pan[3, 4], errors[7, 8:10] = np.nan, (1, 4)
+    place = Place(32719, 431234.5, 7000000.0)
+    path = prisma(tmp_path / "x.he5", CUBE, WAVELENGTHS, place, vnir=VNIR, pan=pan, pan_errors=errors)
+    image, got = whole(path, "pan")
+    expected = np.where(errors == 0, pan, np.nan)
+    np.testing.assert_allclose(got[..., 0], expected, atol=0.51 * 1.5 / 65535)
+    assert (image.kind, image.shape, image.unit) == ("PRISMA L2D PAN", (42, 30, 1), "reflectance")
+    assert (image.bands.names, image.bands.wavelengths, image.bands.fwhm) == (["PAN"], [550], [300])
+    assert image.grid.transform == (5, 0, 431234.5, 0, -5, 7000000)
+    assert whole(path)[0].grid.transform == (30, 0, 431234.5, 0, -30, 7000000)
+    np.testing.assert_array_equal(np.isnan(whole(path, "pan", quality=False)[1][..., 0]), np.isnan(pan))
+    for name in ("PAN", "/HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields/Cube"):
+        np.testing.assert_array_equal(whole(path, name)[1], got)
+
+
+def test_an_error_matrix_that_is_missing_is_said(tmp_path, whole):
+    path = prisma(tmp_path / "x.he5", CUBE, WAVELENGTHS, vnir=VNIR, pan=PAN)
+    with h5py.File(path, "r+") as file:
+        del file["HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields/PIXEL_L2_ERR_MATRIX"]
+    (note,) = whole(path, "pan")[0].notes
+    assert "PIXEL_L2_ERR_MATRIX: missing" in note
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("Cube", PAN, "expected HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields/Cube of uint16 numbers"),
+        ("Cube", np.ones((3, 4, 5), np.uint16), "Cube of uint16 numbers, rows×columns"),
+        ("Cube", np.ones((48, 30), np.uint16), "PIXEL_L2_ERR_MATRIX: expected 48×30 values as in Cube, got 42×30"),
+        ("PIXEL_L2_ERR_MATRIX", np.ones((3, 3), np.uint8), "expected 42×30 values as in Cube, got 3×3"),
+    ],
+)
+def test_a_panchromatic_image_that_does_not_fit_is_refused(tmp_path, refused, name, array, message):
+    path = prisma(tmp_path / "x.he5", CUBE, WAVELENGTHS, vnir=VNIR, pan=PAN)
+    with h5py.File(path, "r+") as file:
+        del file[f"HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields/{name}"]
+        file[f"HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields/{name}"] = array
+    assert message in refused(path, "pan")
+
+
+def test_the_grid_is_that_of_a_genuine_product(tmp_path, whole):
+    """Its latitudes and longitudes are those of the centres of pixels, of both images, for one corner."""
+    header = SHARED / "product_headers" / "PRS_L2D_STD_20240402102837_20240402102842_0001_he5.json"
+    if not header.exists():
+        pytest.skip("no genuine header here")
+    content = json.loads(header.read_text())["expectedContent"]
+    path = tmp_path / "x.he5"
+    prisma(path, np.zeros((1, 1, 2)), [500.0, 1000.0], pan=np.ones((6, 6)))
+    rows, columns = content["sceneHeight"], content["sceneWidth"]
+    corner = 547467.5, 5953052.5  # the centre of the first pixel of 30 m
+    with h5py.File(path, "r+") as file:
+        for fields, shape in (("HCO", (rows, 3, columns)), ("PCO", (6 * rows, 6 * columns))):
+            group = file[f"HDFEOS/SWATHS/PRS_L2D_{fields}/Data Fields"]
+            for name in list(group):
+                bands = (group[name].shape[1],) if len(shape) == 3 else ()
+                kind = group[name].dtype
+                del group[name]
+                group.create_dataset(name, (shape[0], *bands, shape[-1]), kind, chunks=True)
+        file.attrs["Product_ULcorner_easting"], file.attrs["Product_ULcorner_northing"] = corner
+        file.attrs["Product_LRcorner_easting"] = corner[0] + 30 * (columns - 1)
+        file.attrs["Product_LRcorner_northing"] = corner[1] - 30 * (rows - 1)
+    bands = {band["name"]: band for band in content["bands"]}
+    for variable, fields in ((None, "HCO"), ("pan", "PCO")):
+        with open_image(path, variable, key="dataset.lr_hsi") as image:
+            assert image.shape[:2] == (
+                bands[f"{fields}_Latitude"]["bandHeight"],
+                bands[f"{fields}_Latitude"]["bandWidth"],
+            )
+            for name, index in (("Longitude", 0), ("Latitude", 1)):
+                for pixel in bands[f"{fields}_{name}"]["expectedPixels"]:
+                    x, y = image.grid.xy(pixel["y"] + 0.5, pixel["x"] + 0.5)
+                    place = transform("EPSG:32632", "EPSG:4326", [x], [y])
+                    assert abs(place[index][0] - pixel["value"]) < 4e-6  # half a metre
 
 
 def test_a_file_is_cut_short(path, cut_short):

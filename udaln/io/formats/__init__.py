@@ -9,7 +9,24 @@ from pathlib import Path
 
 from udaln.files import reading
 from udaln.io.fill import without_fill
-from udaln.io.formats import dlr, emit, envi, hdf5, matlab, neon, numpy_file, prisma, raster, sentinel2, tanager
+from udaln.io.formats import (
+    archive,
+    aviris,
+    dlr,
+    emit,
+    envi,
+    hdf5,
+    landsat,
+    matlab,
+    neon,
+    numpy_file,
+    planet,
+    prisma,
+    raster,
+    sentinel2,
+    tanager,
+    worldview,
+)
 from udaln.io.formats.desis import DESIS
 from udaln.io.formats.enmap import ENMAP
 from udaln.io.formats.reader import Reader
@@ -36,14 +53,16 @@ def open_image(
     File formats: MATLAB (``.mat``, version 5 or 7.3), NumPy (``.npy``), HDF5, NetCDF and, with the extra ``io``, ENVI
     (its header or its data) and the other rasters that GDAL reads (``.pix``, ``.tif``, ``.img``, VRT, …).
 
-    Products of surface reflectance: PRISMA L2D (``.he5``), EMIT L2A (``.nc``), NEON and Tanager (``.h5``), EnMAP L2A
-    and DESIS L2A (the folder or its ``-METADATA.XML``), Sentinel-2 L2A (the folder ``.SAFE`` or its
-    ``MTD_MSIL2A.xml``).
+    Products of reflectance: PRISMA L2D (``.he5``), EMIT L2A (``.nc``), NEON and Tanager (``.h5``), EnMAP L2A and DESIS
+    L2A (the folder or its ``-METADATA.XML``), Sentinel-2 L2A and L1C (the folder ``.SAFE`` or its
+    ``MTD_MSIL2A.xml``), Landsat Collection 2 Level-2 (the folder or its ``_MTL.txt``), PlanetScope, WorldView. Those of
+    Sentinel-2, Landsat, EnMAP and DESIS may be in the archive that they came in.
 
     Args:
         path: The file, or the folder of a product.
-        variable: Which of several images in it: a variable of a ``.mat`` file, ``/group/name`` in HDF5, ``10m`` or
-            ``20m`` of Sentinel-2. None takes the only image that fits, or ``10m`` of Sentinel-2.
+        variable: Which of several images in it: a variable of a ``.mat`` file, ``/group/name`` in HDF5, ``10m``,
+            ``20m``, ``60m``, ``all`` or bands of Sentinel-2, ``pan`` of PRISMA. None takes the only image that fits,
+            ``10m`` of Sentinel-2, or the bands of PRISMA.
         key: The config key or argument that names the file. Messages begin with it.
         variable_key: The config key or argument of ``variable``; None stands for ``variable`` beside ``key``.
         quality: Whether pixels that the quality masks of a product mark as unusable are NaN.
@@ -101,13 +120,17 @@ def _find(source: Source) -> tuple[Reader, Source]:
     if found:
         return found[0]
     raise source.error(
-        "is a folder, expected a file, or a folder .SAFE or one with the -METADATA.XML of EnMAP or DESIS"
+        "is a folder, expected a file, or a folder .SAFE or one with the -METADATA.XML of EnMAP or DESIS, or with a "
+        "product of Landsat, PlanetScope or WorldView"
     )
 
 
 # The first that finds its file reads it: products before formats, and GDAL, which reads nearly anything, last.
 _READERS = [
     sentinel2.READER,
+    landsat.READER,
+    planet.READER,
+    worldview.READER,
     *(dlr.reader(product) for product in (ENMAP, DESIS)),
     matlab.READER,
     numpy_file.READER,
@@ -117,6 +140,8 @@ _READERS = [
     tanager.READER,
     hdf5.READER,
     hdf5.READER_NETCDF3,
+    archive.READER,
+    aviris.READER,
     envi.READER,
     raster.READER,
 ]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udaln.io.formats.dlr import Layer, Product
+from udaln.io.formats.dlr import Product
+from udaln.io.formats.quality_layer import Layer
 
 LAYERS = 10
 _SHADOW, _HAZE, _CLOUD = [0], [3, 4], [5, 6]

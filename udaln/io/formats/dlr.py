@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element
 
 import numpy as np
-from numpy.typing import NDArray
 
-from udaln.io.formats import raster
+from udaln.io.formats.quality_layer import Layer, layer_mask
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.formats.stored import PerBand, Stored
+from udaln.io.formats.tree import Tree, folder_of, is_archive, tree_of
 from udaln.io.formats.xml import parse_xml, read_number
-from udaln.io.image import Bands, Cause, Image
+from udaln.io.image import Bands, Image
 
 BACKGROUND = -32768.0  # no-data value of both products, if their files name none
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A quality layer.
-
-    Attributes:
-        suffixes: Its file name after that of the product. A file with an alternative name is used only if it has the
-            expected number of bands.
-        description: What the layer marks, as text.
-        bands: Number of its bands; None if as many as the image has.
-        flags: From the layer's values in a window, h×w×(its bands), what is marked: h×w×1 or h×w×(the image's bands)
-            bool.
-    """
-
-    suffixes: Sequence[str]
-    description: str
-    bands: int | None = 1
-    flags: Callable[[NDArray[Any]], NDArray[np.bool_]] = lambda values: values != 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +33,7 @@ class Product:
         band: Name of the elements of ``bandCharacterisation``, one per band.
         tags: In each of them, the names of ``wavelength`` and ``fwhm`` [nm], ``gain`` and ``offset``.
         layers: The quality layers that are applied.
+        unused: Those that are not, by their file names after that of the product.
     """
 
     kind: str
@@ -59,10 +41,11 @@ class Product:
     band: str
     tags: Mapping[str, str]
     layers: Sequence[Layer]
+    unused: Sequence[str] = ()
 
-    def metadata_in(self, folder: Path) -> list[Path]:
-        """Metadata files of this product in a folder."""
-        return sorted(path for path in folder.iterdir() if self.file.match(path.name))
+    def metadata_in(self, tree: Tree) -> list[str]:
+        """Metadata files of this product in a folder or an archive."""
+        return [name for name in tree.names if self.file.match(PurePosixPath(name).name)]
 
 
 @contextmanager
@@ -77,80 +60,135 @@ def open_product(product: Product, source: Source) -> Iterator[Image]:
         InputError: If it is not of level 2A, files are missing, or they do not fit each other.
     """
     source.refuse_variable()
-    name = product.file.match(source.path.name)
+    tree, file = _files(product, source)
+    name = product.file.match(PurePosixPath(file).name)
     if name is None or name["level"].upper() != "L2A":
-        raise source.error(f"expected {product.kind}, got {name['level'] if name else 'another file'}")
-    metadata = _band_metadata(product, source)
-    wavelength = metadata["wavelength"]
+        level = name["level"] if name else "another file"
+        raise source.error(f"expected {product.kind}, got {level}; order the scene as L2A, reflectance on a map grid")
+    root = parse_xml(source, tree.read(source, file), tree.place(file))
+    metadata, stem = _band_metadata(product, source, root), f"{folder_of(file)}/{name['stem']}".lstrip("/")
+    wavelength, notes = metadata["wavelength"], list[str]()
     order = np.argsort(wavelength, kind="stable")
     order = order[wavelength[order] > 0]
+    if len(order) < len(wavelength):
+        notes.append(f"{len(wavelength) - len(order)} of {len(wavelength)} bands have no wavelength and are left out")
     with ExitStack() as stack:
-        path = _find_file(source, name["stem"], "SPECTRAL_IMAGE")
+        path = _find_file(tree, stem, "SPECTRAL_IMAGE")
         if path is None:
             raise source.error(f"expected {name['stem']}-SPECTRAL_IMAGE.TIF beside it, got no such file")
-        image = stack.enter_context(raster.open_with_gdal(source, path))
+        image = stack.enter_context(tree.open(source, path))
         stored = image.stored
         if stored.shape[2] != len(wavelength):
-            raise source.error(f"expected {len(wavelength)} bands, as its metadata says, got {stored.shape[2]}", path)
-        for layer in product.layers if source.quality else ():
-            quality = _open_layer(source, stack, name["stem"], layer, stored.shape)
-            if quality is not None:
-                stored = replace(stored, masks=(*stored.masks, _mask(layer, quality)))
-        stored = replace(stored, scale=metadata["gain"], offset=metadata["offset"])
+            got = f"expected {len(wavelength)} bands, as its metadata says, got {stored.shape[2]}"
+            raise source.error(got, tree.place(path))
         if not stored.nodata:
-            stored = replace(stored, nodata=(BACKGROUND,))
-        bands = Bands([f"band {band + 1}" for band in order], wavelength[order], metadata["fwhm"][order])
-        yield stored.select(order).image(source, product.kind, bands=bands, grid=image.grid, unit="reflectance")
+            stored = replace(stored, nodata=(_background(root),))
+        for layer in product.layers if source.quality else ():
+            quality = _open_layer(source, stack, tree, stem, layer, stored.shape)
+            if quality is not None:
+                mask, note = layer_mask(layer, quality, stored)
+                stored = replace(stored, masks=(*stored.masks, mask))
+                notes += note
+        unused = [suffix for suffix in product.unused if _find_file(tree, stem, suffix)]
+        if unused:
+            notes.append(f"{', '.join(unused)}: not used")
+        stored = replace(stored, scale=metadata["gain"], offset=metadata["offset"])
+        fwhm: PerBand | None = metadata["fwhm"][order]
+        if np.isnan(metadata["fwhm"]).any():
+            fwhm = None
+            notes.append(f"{product.tags['fwhm']}: no numbers for some bands, set aside")
+        bands = Bands([f"band {band + 1}" for band in order], wavelength[order], fwhm)
+        yield stored.select(order).image(
+            source, product.kind, bands=bands, grid=image.grid, unit="reflectance", notes=notes
+        )
 
 
-def _band_metadata(product: Product, source: Source) -> dict[str, PerBand]:
+def _files(product: Product, source: Source) -> tuple[Tree, str]:
+    """The files of a product, and its metadata file among them."""
+    if not is_archive(source.path):
+        return tree_of(source.path.parent, deep=False), source.path.name
+    tree = tree_of(source.path)
+    files = product.metadata_in(tree)
+    if len(files) != 1:
+        raise source.error(f"expected one {product.kind} in the archive, got {len(files)}; unpack it")
+    return tree, files[0]
+
+
+def _band_metadata(product: Product, source: Source, root: Element) -> dict[str, PerBand]:
     """Numbers of each band in the XML, by the keys of ``product.tags``."""
-    parent = next(parse_xml(source).iter("bandCharacterisation"), None)
+    parent = next(root.iter("bandCharacterisation"), None)
     bands = [] if parent is None else parent.findall(product.band)
     if not bands:
         raise source.error(f"expected bandCharacterisation/{product.band} for each band, got none")
-    return {key: np.array([read_number(source, band, tag) for band in bands]) for key, tag in product.tags.items()}
+    optional = {"fwhm": float("nan")}
+    return {
+        key: np.array([read_number(source, band, tag, optional.get(key)) for band in bands])
+        for key, tag in product.tags.items()
+    }
+
+
+def _background(root: Element) -> float:
+    """The number of pixels outside of the scene."""
+    try:
+        return float(root.findtext(".//backgroundValue", ""))
+    except ValueError:
+        return BACKGROUND
 
 
 def _open_layer(
-    source: Source, stack: ExitStack, stem: str, layer: Layer, shape: tuple[int, int, int]
+    source: Source, stack: ExitStack, tree: Tree, stem: str, layer: Layer, shape: tuple[int, int, int]
 ) -> Stored | None:
     """A quality layer; None if the product has none."""
     expected = (*shape[:2], layer.bands or shape[2])
     for alternative, suffix in enumerate(layer.suffixes):
-        path = _find_file(source, stem, suffix)
+        path = _find_file(tree, stem, suffix)
         if path is None:
             continue
-        quality = stack.enter_context(raster.open_with_gdal(source, path)).stored
+        quality = stack.enter_context(tree.open(source, path)).stored
         if quality.shape == expected:
             return quality
         if not alternative:
             sizes = ["×".join(map(str, size)) for size in (expected, quality.shape)]
-            raise source.error(f"expected {sizes[0]} values, to fit the spectral image, got {sizes[1]}", path)
+            raise source.error(
+                f"expected {sizes[0]} values, to fit the spectral image, got {sizes[1]}", tree.place(path)
+            )
     return None
 
 
-def _mask(layer: Layer, quality: Stored) -> Cause:
-    return Cause(f"{layer.description} (quality layer)", lambda rows, cols: layer.flags(quality.read(rows, cols)))
-
-
-def _find_file(source: Source, stem: str, suffix: str) -> Path | None:
+def _find_file(tree: Tree, stem: str, suffix: str) -> str | None:
     """A GeoTIFF of the product, whatever the case of its name."""
-    files = {path.name.lower(): path for path in source.path.parent.iterdir()}
+    files = {name.lower(): name for name in tree.names}
     names = [f"{stem}-{suffix}{cog}.tif".lower() for cog in ("", "_COG")]  # the DLR's catalogue has copies as COG
     return next((files[name] for name in names if name in files), None)
 
 
 def reader(product: Product) -> Reader:
     """The reader of a product."""
+    image = re.compile(product.file.pattern.replace(r"METADATA\.XML", r"SPECTRAL_IMAGE(_COG)?\.TIFF?"), re.IGNORECASE)
 
     def find(source: Source) -> Path | None:
         path = source.path
+        if is_archive(path):
+            return path if product.metadata_in(tree_of(path)) else None
         if not path.is_dir():
-            return path if product.file.match(path.name) else None
-        files = product.metadata_in(path)
+            found = image.match(path.name)
+            if found is None or found["level"].upper() != "L2A":
+                return path if product.file.match(path.name) else None
+            beside = [part for part in path.parent.iterdir() if _is_metadata(product, part, found["stem"])]
+            return beside[0] if beside else None
+        files = product.metadata_in(tree_of(path, deep=False))
         if len(files) > 1:
             raise source.error(f"expected one {product.kind} in the folder, got {len(files)}; name the -METADATA.XML")
-        return files[0] if files else None
+        images = [part.name for part in path.iterdir() if image.match(part.name)]
+        if images and not files:
+            raise source.error(
+                f"expected the -METADATA.XML of {product.kind} in it, got none; name {images[0]} to read numbers alone"
+            )
+        return path / files[0] if files else None
 
     return Reader(product.kind, find, partial(open_product, product))
+
+
+def _is_metadata(product: Product, path: Path, stem: str) -> bool:
+    name = product.file.match(path.name)
+    return name is not None and name["stem"].lower() == stem.lower()

@@ -97,12 +97,13 @@ def driver_name(source: Source) -> str | None:
 
 
 @contextmanager
-def open_with_gdal(source: Source, path: Path) -> Iterator[Raster]:
+def open_with_gdal(source: Source, path: Path, dataset: str | None = None) -> Iterator[Raster]:
     """Open a raster by GDAL.
 
     Args:
         source: The product or file that it is part of. Messages begin with its key.
-        path: The raster's own file.
+        path: The raster's own file, or the archive that it is in.
+        dataset: GDAL's name of a raster in an archive; None for a file.
 
     Raises:
         InputError: If GDAL cannot read it, or it holds no real numbers; reading values may raise it, too.
@@ -111,7 +112,7 @@ def open_with_gdal(source: Source, path: Path) -> Iterator[Raster]:
     with reading(path, key=source.key), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)  # georeferencing is optional
         try:
-            file = rasterio.open(path)
+            file = rasterio.open(dataset or path)
         except rasterio.errors.RasterioIOError as error:
             reason = " ".join(str(error).split())
             hint = "; expected a .mat or .npy file or a raster, HDF5 or NetCDF" if "not recognized" in reason else ""
