@@ -119,7 +119,7 @@ def open_with_gdal(source: Source, path: Path, dataset: str | None = None) -> It
             raise source.error(f"cannot be read: {reason}{hint}", path) from error
     with file, ExitStack() as stack:
         with reading(path, key=source.key):
-            if path == source.path:
+            if path == source.path and dataset is None:
                 parts, notes = open_parts(source, file, stack)
             else:  # a file of a product
                 parts, notes = [file], []
