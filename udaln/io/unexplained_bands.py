@@ -14,6 +14,7 @@ FOLDS = 4  # of the LR pixels, in blocks: each is predicted by the others
 REACH = 4  # the two images may be displaced by so many LR pixels
 LITTLE = 0.6  # a band of which a larger fraction of the variance is predicted is explained
 WORSE = 4.0  # so is one whose rest is not so many times that of the band that is explained best
+SURE_PIXELS = 400  # LR pixels from which on `LITTLE` holds; with fewer, a band of which less is predicted may be one
 LEAST_PIXELS = 24  # with fewer LR pixels nothing can be said
 
 
@@ -49,8 +50,8 @@ def unexplained_bands(lr_hsi: Tensor, hr_msi: Tensor, lr_valid: Tensor, hr_valid
             found = _predicted(y, z, y_valid & z_valid)
             if found is not None and found.max() > explained.max():
                 explained = found
-    rest = 1 - explained
-    return (explained < LITTLE) & (rest > WORSE * rest.min())
+    rest, little = 1 - explained, LITTLE * min(1.0, int((lr_valid & covered).sum()) / SURE_PIXELS)
+    return (explained < little) & (rest > WORSE * rest.min())
 
 
 def _moved(image: Tensor, down: int, right: int) -> Tensor:
