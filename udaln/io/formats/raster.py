@@ -118,7 +118,8 @@ def open_with_gdal(source: Source, path: Path, dataset: str | None = None) -> It
             hint = "; expected a .mat or .npy file or a raster, HDF5 or NetCDF" if "not recognized" in reason else ""
             raise source.error(f"cannot be read: {reason}{hint}", path) from error
     with file, ExitStack() as stack:
-        with reading(path, key=source.key):
+        with reading(path, key=source.key), warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             if path == source.path and dataset is None:
                 parts, notes = open_parts(source, file, stack)
             else:  # a file of a product
