@@ -28,6 +28,7 @@ from udaln.experiment.schema import Memory
 from udaln.experiment.stream import fuse_to_files, map_to_file
 from udaln.io.formats import open_image
 from udaln.io.image import Image
+from udaln.io.missing import describe_shares
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair, select_bands_and_fill_gaps
 from udaln.io.sample import find_shift
@@ -73,6 +74,7 @@ def main() -> None:
         if saved.dropped_bands is not None:
             bands, msi_bands = len(saved.dropped_bands.kept), len(saved.dropped_bands.msi_dead)
         _check(hr_msi, "hr_msi", msi_bands)
+        _tell(hr_msi, "hr_msi")
         files = [Path(file) for file in (args.out, args.uncertainty) if file is not None]
         for key, file in zip(("out", "uncertainty"), files, strict=False):
             check_output(file, key=key, georeferenced=hr_msi.grid is not None, grid=hr_msi.grid)
@@ -90,6 +92,7 @@ def main() -> None:
         else:
             lr_hsi = stack.enter_context(_open(args, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
+            _tell(lr_hsi, "lr_hsi")
             pair = overlap(lr_hsi, hr_msi, resample=args.resample, keys=("lr_hsi", "hr_msi"))
             with errors_name_key({"LR-HSI": f"lr_hsi: {args.lr_hsi}", "HR-MSI": f"hr_msi: {args.hr_msi}"}):
                 _fuse(saved, pair, files, args, memory, fingerprint)
@@ -129,6 +132,12 @@ def _open(args: Arguments, key: str) -> AbstractContextManager[Image]:
     variable_key = f"{key}_variable"
     variable = getattr(args, variable_key)
     return open_image(getattr(args, key), variable, key=key, variable_key=variable_key, find_fill=True)
+
+
+def _tell(image: Image, key: str) -> None:
+    """Print what of a file is not used, on standard error."""
+    for line in (*image.notes, *describe_shares(image)):
+        print(f"{key}: {line}", file=sys.stderr)
 
 
 def _memory(args: Arguments) -> Memory:
