@@ -174,9 +174,9 @@ def test_with_the_lr_hsi_it_is_made_consistent_with_both(script, acquired, bad):
     assert script(**words, uncertainty=spread) == f"{words['out']}\n"
     # the shift is taken out by cropping: LR row i lies on the HR rows 2i + 2 and 2i + 3
     pair = Pair(made_up_pairs.image(lr_hsi[:-1]), made_up_pairs.image(hr_msi[2:]), 2)
-    y, lr_valid, z, hr_valid = select_bands_and_fill_gaps(*made_up_pairs.tensors(pair), given.dropped_bands)
+    y, z = select_bands_and_fill_gaps(*made_up_pairs.tensors(pair), given.dropped_bands)
     networks = given.model
-    scene = Scene(y, z, networks.sped.support, lr_valid=lr_valid, hr_valid=hr_valid)
+    scene = Scene(y.image, z.image, networks.sped.support, lr_valid=y.valid, hr_valid=z.valid)
     refinement, _ = calibrated(networks, fit_refinement(networks, scene), scene)
     actual = consistent(networks, refinement, scene, with_deviation=True)
     for file, expected in zip((words["out"], spread), actual, strict=True):
