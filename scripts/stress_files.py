@@ -2,8 +2,8 @@
 """Fuse the same pair from files of all kinds: ``stress_files.py [count=200] [processes=2] [report=docs/files.md]``.
 
 Each case draws, for both images, a format, a type of numbers, a fill, a mask, an order of the numbers and a text
-encoding. Its fused image must be that of the same numbers passed as arrays, with the pixels without data missing; or the
-file is refused in one line.
+encoding. Its fused image must be that of the same numbers passed as arrays, with the pixels without data missing; or
+the file is refused in one line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from multiprocessing import get_context
@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
-from stress_file_writers import KINDS, FileKind, Place, write
+from stress_file_kinds import KINDS, FileKind
+from stress_file_writers import Place, write
 
 import udaln
 from udaln import threads
@@ -136,7 +137,7 @@ def measure(number: int, kinds: tuple[FileKind, FileKind]) -> Outcome:
         try:
             with initialize_config_module("udaln.conf", version_base="1.3"):
                 config = typed(compose("config", words))
-            with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
                 run(config, Path(folder) / "run")
         except udaln.InputError as error:
             return Outcome(case, "refused", str(error).replace(folder, ""))
