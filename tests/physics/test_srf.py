@@ -96,3 +96,14 @@ def test_every_sensor_of_the_configuration(path):
 
 def test_the_sensors_of_the_experiments_are_there():
     assert {"worldview2", "sentinel2"} <= {path.stem for path in SENSORS}
+
+
+def test_bands_beyond_the_wavelengths_are_allowed_if_others_are_within():
+    wavelengths, bands = np.linspace(400.0, 900.0, 26), {"red": (630, 690), "swir": (1570, 1660)}
+    with pytest.raises(InputError, match=r"sensor\.bands\.swir: edges 1570–1660 nm cover none"):
+        srf_from_edges(bands, wavelengths)
+    srf = srf_from_edges(bands, wavelengths, some_beyond=True)
+    assert srf.values[:, 0].any() and not srf.values[:, 1].any()
+    assert normalise(srf).values.sum(0).tolist() == [pytest.approx(1), 0]
+    with pytest.raises(InputError, match="swir"):
+        srf_from_edges({"swir": (1570, 1660)}, wavelengths, some_beyond=True)

@@ -43,8 +43,9 @@ def unexplained_bands(lr_hsi: Tensor, hr_msi: Tensor, lr_valid: Tensor, hr_valid
     means = degrade(torch.where(hr_valid, hr_msi, 0).double(), box, scale)
     covered = degrade(hr_valid.double(), box, scale).amin(2) > 1 - 1e-9
     explained = none.double()
-    for down in range(-REACH, REACH + 1):
-        for right in range(-REACH, REACH + 1):
+    steps = [range(-reach, reach + 1) for reach in (min(REACH, side // 2) for side in lr_hsi.shape[:2])]
+    for down in steps[0]:
+        for right in steps[1]:
             y, y_valid = (_moved(image, down, right) for image in (lr_hsi, lr_valid))
             z, z_valid = (_moved(image, -down, -right) for image in (means, covered))
             found = _predicted(y, z, y_valid & z_valid)

@@ -20,9 +20,10 @@ class SRF:
     """The responses of c MSI bands, sampled at C hyperspectral bands.
 
     Attributes:
-        values: C×c, not negative, on any scale; every column has a value above zero.
+        values: C×c, not negative, on any scale; every column has a value above zero, unless ``partial``.
         names: Names of the c MSI bands.
         wavelengths: Centres of the hyperspectral bands [nm], C; None where they are unknown.
+        partial: Whether MSI bands may cover none of the hyperspectral bands.
 
     Raises:
         InputError: If the values are not those of a response. The message names the MSI band at fault.
@@ -31,6 +32,7 @@ class SRF:
     values: NDArray[np.float64]
     names: tuple[str, ...]
     wavelengths: NDArray[np.float64] | None = None
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -44,7 +46,7 @@ class SRF:
                 raise InputError(f"SRF: MSI band {name} has values that are not finite")
             if (column < 0).any():
                 raise InputError(f"SRF: MSI band {name} has negative values (lowest {column.min():g})")
-            if not column.any():
+            if not (column.any() or self.partial):
                 raise InputError(f"SRF: MSI band {name} is zero everywhere: it covers none of the cube's bands")
 
 
@@ -69,12 +71,17 @@ def support(srf: SRF) -> NDArray[np.bool_]:
 
 
 def normalise(srf: SRF) -> SRF:
-    """Scale the response of every MSI band to sum 1, so that a flat spectrum keeps its value."""
-    return replace(srf, values=srf.values / srf.values.sum(axis=0))
+    """Scale the response of every MSI band that has one to sum 1, so that a flat spectrum keeps its value."""
+    total = srf.values.sum(axis=0)
+    return replace(srf, values=srf.values / np.where(total > 0, total, 1))
 
 
 def srf_from_edges(
-    bands: Mapping[str, Sequence[float]], wavelengths: NDArray[np.float64], *, key: str = "sensor.bands"
+    bands: Mapping[str, Sequence[float]],
+    wavelengths: NDArray[np.float64],
+    *,
+    key: str = "sensor.bands",
+    some_beyond: bool = False,
 ) -> SRF:
     """Approximate responses from the band edges that a sensor's operator publishes.
 
@@ -86,6 +93,7 @@ def srf_from_edges(
         bands: For each MSI band, its lower and upper edge at half power [nm].
         wavelengths: Centres of the hyperspectral bands [nm], C.
         key: The config key or argument of ``bands``. Messages begin with it.
+        some_beyond: Whether MSI bands may cover none of the wavelengths, if others do. Their response is zero.
 
     Returns:
         The responses, with peaks near 1.
@@ -101,20 +109,23 @@ def srf_from_edges(
     # The nearest hyperspectral band may be one band spacing away. Across a gap, such as removed water vapour bands, it
     # is too far to stand in for the MSI band.
     spacing = float(np.median(np.diff(np.sort(wavelengths)))) if len(wavelengths) > 1 else 0.0
-    values = np.empty((len(wavelengths), len(bands)))
+    values, beyond = np.zeros((len(wavelengths), len(bands))), []
     for column, (name, edges) in zip(values.T, bands.items(), strict=True):
         low, high = _check_edges(edges, f"{key}.{name}")
         distance = np.abs(wavelengths - (low + high) / 2)
         if distance.min() > max(spacing, (high - low) / 2):
-            raise InputError(
+            beyond.append(
                 f"{key}.{name}: edges {low:g}–{high:g} nm cover none of the cube's {len(wavelengths)} bands, "
                 f"{wavelengths.min():g}–{wavelengths.max():g} nm"
             )
+            continue
         column[:] = np.exp2(-((2 * distance / (high - low)) ** _EDGE_ORDER))
         column[column < _CUTOFF] = 0.0
         if not column.any():
             column[distance.argmin()] = 1.0
-    return SRF(values, tuple(bands), wavelengths)
+    if beyond and not (some_beyond and len(beyond) < len(bands)):
+        raise InputError(beyond[0])
+    return SRF(values, tuple(bands), wavelengths, partial=some_beyond)
 
 
 def check_wavelengths(wavelengths: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from made_up_pairs import write_raster
 from udaln.errors import InputError
 from udaln.experiment.datasets.pair import is_sampled, pair_scene
 from udaln.experiment.datasets.pair_files import open_pair
+from udaln.io.bad_bands import describe_dropped_bands
 from udaln.io.sample import plots, sample
 from udaln.physics.srf import normalise, srf_from_edges, support
 
@@ -128,10 +129,18 @@ def test_without_wavelengths_of_the_lr_hsi_neither_do_they(configure, arrays):
     assert scene.support.all() and scene.wavelengths is None
 
 
-def test_bands_that_cover_none_of_the_lr_hsis_are_named(configure, arrays):
+def test_bands_that_cover_none_of_the_lr_hsis_are_left_out_and_named(configure, arrays):
     write_raster("hr.tif", arrays[1], 10.0, wavelengths=[490, 560, 665, 1610], fwhm=WIDTHS, names=list("abcd"))
+    scene = loaded(configure)
+    assert scene.dropped_bands.msi_unexplained.tolist() == [False, False, False, True]
+    assert scene.hr_msi.shape[2] == 3 and scene.support.any(0).all()
+    assert (
+        "HR-MSI band 3 (counted from 0): the LR-HSI does not explain"
+        in describe_dropped_bands(scene.dropped_bands, filled=True)[0]
+    )
+    write_raster("hr.tif", arrays[1], 10.0, wavelengths=[1490, 1560, 1665, 1710], fwhm=WIDTHS, names=list("abcd"))
     message = refused(configure)
-    assert "support=full" in message and "dataset.hr_msi" in message and "d: edges 1557–1663 nm" in message
+    assert "support=full" in message and "dataset.hr_msi" in message and "a: edges" in message
 
 
 def test_bands_that_the_file_flags_are_left_out(configure, arrays):

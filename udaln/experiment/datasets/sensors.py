@@ -50,12 +50,12 @@ def responses(
     if sensor is not None:
         if wavelengths is None:
             raise InputError(f"dataset.wavelengths: expected the cube's wavelengths for {sensor.name}, got none")
-        return srf_from_edges(_edges_by_name(sensor.bands, msi), wavelengths)
+        return srf_from_edges(_edges_by_name(sensor.bands, msi), wavelengths, some_beyond=msi is not None)
     edges = None if msi is None or source is Support.full else _edges_from_metadata(msi)
     if edges is None or wavelengths is None:
         return None
     try:
-        return srf_from_edges(edges, wavelengths, key="dataset.hr_msi")
+        return srf_from_edges(edges, wavelengths, key="dataset.hr_msi", some_beyond=True)
     except InputError as error:
         raise InputError(f"{error}; support=full does without") from error
 
