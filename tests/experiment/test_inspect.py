@@ -1,11 +1,15 @@
 """What is seen in files before anything is run: what they hold, how two of them fit, and one line for a mistake."""
 
+import re
+
 import made_up_pairs
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from made_up_pairs import write_raster
 
-from udaln.experiment.inspect import describe_image, inspect
+from udaln.experiment.inspect import _reduced, describe_image, inspect
+from udaln.io import missing
 from udaln.io.formats import open_image
 
 pytest.importorskip("rasterio", reason="the extra io is not installed")
@@ -56,6 +60,41 @@ def test_one_file(files, capsys):
     assert low < half < high and half == pytest.approx(np.median(values), rel=0.1)
     assert "band 4 (counted from 0; 529 nm): constant" in lines["suspicious"]
     assert "band 7 (counted from 0; 603 nm): nothing but noise" in lines["suspicious"]
+
+
+def test_a_picture_of_the_files(files, capsys, tmp_path):
+    shown(capsys, "lr.tif", "hr.tif", "picture=seen.png")
+    pixels = plt.imread("seen.png")
+    assert pixels.shape[0] > 500 and pixels.shape[1] > 500 and pixels.std() > 0.1
+    _, lacking = _reduced_of("lr.tif")
+    assert lacking.shape == (20, 18) and (lacking[:10, :9] == 1).all() and (lacking[10:] == 0).all()
+
+
+def _reduced_of(path):
+    with open_image(path, key="x") as image:
+        return _reduced(image)
+
+
+def test_a_large_image_is_reduced(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1300, 40, 5), np.float32))
+    colours, lacking = _reduced_of(tmp_path / "x.npy")
+    assert colours.shape == (434, 14, 3) and lacking.shape == (434, 14)
+
+
+def test_a_sketch_of_the_values(files, capsys):
+    sketch = shown(capsys, "hr.tif")["hr.tif"]["histogram"]
+    low, bars, high = sketch.split()
+    assert float(low) < float(high) and len(bars) == 24 and "█" in bars and set(bars) <= set("▁▂▃▄▅▆▇█")
+
+
+def test_whether_two_files_look_alike(files, capsys):
+    _, hr_msi = files
+    (pair,) = [lines for title, lines in shown(capsys, "lr.tif", "hr.tif").items() if title == "as a pair"]
+    shares = [int(number) for number in re.findall(r"\d+", pair["alike"].partition("predicts")[2])]
+    assert len(shares) == 3 and max(shares) > 95 and min(shares) > 50 and "units" not in pair
+    write_raster("other.tif", 1000 * np.random.default_rng(0).random(hr_msi.shape), 10.0)
+    (pair,) = [lines for title, lines in shown(capsys, "lr.tif", "other.tif").items() if title == "as a pair"]
+    assert "are they of the same place and season?" in pair["alike"] and "differ" in pair["units"]
 
 
 def test_two_files_in_any_order(files, capsys):
@@ -110,7 +149,8 @@ def test_an_image_in_a_file_of_several_and_colons_in_names(files, capsys):
     assert "[red]x.npy" in shown(capsys, "[red]x.npy")
 
 
-def test_no_more_is_read_than_plots_all_over(files):
+def test_no_more_is_read_than_plots_and_strips_all_over(files, monkeypatch):
+    monkeypatch.setattr(missing, "LOOKED_AT", 30_000)
     large = np.lib.format.open_memmap("large.npy", "w+", np.float32, (2000, 1500, 3))
     large[:] = 0.5
     read = []
@@ -125,7 +165,7 @@ def test_no_more_is_read_than_plots_all_over(files):
 
         object.__setattr__(counted, "read", counting)
         describe_image(counted)
-    assert sum(read) < 30_000
+    assert sum(read) < 40_000
 
 
 MISTAKES = {

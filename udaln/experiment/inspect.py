@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,18 +17,22 @@ from rich.text import Text
 from udaln import threads
 from udaln.errors import InputError
 from udaln.experiment.fuse_words import file_and_variable
-from udaln.experiment.schema import Memory
-from udaln.experiment.stream_windows import working_set
+from udaln.experiment.inspect_pair import describe_pair
+from udaln.files import atomically
 from udaln.io.bad_bands import dead_bands, describe_bands, noise_bands
 from udaln.io.formats import open_image
 from udaln.io.image import Image, Pixels
 from udaln.io.missing import describe_shares
-from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
 from udaln.io.sample import plots
+from udaln.pictures.inspected import picture_of_files
 
 SAMPLE = 2500  # pixels of an image that are read, in plots spread over it
-SECONDS = 1.2e-3  # per LR pixel, on two cores; from scale factor 5 on it grows with the factor's fourth power
+PICTURE = "picture="
+SIDE = 600  # of a picture, at most [pixels]
+NM = (650.0, 560.0, 480.0)  # red, green, blue
+SKETCH = "▁▂▃▄▅▆▇█"
+BINS = 24
 
 
 @threads.single()
@@ -34,11 +40,14 @@ def inspect(words: Sequence[str]) -> None:
     """Print a description of each file and, for two files, of the pair.
 
     Args:
-        words: Files; a file that holds several images as ``FILE:VARIABLE``.
+        words: Files; a file that holds several images as ``FILE:VARIABLE``. ``picture=FILE``: where a picture of them
+            goes.
 
     Raises:
         InputError: If there is no file, or one cannot be used.
     """
+    pictures = [Path(word.removeprefix(PICTURE)) for word in words if word.startswith(PICTURE)]
+    words = [word for word in words if not word.startswith(PICTURE)]
     if not words or any(word.startswith("-") for word in words):
         raise InputError("inspect: expected the files to look at: udaln inspect FILE [FILE]")
     console = Console()
@@ -49,6 +58,12 @@ def inspect(words: Sequence[str]) -> None:
         if len(images) == 2:
             hr_msi, lr_hsi = sorted(images, key=lambda image: image.shape[2])
             console.print(_table("as a pair", describe_pair(lr_hsi, hr_msi)))
+        for path in pictures:
+            names = [Path(word).name for word in words]
+            figure = picture_of_files(dict(zip(names, map(_reduced, images), strict=True)))
+            with atomically(path) as temporary:
+                figure.savefig(temporary, dpi=110)
+            console.print(f"picture: {path}")
 
 
 def describe_image(image: Image) -> dict[str, str]:
@@ -87,27 +102,34 @@ def describe_image(image: Image) -> dict[str, str]:
         subset = values[valid][:: max(1, int(valid.sum()) // 100_000)].double()
         levels = torch.quantile(subset, torch.tensor([0.02, 0.5, 0.98]).double())
         lines["range"] = ", ".join(f"{value:.4g}" for value in levels.tolist()) + " (2 %, half, 98 %)"
+        lines["histogram"] = _histogram(subset.numpy())
         lines["suspicious"] = _suspicious_bands(image, values, valid)
     return lines
 
 
-def describe_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
-    """Describe the pair that two images make: lines of text by topic."""
-    pair = overlap(lr_hsi, hr_msi)
-    lines = {"LR-HSI": lr_hsi.path, "HR-MSI": hr_msi.path}
-    lines |= dict(note.split(": ", 1) for note in pair.notes)
-    (rows, columns, bands), (_, _, msi_bands) = pair.lr_hsi.shape, pair.hr_msi.shape
-    height, width = rows * pair.scale, columns * pair.scale
-    lines["fused"] = f"{height} rows × {width} columns × {bands} bands, {height * width * bands * 4 / 2**30:.2f} GiB"
-    whole = working_set(rows, columns, pair.scale, bands, msi_bands, deviation=True)
-    default = Memory()
-    if rows * columns > default.sample:
-        lines["memory"] = f"window by window, within memory.limit={default.limit}"
+def _histogram(values: NDArray[np.float64]) -> str:
+    """A sketch of how often values are, between their 1st and 99th percentile."""
+    low, high = np.quantile(values, (0.01, 0.99))
+    counts, _ = np.histogram(values, BINS, (low, high if high > low else low + 1))
+    heights = np.ceil((len(SKETCH) - 1) * counts / max(counts.max(), 1)).astype(int)
+    return f"{low:.4g} {''.join(SKETCH[height] for height in heights)} {high:.4g}"
+
+
+def _reduced(image: Image) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Three bands of an image and the fraction of its bands that are missing, in every n-th pixel."""
+    rows, columns, bands = image.shape
+    step = max(1, -(-max(rows, columns) // SIDE))
+    if image.bands.wavelengths is not None:
+        shown = [int(np.abs(image.bands.wavelengths - nm).argmin()) for nm in NM]
     else:
-        lines["memory"] = f"whole, about {whole / 2**30:.1f} GiB"
-    minutes = rows * columns * SECONDS * max(1, pair.scale / 5) ** 4 / 60
-    lines["time"] = f"about {max(0.3, minutes):.1f} min on two cores, and a minute to learn the sensors"
-    return lines
+        by_count = {3: [0, 1, 2], 4: [2, 1, 0]}  # red, green, blue; blue to infrared
+        shown = by_count.get(bands) or np.linspace(bands - 1, 0, 3).round().astype(int).tolist()
+    colours, missing = [], []
+    for row in range(0, rows, step):
+        line = image.read(slice(row, row + 1), slice(0, columns))[:, ::step]
+        colours.append(line[..., shown])
+        missing.append((~np.isfinite(line)).mean(2))
+    return np.concatenate(colours), np.concatenate(missing)
 
 
 def _opened(word: str) -> AbstractContextManager[Image]:

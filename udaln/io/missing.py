@@ -10,6 +10,7 @@ from udaln.io.image import Cause, Image
 
 STRIP = 3  # rows that are looked at together; a block of fill as high as the distance between strips is seen
 LOOKED_AT = 1 << 26  # values that are looked at, of a larger image
+ROUNDING = 1e-9  # of a share
 READ = 1 << 24  # values in memory at a time
 
 
@@ -43,8 +44,16 @@ def shares(image: Image) -> list[tuple[Cause, float]]:
 
 
 def describe_shares(image: Image) -> list[str]:
-    """A line of text for each cause that removes values."""
-    return [f"{_percent(share)} % of the values have no data: {cause.what}" for cause, share in shares(image)]
+    """A line of text for each cause that removes values, and for those that the file has as NaN or infinite."""
+    removed = shares(image)
+    missing = total = 0
+    for window in strips(image):
+        values = image.read(*window)
+        missing, total = missing + int((~np.isfinite(values)).sum()), total + values.size
+    lines = [(cause.what, share) for cause, share in removed]
+    if (own := missing / max(total, 1) - sum(share for _, share in removed)) > ROUNDING:
+        lines.insert(0, ("NaN or infinite in the file", own))
+    return [f"{_percent(share)} % of the values have no data: {what}" for what, share in lines]
 
 
 def has_values(image: Image) -> bool:

@@ -34,25 +34,40 @@ def unexplained_bands(lr_hsi: Tensor, hr_msi: Tensor, lr_valid: Tensor, hr_valid
     Returns:
         c bool.
     """
-    msi_bands = hr_msi.shape[2]
-    none = torch.zeros(msi_bands, dtype=torch.bool)
-    if msi_bands < 2:
+    none = torch.zeros(hr_msi.shape[2], dtype=torch.bool)
+    found = None if len(none) < 2 else explained(lr_hsi, hr_msi, lr_valid, hr_valid)
+    if found is None:
         return none
+    rest, little = 1 - found, LITTLE * min(1.0, int(lr_valid.sum()) / SURE_PIXELS)
+    return (found < little) & (rest > WORSE * rest.min())
+
+
+def explained(lr_hsi: Tensor, hr_msi: Tensor, lr_valid: Tensor, hr_valid: Tensor) -> Tensor | None:
+    """Fraction of the variance of each MSI band that the LR-HSI predicts, at the displacement at which it is most.
+
+    Args:
+        lr_hsi: h×w×C, finite.
+        hr_msi: rh×rw×c, finite where it is valid.
+        lr_valid: h×w bool, the valid pixels.
+        hr_valid: rh×rw×c bool, the valid values.
+
+    Returns:
+        c, at most 1; None if there are too few LR pixels.
+    """
     scale = scale_factor(lr_hsi, hr_msi)
     box = torch.full((scale, scale), 1 / scale**2, dtype=torch.float64)
     means = degrade(torch.where(hr_valid, hr_msi, 0).double(), box, scale)
     covered = degrade(hr_valid.double(), box, scale).amin(2) > 1 - 1e-9
-    explained = none.double()
+    best: Tensor | None = None
     steps = [range(-reach, reach + 1) for reach in (min(REACH, side // 2) for side in lr_hsi.shape[:2])]
     for down in steps[0]:
         for right in steps[1]:
             y, y_valid = (_moved(image, down, right) for image in (lr_hsi, lr_valid))
             z, z_valid = (_moved(image, -down, -right) for image in (means, covered))
             found = _predicted(y, z, y_valid & z_valid)
-            if found is not None and found.max() > explained.max():
-                explained = found
-    rest, little = 1 - explained, LITTLE * min(1.0, int((lr_valid & covered).sum()) / SURE_PIXELS)
-    return (explained < little) & (rest > WORSE * rest.min())
+            if found is not None and (best is None or found.max() > best.max()):
+                best = found
+    return best
 
 
 def _moved(image: Tensor, down: int, right: int) -> Tensor:
