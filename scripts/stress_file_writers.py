@@ -83,6 +83,7 @@ def write(
 def _gdal(stem: Path, content: Content) -> Path:
     numbers, kind = content.numbers, content.kind
     import rasterio
+    from rasterio.enums import ColorInterp
 
     tiff = kind.format == "GeoTIFF"
     bands = np.moveaxis(numbers, 2, 0)
@@ -107,13 +108,12 @@ def _gdal(stem: Path, content: Content) -> Path:
         file.write(bands)
         if tiff:
             file.scales = [content.scale] * len(bands)
-            if kind.mask == "alpha":
-                file.colorinterp = [rasterio.enums.ColorInterp.gray] * (len(bands) - 1) + [
-                    rasterio.enums.ColorInterp.alpha
-                ]
             if kind.mask == "internal":
                 with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
                     file.write_mask(~content.hole)
+    if kind.mask == "alpha":
+        with rasterio.open(path, "r+") as file:  # while it is written for the first time, the colours are not kept
+            file.colorinterp = [ColorInterp.undefined] * (len(bands) - 1) + [ColorInterp.alpha]
     return path
 
 
