@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.errors import InputError
-from udaln.io.image import Cause, Image, Pixels
+from udaln.io.image import Bands, Cause, Image, Pixels
 
 T = TypeVar("T")
 S = TypeVar("S", bound=np.generic)
@@ -75,4 +75,49 @@ def bands_moved_last(image: Image) -> Image:
         shape=(rows, columns, bands),
         read=moved(image.read),
         causes=tuple(replace(cause, flags=moved(cause.flags)) for cause in image.causes),
+    )
+
+
+def select_bands(image: Image, chosen: Sequence[int]) -> Image:
+    """View of some bands of an image, in this order."""
+    index, bands = list(chosen), image.bands
+
+    def some(read: Callable[[slice, slice], NDArray[S]]) -> Callable[[slice, slice], NDArray[S]]:
+        def read_some(rows: slice, cols: slice) -> NDArray[S]:
+            part = read(rows, cols)
+            return part if part.shape[2] == 1 < image.shape[2] else part[..., index]
+
+        return read_some
+
+    return replace(
+        image,
+        shape=(*image.shape[:2], len(index)),
+        read=some(image.read),
+        bands=Bands(
+            None if bands.names is None else [bands.names[i] for i in index],
+            None if bands.wavelengths is None else bands.wavelengths[index],
+            None if bands.fwhm is None else bands.fwhm[index],
+            None if bands.good is None else bands.good[index],
+        ),
+        causes=tuple(replace(cause, flags=some(cause.flags)) for cause in image.causes),
+    )
+
+
+def every_nth(image: Image, step: int) -> Image:
+    """View of every n-th row and column of an image, from the first on, whose pixels are n times as large."""
+
+    def thinned(read: Callable[[slice, slice], NDArray[S]]) -> Callable[[slice, slice], NDArray[S]]:
+        def read_thinned(rows: slice, cols: slice) -> NDArray[S]:
+            first, second = (slice(step * part.start, step * (part.stop - 1) + 1) for part in (rows, cols))
+            return read(first, second)[::step, ::step]
+
+        return read_thinned
+
+    rows, columns = (-(-side // step) for side in image.shape[:2])
+    return replace(
+        image,
+        shape=(rows, columns, image.shape[2]),
+        read=thinned(image.read),
+        grid=image.grid and image.grid.window(0, 0, step),
+        causes=tuple(replace(cause, flags=thinned(cause.flags)) for cause in image.causes),
     )

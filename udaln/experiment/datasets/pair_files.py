@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from udaln.errors import InputError
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.schema import ScaleConfig
+from udaln.io.coarse_stack import with_sharpened_bands
 from udaln.io.cubes import read_matrix
 from udaln.io.formats import open_image
 from udaln.io.image import Cause, Image
@@ -107,6 +108,8 @@ def _open_file(dataset: PairDataset, name: str) -> Iterator[Image]:
                 find_fill=True,
             )
         )
+        if name == "hr_msi":
+            image = with_sharpened_bands(image)
         if mask_path is not None:
             image = masked(image, _mask(stack.enter_context(_open_mask(mask_path, f"{key}_mask", image)), key))
         yield image
