@@ -102,6 +102,16 @@ def test_an_image_of_flat_areas_has_no_fill_for_that(bands):
     assert find_fill([spectra[classes]]) == []
 
 
+@pytest.mark.parametrize("value", [-9999, 65535, 1e20])
+def test_single_pixels_of_many_bands_are_enough_if_they_are_far_off(value):
+    cube = scene(30)
+    cube[7, 8], cube[30, 41] = value, value
+    assert np.argwhere(filled_pixels(cube)[0]).tolist() == [[7, 8], [30, 41]]
+    cube = scene(30)
+    cube[7, 8] = cube.mean()  # a grey reference panel
+    assert not filled_pixels(cube)[0].any()
+
+
 def test_nothing_is_found_where_there_is_nothing():
     assert find_fill([np.full((3, 3, 2), np.nan)]) == []
     assert find_fill([np.zeros((3, 3, 2))]) == []

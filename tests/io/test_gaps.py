@@ -75,6 +75,20 @@ def test_values_missing_in_some_bands_are_told_from_those_measured_and_come_near
     assert torch.equal(fill_gaps(noisy, ~missing).gaps, missing)
 
 
+def test_a_pixel_that_lacks_what_its_other_bands_do_not_tell_holds_no_data():
+    generator = torch.Generator().manual_seed(3)
+    free = torch.rand(20, 30, 3, generator=generator)
+    whole = torch.cat([free, free[..., :2].mean(2, keepdim=True)], 2)  # the third band follows from none
+    spoilt = whole.clone()
+    spoilt[2, 3, 3], spoilt[4, 5, 0], spoilt[6, 7, 2] = torch.nan, torch.nan, torch.nan
+    filled, valid, gaps = fill_gaps(spoilt, predictable=True)
+    assert (~valid).nonzero().tolist() == [[6, 7]]
+    assert gaps.nonzero().tolist() == [[2, 3, 3], [4, 5, 0]]
+    assert (filled - whole)[gaps].abs().max() < 0.05
+    assert fill_gaps(spoilt).valid is None
+    assert (~fill_gaps(spoilt[:5, :6], predictable=True).valid).nonzero().tolist() == [[2, 3], [4, 5]]  # too few
+
+
 def test_a_band_without_any_data_costs_no_other():
     spoilt = image(bands=6)
     spoilt[..., 2] = torch.nan

@@ -122,7 +122,7 @@ def _select_and_fill(image: Tensor, valid: Tensor, kept: Tensor, name: str) -> F
         image, valid = image[..., kept], valid[..., kept]
     if not (with_data := valid.flatten(0, 1).any(0)).all():
         raise InputError(f"{name}: expected data in every band, got none in {describe_bands(~with_data)}")
-    filled = fill_gaps(image, valid)
+    filled = fill_gaps(image, valid, predictable=name == "HR-MSI")
     if filled.valid is not None and not filled.valid.any():
         raise InputError(f"{name}: expected some pixels with data in most bands, got none")
     return filled

@@ -16,6 +16,7 @@ FILLED = 0.5  # fraction of the pixels in which a band that tells has data
 CANDIDATES = 6  # most frequent repeated spectra that are examined
 BLOCKS = 4  # 2×2 blocks of one spectrum that are no chance
 MANY = 5  # of so many bands, a measured spectrum never has the same value in all
+SURELY_MANY = 12  # of so many, not even one pixel has, far from all others
 RIM = 0.1  # fraction of the pixels along the rim above which fill of few bands needs no gap to the measurements
 SMOOTH = 0.2  # fraction of 2×2 blocks of equal pixels above which an image is made of flat areas anyway
 GAP = 0.05  # distance of fill from the measurements, as a fraction of their range
@@ -65,7 +66,7 @@ def find_fill(windows: Iterable[Pixels]) -> list[Fill]:
     Args:
         windows: Each h×w×B, as wide as the image; NaN where there are no data.
     """
-    windows = list(windows)
+    windows = [np.where(np.isfinite(window), window, np.nan) for window in windows]
     pixels = np.concatenate([window.reshape(-1, window.shape[2]) for window in windows])
     pixels = pixels[np.isfinite(pixels).any(1)]
     if len(pixels) < 2:
@@ -77,7 +78,9 @@ def find_fill(windows: Iterable[Pixels]) -> list[Fill]:
     found: list[Fill] = []
     while len(found) < CANDIDATES:
         others = _without(pixels[:, varying], [fill.spectrum[varying] for fill in found])
-        fill = next((s for s in _repeated(windows, varying, found) if _is_fill(s, others, windows, varying)), None)
+        candidates = _repeated(windows, varying, found)
+        fill = next((s for s in candidates if _is_fill(s, others, windows, varying)), None)
+        fill = next(iter(_constant(others)), None) if fill is None else fill
         if fill is None:
             break
         spectrum = np.full(len(varying), np.nan, pixels.dtype)
@@ -95,6 +98,16 @@ def _repeated(windows: list[Pixels], varying: NDArray[np.bool_], found: list[Fil
     spectra, counts = np.unique(np.concatenate(blocks), axis=0, return_counts=True)
     frequent = np.argsort(-counts)[:CANDIDATES]
     return [spectra[i] for i in frequent if counts[i] >= BLOCKS]
+
+
+def _constant(pixels: Pixels) -> list[Pixels]:
+    """Of N×B pixels, spectra with the same value in all of many bands, far beyond the values of nearly all others."""
+    if pixels.shape[1] < SURELY_MANY:
+        return []
+    spectra = np.unique(pixels[(pixels == pixels[:, :1]).all(1)], axis=0)
+    low, high = np.nanpercentile(pixels, (TAIL, 100 - TAIL), axis=0)
+    span = high - low
+    return [spectrum for spectrum in spectra if (spectrum < low - span).all() or (spectrum > high + span).all()]
 
 
 def _blocks(part: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:

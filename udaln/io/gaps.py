@@ -12,6 +12,8 @@ from udaln.errors import InputError
 from udaln.io.imputation import impute
 
 LEAST_MEASURED = 0.5  # fraction of the bands of a pixel that must be measured
+UNPREDICTED = 0.01  # fraction of the variance of a band that need not follow from the others
+PIXELS_PER_BAND = 20  # complete pixels that are needed to tell
 FEW_BANDS = 3  # of fewer bands, all must be
 
 
@@ -76,7 +78,7 @@ class Filled(NamedTuple):
     gaps: Tensor | None
 
 
-def fill_gaps(image: Tensor, valid: Tensor | None = None) -> Filled:
+def fill_gaps(image: Tensor, valid: Tensor | None = None, *, predictable: bool = False) -> Filled:
     """Fill the gaps of an image, so that all values are finite.
 
     A pixel holds data if at least `LEAST_MEASURED` of its bands are measured; what is missing in the others is
@@ -86,6 +88,7 @@ def fill_gaps(image: Tensor, valid: Tensor | None = None) -> Filled:
     Args:
         image: H×W×B; NaN and infinity are not measured.
         valid: False for what is not measured either: H×W bool for pixels, or H×W×B for values. None if there is none.
+        predictable: Whether a pixel holds data only if the bands that it lacks follow from the others.
     """
     measured = torch.isfinite(image)
     if valid is not None:
@@ -94,6 +97,8 @@ def fill_gaps(image: Tensor, valid: Tensor | None = None) -> Filled:
     if whole.all():
         return Filled(image, None, None)
     enough = measured.double().mean(2) >= LEAST_MEASURED if image.shape[2] >= FEW_BANDS else whole
+    if predictable and (enough & ~whole).any():
+        enough = enough & (measured | _predictable(image[whole])).all(2)
     if not enough.any():
         return Filled(image, enough, None)
     gaps = None
@@ -105,3 +110,15 @@ def fill_gaps(image: Tensor, valid: Tensor | None = None) -> Filled:
     nearest = distance_transform_edt(~enough.numpy(), return_distances=False, return_indices=True)
     rows, columns = torch.from_numpy(nearest).long()
     return Filled(image[rows, columns], enough, gaps)
+
+
+def _predictable(pixels: Tensor) -> Tensor:
+    """Which bands of N×B pixels, without gaps, are linear in the others up to `UNPREDICTED` of their variance."""
+    bands = pixels.shape[1]
+    if len(pixels) < PIXELS_PER_BAND * bands:
+        return torch.zeros(bands, dtype=torch.bool)
+    scaled = pixels.double() - pixels.double().mean(0)
+    scaled = scaled / scaled.square().mean(0).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
+    covariance = scaled.T @ scaled / len(scaled) + 1e-9 * torch.eye(bands, dtype=torch.float64)
+    unpredicted: Tensor = 1 / torch.linalg.inv(covariance).diagonal()
+    return unpredicted < UNPREDICTED

@@ -55,7 +55,7 @@ def _components(x: Tensor) -> tuple[Tensor, float]:
     """Loadings, B×q, and the variance of what they leave, from N×B values of mean 0."""
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))
     bands = len(values)
-    count = min(COMPONENTS, max(1, bands // 2), max(1, len(x) // 4))
+    count = max(1, min(COMPONENTS, bands - 1, len(x) // 4))
     noise = max(float(values[: bands - count].mean()), 1e-9)
     top = values[-count:].clamp(min=noise)
     return vectors[:, -count:] * (top - noise).sqrt(), noise

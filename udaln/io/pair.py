@@ -106,4 +106,4 @@ def select_bands_and_fill_gaps(
     """
     if dropped_bands is not None:
         lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., dropped_bands.msi_kept]
-    return fill_gaps(lr_hsi), fill_gaps(hr_msi)
+    return fill_gaps(lr_hsi), fill_gaps(hr_msi, predictable=True)
