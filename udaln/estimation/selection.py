@@ -31,6 +31,7 @@ FEW = 100  # LR pixels up to which the search starts from the form with the fewe
 SPOILT = 2.0  # held-out error of the final estimate, relative to the tentative one, that calls for the latter
 RIM = 0.06  # weight of the outermost pixels of a PSF's window, relative to all, that calls for a wider one
 CUT_OFF = 0.5  # the same that shows that the window is too small
+LEAST_USABLE = 4  # LR pixels that a form must leave to be tried
 
 
 class FormSearch:
@@ -109,7 +110,10 @@ class FormSearch:
         These may lie beyond a window that is wide enough for the positive ones. So a wider one is tried, too, where
         the narrow one is better by chance only and has weight at its rim.
         """
-        signed = self.candidate(replace(best.form, side=side, signed=True))
+        form = replace(best.form, side=side, signed=True)
+        if self._usable(form).sum() < LEAST_USABLE:
+            return best
+        signed = self.candidate(form)
         better = self._better(best, signed)
         promising = signed.rim > RIM and signed.mean_error(best) < best.mean_error(signed)
         if better is signed or side == widest or not promising:
@@ -117,8 +121,13 @@ class FormSearch:
         return self._challenged(best, replace(signed.form, side=min(side + self.scene.scale, widest)))
 
     def _challenged(self, best: Candidate, form: Form) -> Candidate:
-        """The better of a candidate and one of a form with more unknowns."""
-        return self._better(best, self.candidate(form))
+        """The better of a candidate and one of a form with more unknowns, which enough LR pixels must allow."""
+        return best if self._usable(form).sum() < LEAST_USABLE else self._better(best, self.candidate(form))
+
+    def _usable(self, form: Form) -> Tensor:
+        """The LR pixels that a form can be estimated from, N bool."""
+        weights = footprint(form.side, self.scene, self.place)
+        return usable_lr_pixels(self.scene, torch.ones_like(weights) if form.signed else weights)
 
     def _better(self, best: Candidate, challenger: Candidate) -> Candidate:
         """The better of a candidate and one with more unknowns."""
@@ -140,8 +149,7 @@ class FormSearch:
         binning = 1 if self.by_pixel else math.ceil(form.side / (MAX_COARSE_SIDE if coarse else MAX_PSF_SIDE))
         side = math.ceil(form.side / binning) * binning
         if used is None:
-            weights = footprint(side, scene, self.place)
-            used = usable_lr_pixels(scene, torch.ones_like(weights) if form.signed else weights)
+            used = self._usable(replace(form, side=side))
         values = (side // binning) ** 2 * scene.hr_msi.shape[2]
         limit = MAX_LR_PIXELS if tentative else max(MAX_LR_PIXELS, int(MAX_WINDOWS / values))
         index = self.order[used[self.order]][:limit].sort().values
@@ -164,8 +172,8 @@ class FormSearch:
         level = torch.minimum(lr_msi.var(0), seen.var(0)).clamp(min=torch.finfo(torch.float64).tiny)
         errors, outliers = np.full(len(used), np.nan), np.zeros(len(used), dtype=bool)
         relative = (estimate.held_out_errors.square() / level).mean(1)
-        errors[index] = torch.where(relative.isfinite(), relative, NOT_PREDICTED).numpy()
-        outliers[index] = (estimate.outlier_weights == 0).numpy()
+        errors[index.numpy()] = torch.where(relative.isfinite(), relative, NOT_PREDICTED).numpy()
+        outliers[index.numpy()] = (estimate.outlier_weights == 0).numpy()
         square = torch.full((binning, binning), 1 / binning**2, dtype=torch.float64)
         estimate = replace(estimate, psf=torch.kron(estimate.psf, square))
         return Candidate(scene, form, estimate, blocks.lr, lr_msi, errors, outliers)
