@@ -74,7 +74,6 @@ def main() -> None:
         if saved.dropped_bands is not None:
             bands, msi_bands = len(saved.dropped_bands.kept), len(saved.dropped_bands.msi_dead)
         _check(hr_msi, "hr_msi", msi_bands)
-        _tell(hr_msi, "hr_msi")
         files = [Path(file) for file in (args.out, args.uncertainty) if file is not None]
         for key, file in zip(("out", "uncertainty"), files, strict=False):
             check_output(file, key=key, georeferenced=hr_msi.grid is not None, grid=hr_msi.grid)
@@ -92,11 +91,13 @@ def main() -> None:
         else:
             lr_hsi = stack.enter_context(_open(args, "lr_hsi"))
             _check(lr_hsi, "lr_hsi", bands)
-            _tell(lr_hsi, "lr_hsi")
             pair = overlap(lr_hsi, hr_msi, resample=args.resample, keys=("lr_hsi", "hr_msi"))
             with errors_name_key({"LR-HSI": f"lr_hsi: {args.lr_hsi}", "HR-MSI": f"hr_msi: {args.hr_msi}"}):
                 _fuse(saved, pair, files, args, memory, fingerprint)
         print(args.out)
+        _tell(hr_msi, "hr_msi")
+        if args.lr_hsi is not None:
+            _tell(lr_hsi, "lr_hsi")
 
 
 def _fuse(
