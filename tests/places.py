@@ -5,3 +5,4 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts"
 SHARED = ROOT.parent / "shared" / "data"
+CASES = ROOT.parent / "shared" / "cases"  # files that went wrong

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
-from places import SHARED
+from places import CASES, SHARED
 
 pytest.importorskip("rasterio", reason="the extra io is not installed")
 
@@ -15,7 +15,6 @@ from udaln.experiment.run import run
 from udaln.io.formats import open_image
 from udaln.metrics.figures import psnr
 
-CASES = SHARED.parent / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not there")
 
 

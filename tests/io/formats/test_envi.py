@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from places import SHARED
+from places import CASES
 
 pytest.importorskip("rasterio", reason="the extra io is not installed")
 envi = pytest.importorskip("spectral.io.envi", reason="the extra io is not installed")
@@ -407,9 +407,6 @@ def test_compressed_data_are_read_or_refused(packed, whole, refused):
         line = refused(packed(change))
         assert "x.img: cannot be unpacked, as its header x.hdr asks: " in line
     assert "expected 576 bytes, as its header x.hdr says" in refused(packed(lambda data: gzip.compress(b"1234")))
-
-
-CASES = SHARED.parent / "cases"
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the cases are not here")

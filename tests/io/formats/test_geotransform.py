@@ -38,7 +38,6 @@ def of(tmp_path, whole):
         {"Map_Info": INFO.strip("{}"), "coordinate system string": WKT},
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*:FutureWarning")
 def test_a_grid_in_attributes(of, where, attributes):
     image = of(where, **attributes)
     assert image.grid.transform == GRID

@@ -3,9 +3,8 @@
 import h5py
 import numpy as np
 import pytest
-from places import SHARED
+from places import CASES
 
-CASES = SHARED.parent / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases in {CASES}")
 
 

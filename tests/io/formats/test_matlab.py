@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
-from places import SHARED
+from places import CASES
 
 from udaln.errors import InputError
 from udaln.io.formats import open_image
@@ -297,9 +297,6 @@ def test_references_in_a_circle_come_to_an_end(tmp_path, refused):
         file["c"].attrs["MATLAB_class"] = np.bytes_("cell")
         file["c"][0, 0] = file["c"].ref
     assert "expected" in refused(tmp_path / "x.mat")
-
-
-CASES = SHARED.parent / "cases"
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the cases are not here")
