@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from udaln.errors import InputError
 from udaln.files import reading
-from udaln.io.formats import matlab, numpy_file, open_image, source_of
+from udaln.io.formats import numpy_file, open_image, source_of
 from udaln.io.formats.arrays import choose_array, matrix_from_array
+from udaln.io.formats.matlab import reader as matlab
 
 
 def read_cube(

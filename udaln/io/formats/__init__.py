@@ -9,26 +9,27 @@ from pathlib import Path
 
 from udaln.files import reading
 from udaln.io.fill import without_fill
-from udaln.io.formats import (
+from udaln.io.formats import numpy_file
+from udaln.io.formats.envi.reader import READER as ENVI
+from udaln.io.formats.hdf5.reader import READER as HDF5
+from udaln.io.formats.hdf5.reader import READER_NETCDF3 as NETCDF3
+from udaln.io.formats.matlab.reader import READER as MATLAB
+from udaln.io.formats.products import (
     archive,
     aviris,
     dlr,
     emit,
-    envi,
-    hdf5,
     landsat,
-    matlab,
     neon,
-    numpy_file,
     planet,
     prisma,
-    raster,
     sentinel2,
     tanager,
     worldview,
 )
-from udaln.io.formats.desis import DESIS
-from udaln.io.formats.enmap import ENMAP
+from udaln.io.formats.products.desis import DESIS
+from udaln.io.formats.products.enmap import ENMAP
+from udaln.io.formats.raster.reader import READER as RASTER
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.image import Image, Pixels
@@ -132,16 +133,16 @@ _READERS = [
     planet.READER,
     worldview.READER,
     *(dlr.reader(product) for product in (ENMAP, DESIS)),
-    matlab.READER,
+    MATLAB,
     numpy_file.READER,
     prisma.READER,
     emit.READER,
     neon.READER,
     tanager.READER,
-    hdf5.READER,
-    hdf5.READER_NETCDF3,
+    HDF5,
+    NETCDF3,
     archive.READER,
     aviris.READER,
-    envi.READER,
-    raster.READER,
+    ENVI,
+    RASTER,
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from udaln.io.formats.raster import import_rasterio
+from udaln.io.formats.gdal import import_rasterio
 from udaln.io.formats.source import Source
 
 

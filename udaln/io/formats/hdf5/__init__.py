@@ -1,0 +1,1 @@
+"""HDF5 and NetCDF files: variables, their attributes and conventions, and the image in them."""

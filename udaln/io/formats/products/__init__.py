@@ -1,0 +1,1 @@
+"""Products of satellites and aircraft, each by a reader of its own."""
