@@ -56,13 +56,18 @@ def assemble_scene(
         dropped_bands = DroppedBands(
             dead, noise_bands(lr_hsi, lr_valid, dead, wavelengths), dead_bands(hr_msi, hr_valid), wavelengths
         )
-        dropped_bands = _with_unexplained(dropped_bands, lr_hsi, hr_msi, lr_valid, hr_valid, support)
+    kept = dropped_bands.kept
+    for name, bands in (("LR-HSI", kept), ("HR-MSI", dropped_bands.msi_kept)):
+        if not bands.any():
+            raise InputError(f"{name}: expected a signal in some band, got none in {len(bands)} bands")
+    y = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI")
+    if not keep:
+        dropped_bands = _with_unexplained(dropped_bands, y, hr_msi, hr_valid, support)
         coarse = dropped_bands.msi_kept & (coarse_factors(hr_msi, hr_valid) > 1)
         if coarse.any() and (dropped_bands.msi_kept & ~coarse).any():
             dropped_bands = replace(dropped_bands, msi_coarse=coarse)
+    msi_kept = dropped_bands.msi_kept
     _check_coverage(dropped_bands, support, known)
-    kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept
-    y = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI")
     z = _select_and_fill(hr_msi, hr_valid, msi_kept, "HR-MSI")
     return Scene(
         y.image,
@@ -86,11 +91,8 @@ def _check_shapes(expected: tuple[int, int], support: Tensor, known: Known, trut
 
 
 def _check_coverage(dropped_bands: DroppedBands, support: Tensor, known: Known) -> None:
-    """Check that both images keep a band, and each MSI band one that it covers."""
+    """Check that each MSI band keeps a band that it covers."""
     kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept
-    for name, bands in (("LR-HSI", kept), ("HR-MSI", msi_kept)):
-        if not bands.any():
-            raise InputError(f"{name}: expected a signal in some band, got none in {len(bands)} bands")
     lost = msi_kept & support.any(0) & ~support[kept].any(0)
     if known.srf is not None:
         lost |= msi_kept & known.srf.any(0) & ~known.srf[kept].any(0)
@@ -102,17 +104,23 @@ def _check_coverage(dropped_bands: DroppedBands, support: Tensor, known: Known) 
 
 
 def _with_unexplained(
-    dropped_bands: DroppedBands, lr_hsi: Tensor, hr_msi: Tensor, lr_valid: Tensor, hr_valid: Tensor, support: Tensor
+    dropped_bands: DroppedBands, y: Filled, hr_msi: Tensor, hr_valid: Tensor, support: Tensor
 ) -> DroppedBands:
-    """The bad bands together with those of the HR-MSI that the LR-HSI does not explain; arguments as above."""
-    kept, msi_kept = dropped_bands.kept, dropped_bands.msi_kept & support.any(0)
-    if not (kept.any() and msi_kept.any()):
+    """The bad bands together with those of the HR-MSI that the LR-HSI does not explain.
+
+    Args:
+        dropped_bands: The bad bands.
+        y: The LR-HSI in the bands kept, h×w×C.
+        hr_msi: As of `assemble_scene`.
+        hr_valid: Likewise.
+        support: Likewise.
+    """
+    msi_kept = dropped_bands.msi_kept & support.any(0)
+    if not msi_kept.any():
         return dropped_bands
     unexplained = dropped_bands.msi_kept & ~msi_kept
-    y = fill_gaps(lr_hsi[..., kept], lr_valid[..., kept])
-    valid = torch.ones(lr_hsi.shape[:2], dtype=torch.bool) if y.valid is None else y.valid
-    if valid.any():
-        unexplained[msi_kept] = unexplained_bands(y.image, hr_msi[..., msi_kept], valid, hr_valid[..., msi_kept])
+    valid = torch.ones(y.image.shape[:2], dtype=torch.bool) if y.valid is None else y.valid
+    unexplained[msi_kept] = unexplained_bands(y.image, hr_msi[..., msi_kept], valid, hr_valid[..., msi_kept])
     return replace(dropped_bands, msi_unexplained=unexplained) if unexplained.any() else dropped_bands
 
 
