@@ -17,29 +17,19 @@ PIXELS_PER_BAND = 20  # complete pixels that are needed to tell
 FEW_BANDS = 3  # of fewer bands, all must be
 
 
-def valid_values(
-    image: Tensor,
-    name: str,
-    *,
-    valid: Tensor | None = None,
-    nodata: float | None = None,
-    saturation: float | None = None,
-) -> Tensor:
+def valid_values(image: Tensor, name: str, *, valid: Tensor | None = None) -> Tensor:
     """Which values of an image are valid measurements.
 
     Args:
         image: H×W×B.
         name: Name of the image in messages.
         valid: H×W bool, the pixels that may be used; None if all.
-        nodata: The value that means no data, beside NaN and infinity.
-        saturation: Values from this one on are saturated and not valid.
 
     Returns:
         H×W×B bool.
 
     Raises:
-        InputError: If the image is not a cube, the mask has another size, or no value is valid. The message names the
-            argument that leaves none.
+        InputError: If the image is not a cube, the mask has another size, or no value is valid.
     """
     if image.ndim != 3 or 0 in image.shape:
         raise InputError(f"{name}: expected a cube of rows×columns×bands, got shape {tuple(image.shape)}")
@@ -53,14 +43,6 @@ def valid_values(
         result &= valid[..., None]
     if not result.any():
         raise InputError(f"{name} mask: expected it to leave some pixels with data, got none")
-    for key, allowed in (
-        ("nodata", None if nodata is None else image != nodata),
-        ("saturation", None if saturation is None else image < saturation),
-    ):
-        if allowed is not None:
-            result &= allowed
-            if not result.any():
-                raise InputError(f"{key}: expected it to leave some values of the {name}, got none")
     return result
 
 
