@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.io.image import Cause, Image, Pixels
-from udaln.io.missing import strips
+from udaln.io.missing import IN_MEMORY, strips
 from udaln.io.views import masked
 
 FILLED = 0.5  # fraction of the pixels in which a band that tells has data
@@ -51,7 +51,7 @@ def without_fill(image: Image) -> Image:
     Fill is a spectrum that many pixels have exactly, in blocks, and that no measurement has: the same value in all of
     many bands, or a value beyond those of all other pixels. Values of single bands, such as zeros, are not fill.
     """
-    for fill in find_fill([image.read(*window) for window in strips(image)]):
+    for fill in find_fill(image.read(*window) for window in strips(image, IN_MEMORY)):
         image = masked(image, Cause(f"undeclared fill {fill}", _flags(image, fill)))
     return image
 

@@ -10,49 +10,56 @@ from udaln.io.image import Cause, Image
 
 STRIP = 3  # rows that are looked at together; a block of fill as high as the distance between strips is seen
 LOOKED_AT = 1 << 26  # values that are looked at, of a larger image
-ROUNDING = 1e-9  # of a share
-READ = 1 << 24  # values in memory at a time
+IN_MEMORY = 1 << 24  # values in memory at a time: 64 MiB in float32
 
 
-def strips(image: Image) -> Iterator[tuple[slice, slice]]:
-    """Windows to look at an image through: all of it or, of a large one, strips spread over it, with both ends."""
+def strips(image: Image, most: int | None = None) -> Iterator[tuple[slice, slice]]:
+    """Windows to look at an image through: all of it or, of a large one, strips spread over it, with both ends.
+
+    Args:
+        image: Of any size.
+        most: How many values are looked at, at most, if it is large; None stands for `LOOKED_AT`.
+    """
     rows, columns, bands = image.shape
-    height = max(STRIP, READ // (columns * bands))
-    if rows * columns * bands <= LOOKED_AT:
+    most = LOOKED_AT if most is None else most
+    height = max(STRIP, IN_MEMORY // (columns * bands))
+    if rows * columns * bands <= most:
         starts = list(range(0, rows, height))
     else:
         height = STRIP
-        count = max(2, LOOKED_AT // (STRIP * columns * bands))
+        count = max(2, most // (STRIP * columns * bands))
         starts = np.unique(np.linspace(0, max(0, rows - STRIP), count).astype(int)).tolist()
     for start in starts:
         yield slice(start, min(rows, start + height)), slice(0, columns)
 
 
-def shares(image: Image) -> list[tuple[Cause, float]]:
-    """The fraction of an image's values that each cause removes beyond those before it; only those that remove any."""
-    removed, total = np.zeros(len(image.causes)), 0
+def shares(image: Image) -> tuple[list[tuple[Cause, float]], float]:
+    """How much of an image each cause removes.
+
+    Returns:
+        The fraction of the values that a cause removes beyond those before it, of each that removes any; and the
+        fraction that the file has as NaN or infinite, without a cause.
+    """
+    own, removed, total = 0, [0] * len(image.causes), 0
     for window in strips(image):
-        height, width = (part.stop - part.start for part in window)
-        missing = np.zeros((height, width, image.shape[2]), bool)
-        total += missing.size
+        left = ~np.isfinite(image.read(*window))  # what no cause has explained so far
+        total += left.size
         for index, cause in enumerate(image.causes):
-            before = int(missing.sum())
-            missing |= cause.flags(*window)
-            removed[index] += int(missing.sum()) - before
-    pairs = zip(image.causes, (removed / max(total, 1)).tolist(), strict=True)
-    return [(cause, share) for cause, share in pairs if share]
+            if not left.any():
+                break
+            flagged = left & cause.flags(*window)
+            removed[index] += int(flagged.sum())
+            left &= ~flagged
+        own += int(left.sum())
+    pairs = zip(image.causes, removed, strict=True)
+    return [(cause, count / total) for cause, count in pairs if count], own / total
 
 
 def describe_shares(image: Image) -> list[str]:
     """A line of text for each cause that removes values, and for those that the file has as NaN or infinite."""
-    removed = shares(image)
-    missing = total = 0
-    for window in strips(image):
-        values = image.read(*window)
-        missing, total = missing + int((~np.isfinite(values)).sum()), total + values.size
-    lines = [(cause.what, share) for cause, share in removed]
-    if (own := missing / max(total, 1) - sum(share for _, share in removed)) > ROUNDING:
-        lines.insert(0, ("NaN or infinite in the file", own))
+    removed, own = shares(image)
+    lines = [("NaN or infinite in the file", own)] if own else []
+    lines += [(cause.what, share) for cause, share in removed]
     return [f"{_percent(share)} % of the values have no data: {what}" for what, share in lines]
 
 

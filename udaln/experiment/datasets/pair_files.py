@@ -62,7 +62,7 @@ class PairFiles:
         key = f"dataset.{name}: {image.path}"
         if has_values(image):
             return f"{key}: expected values in the plots that are trained on, got none"
-        removed = shares(image)
+        removed, _ = shares(image)
         if not removed:
             return f"{key}: expected finite values in the overlap, got NaN or infinite ones only"
         cause, _ = removed[-1]
