@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-
 from udaln.errors import InputError
-from udaln.io.coarse_bands import coarse_factors
 from udaln.io.image import Image
 from udaln.io.pair import Pair
+from udaln.io.pair_notes import crs_note, own_pixels
 from udaln.io.views import bands_moved_last
-
-LOOKED_AT = 200  # rows and columns that are looked at for repeated pixels
-
-
-def crs_note(lr_hsi: Image, hr_msi: Image) -> str:
-    """Which images name no CRS, as text."""
-    without = [name for name, image in (("LR-HSI", lr_hsi), ("HR-MSI", hr_msi)) if not (image.grid and image.grid.crs)]
-    return f"none of the {' and of the '.join(without)}" if without else ""
 
 
 def pair_by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
@@ -51,15 +41,6 @@ def pair_by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
         *(f"axes of the {name}: bands×rows×columns, since its sizes fit in no other order" for name in moved),
     )
     return Pair(lr_hsi, hr_msi, scale, notes)
-
-
-def own_pixels(image: Image) -> str:
-    """How large the own pixels of an image are that are repeated in it, as text; empty if it does not tell."""
-    rows, columns = (slice(0, min(side, LOOKED_AT)) for side in image.shape[:2])
-    values = torch.from_numpy(image.read(rows, columns))
-    factors = coarse_factors(values, torch.isfinite(values))
-    factor = int(factors.median())
-    return f": they are {factor} times as large, every one repeated {factor}×{factor} times" if factor > 1 else ""
 
 
 def _orders(image: Image) -> list[Image]:

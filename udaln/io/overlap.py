@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from udaln.errors import InputError
-from udaln.io.by_size import crs_note, own_pixels, pair_by_size
+from udaln.io.by_size import pair_by_size
 from udaln.io.grid import Coordinates, Grid, pixel_transform, same_crs
 from udaln.io.image import Image, grid_of
 from udaln.io.pair import Pair
+from udaln.io.pair_notes import crs_note, crs_remedy, extent, own_pixels
 from udaln.io.resampling import resampled
 from udaln.io.views import cropped
 
@@ -56,7 +57,7 @@ def overlap(
             if not (lr_hsi.grid.crs or hr_msi.grid.crs):
                 pair = pair_by_size(lr_hsi, hr_msi, f"{keys[1]}: {hr_msi.path}")
             else:
-                raise InputError(f"{keys[0]}: {lr_hsi.path}: {error}{_crs_remedy(lr_hsi, hr_msi)}") from error
+                raise InputError(f"{keys[0]}: {lr_hsi.path}: {error}{crs_remedy(lr_hsi, hr_msi)}") from error
     if scale not in (None, pair.scale):
         raise InputError(f"scale.factor: expected {pair.scale}, as the pixels of the pair imply, got {scale}")
     return pair
@@ -66,16 +67,6 @@ def _with_crs(image: Image, other: Image) -> Image:
     """The image; if it has a geotransform without a CRS, with the CRS of the other."""
     grid = grid_of(image)
     return image if grid.crs else replace(image, grid=replace(grid, crs=grid_of(other).crs))
-
-
-def _crs_remedy(lr_hsi: Image, hr_msi: Image) -> str:
-    """What can be done where an image has a geotransform without a CRS, as text; empty if both have one."""
-    without = [image.path for image in (lr_hsi, hr_msi) if not grid_of(image).crs]
-    return "".join(
-        f"; {path} has a geotransform without a CRS: name it by gdal_edit.py -a_srs or, if both images show the same "
-        "ground, remove the geotransform by gdal_edit.py -unsetgt"
-        for path in without
-    )
 
 
 def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair:
@@ -89,7 +80,7 @@ def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair
     unnamed = crs_note(lr_hsi, hr_msi)
     lr_hsi, hr_msi = _with_crs(lr_hsi, hr_msi), _with_crs(hr_msi, lr_hsi)
     lr_grid, hr_grid = grid_of(lr_hsi), grid_of(hr_msi)
-    lr_extent, hr_extent = _extent(lr_hsi), f"those of {hr_msi.path} ({_extent(hr_msi)})"
+    lr_extent, hr_extent = extent(lr_hsi), f"those of {hr_msi.path} ({extent(hr_msi)})"
     common_crs = same_crs(lr_grid, hr_grid)
     if remedy and not common_crs:
         raise InputError(f"expected the CRS of {hr_msi.path}, {hr_grid.crs_name}, got {lr_grid.crs_name}; {remedy}")
@@ -203,12 +194,3 @@ def _crop(image: Image, first: Coordinates, size: Coordinates) -> tuple[Image, s
     (top, left), (bottom, right) = first.astype(int).tolist(), (first + size).astype(int).tolist()
     text = f"rows {top} to {bottom} of {height} and columns {left} to {right} of {width}"
     return cropped(image, slice(top, bottom), slice(left, right)), text
-
-
-def _extent(image: Image) -> str:
-    """Pixel size, extent and CRS of an image, as text."""
-    height, width, _ = image.shape
-    grid = grid_of(image)
-    corners = [grid.xy(float(row), float(column)) for row in (0, height) for column in (0, width)]
-    x, y = (f"{min(part):.10g} to {max(part):.10g}" for part in zip(*corners, strict=True))
-    return f"pixels of {grid.pixel_size} at x {x}, y {y}, {grid.crs_name}"
