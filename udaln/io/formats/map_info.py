@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from udaln.io.formats.spectral_axis import as_numbers
+
 Transform = tuple[float, float, float, float, float, float]
 
 
@@ -14,12 +16,29 @@ def parts_of(text: str) -> list[str]:
     return [part.strip() for part in text.strip().strip("{}").split(",")]
 
 
+def numbers_of(parts: Sequence[str]) -> tuple[float, float, float, float, float, float]:
+    """The numbers of a map info: column and row of the tie point, its x and y, width and height of a pixel.
+
+    Column and row are 1 at the outer edge of the first pixel.
+
+    Raises:
+        ValueError: If numbers are missing, or pixels have no area.
+    """
+    if len(parts) < 7:
+        raise ValueError(f"expected 7 parts or more, got {len(parts)}")
+    column, row, x, y, width, height = as_numbers(parts[1:7]).tolist()
+    if not all(map(math.isfinite, (column, row, x, y, width, height))):
+        raise ValueError(f"expected six numbers after {parts[0]}")
+    if not (width and height):
+        raise ValueError(f"expected pixels with an area, got {width:g}×{height:g}")
+    return column, row, x, y, width, height
+
+
 def transform_of(parts: Sequence[str]) -> Transform:
     """The transform of a map info, as of `Grid`.
 
-    The parts are: projection, column and row of the tie point (1 is the outer edge of the first pixel), its x and y,
-    width and height of a pixel, and others, of which ``rotation=`` is the angle by which the image is turned
-    counter-clockwise about the tie point [°]. It has the sign that GDAL gives it.
+    The parts are: projection, the numbers of `numbers_of`, and others, of which ``rotation=`` is the angle by which the
+    image is turned counter-clockwise about the tie point [°]. It has the sign that GDAL gives it.
 
     Raises:
         ValueError: If numbers are missing, the place is arbitrary, or pixels have no area.
@@ -28,18 +47,20 @@ def transform_of(parts: Sequence[str]) -> Transform:
         >>> transform_of(["UTM", "1", "1", "600000", "5000000", "30", "30", "32", "North"])
         (30.0, 0.0, 600000.0, 0.0, -30.0, 5000000.0)
     """
-    if len(parts) < 7:
-        raise ValueError(f"expected 7 parts or more, got {len(parts)}")
+    *_, width, height = numbers_of(parts)
     if parts[0].lower().startswith(("arbitrary", "pixel")):
         raise ValueError(f"expected a map projection, got {parts[0]}")
-    column, row, x, y, width, height = map(float, parts[1:7])
-    if not (all(map(math.isfinite, (column, row, x, y))) and width > 0 and height > 0):
-        raise ValueError(f"expected pixels with an area, got {width:g}×{height:g}")
     turned = math.radians(rotation_of(parts))
     cosine, sine = math.cos(turned), math.sin(turned)
     if not turned:
         cosine, sine = 1.0, 0.0
-    a, b, d, e = cosine * width, sine * height, sine * width, -cosine * height
+    return tied(parts, (cosine * width, sine * height, sine * width, -cosine * height))
+
+
+def tied(parts: Sequence[str], steps: tuple[float, float, float, float]) -> Transform:
+    """The transform with some steps of x by column and by row, and of y likewise, through the tie point."""
+    column, row, x, y, _, _ = numbers_of(parts)
+    a, b, d, e = steps
     return a, b, x - a * (column - 1) - b * (row - 1), d, e, y - d * (column - 1) - e * (row - 1)
 
 

@@ -45,6 +45,16 @@ def test_a_grid_in_attributes(of, where, attributes):
     assert image.notes == ()
 
 
+def test_a_map_info_may_be_mirrored_as_in_a_header(of, tmp_path, whole):
+    """Rows from south to north, and numbers in Fortran's notation."""
+    info = "{UTM, 1, 1, 6D5, 5000000, 30, -30, 32, North, WGS-84, units=Meters}"
+    assert of(map_info=info).grid.transform == (30, 0, 600000, 0, 30, 5000000)
+    (tmp_path / "x.dat").write_bytes(bytes(20))
+    fields = "samples=5\nlines=4\nbands=1\ndata type=1\ninterleave=bsq\nbyte order=0\n"
+    (tmp_path / "x.hdr").write_text(f"ENVI\n{fields}map info={info.replace('6D5', '600000')}\n")
+    assert whole(tmp_path / "x.dat")[0].grid.transform == (30, 0, 600000, 0, 30, 5000000)
+
+
 def test_a_place_without_a_crs_is_said(of):
     image = of(geotransform=GDAL)
     assert (image.grid.crs, image.grid.transform) == ("", GRID)
@@ -58,7 +68,7 @@ def test_a_place_without_a_crs_is_said(of):
         ({"transform": "north up"}, "transform is left aside: expected 6 numbers"),
         ({"transform": (0, 0, 1, 0, 0, 1)}, "transform is left aside: expected pixels with an area"),
         ({"map_info": "UTM, 1, 1"}, "map_info is left aside: expected 7 parts or more, got 3"),
-        ({"map_info": "UTM, 1, 1, a, b, 30, 30"}, "map_info is left aside: could not convert"),
+        ({"map_info": "UTM, 1, 1, a, b, 30, 30"}, "map_info is left aside: expected six numbers after UTM"),
     ],
 )
 def test_what_is_unusable_is_left_aside(of, attributes, said):

@@ -17,10 +17,10 @@ from udaln.files import reading
 from udaln.io.formats.envi.data import layout, open_data
 from udaln.io.formats.envi.fields import apply_scaling, bands_of, nodata_of
 from udaln.io.formats.envi.header import Header, is_header, read_header
+from udaln.io.formats.map_info import numbers_of, parts_of, tied
 from udaln.io.formats.raster.reader import Raster, driver_name, open_with_gdal
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.spectral_axis import as_numbers
 from udaln.io.formats.stored import NEARLY, PerBand, Stored, Window
 from udaln.io.grid import Grid
 from udaln.io.image import Image
@@ -135,14 +135,14 @@ def _grid(source: Source, header: Header, grid: Grid | None) -> tuple[Grid | Non
         notes = [f"map info: {reason}"] if reason else []
     if info is None or grid is None:
         return grid, notes
-    numbers = as_numbers(info.split(",")[1:7])
-    if len(numbers) < 6 or not np.isfinite(numbers).all() or not numbers[4:].all():
-        return None, [f"map info: expected a projection and six numbers, got {info[:60]}; left aside"]
+    parts = parts_of(info)
+    try:
+        numbers_of(parts)
+    except ValueError as error:
+        return None, [f"map info: {error} in {info[:60]}; left aside"]
     a, b, _, d, e, _ = grid.transform
     if b or d:  # GDAL turns a grid about its corner, whichever pixel the header refers to
-        column, row, x, y = (float(number) for number in numbers[:4])
-        column, row = column - 1, row - 1
-        grid = replace(grid, transform=(a, b, x - a * column - b * row, d, e, y - d * column - e * row))
+        grid = replace(grid, transform=tied(parts, (a, b, d, e)))
     return grid, notes
 
 
