@@ -115,9 +115,10 @@ def test_wavelengths_may_be_attributes(of, where):
 @pytest.mark.parametrize(
     ("values", "units", "said"),
     [
-        ([450.0, 0, 650], "nm", "expected wavelengths larger than 0"),
-        ([450.0, np.nan, 650], "nm", "expected wavelengths larger than 0"),
-        (NM, "cm-1", "expected a unit of length, got 'cm-1'"),
+        ([450.0, 0, 650], "nm", "1 of 3 bands have none that is positive"),
+        ([450.0, np.nan, 650], "nm", "1 of 3 bands have none that is positive"),
+        (NM, "cm-1", "in cm-1, which is no unit of length; left aside"),
+        ([1.0, 2, 3], "nm", "are the numbers of the bands"),
     ],
 )
 def test_unusable_wavelengths_are_left_aside(of, values, units, said):
@@ -129,7 +130,18 @@ def test_unusable_wavelengths_are_left_aside(of, values, units, said):
     image, got = of(fill)
     np.testing.assert_array_equal(got, CUBE)
     assert image.bands.wavelengths is None
-    assert image.notes == (f"/wavelength is left aside: {said}",)
+    (note,) = image.notes
+    assert note.startswith(f"/wavelength: {said}") and "left aside" in note
+
+
+def test_a_wavelength_that_is_missing_is_one_in_line_with_the_others(of):
+    def fill(file):
+        file["cube"] = np.random.default_rng(1).random((5, 4, 12), np.float32)
+        file["wavelength"] = [400.0, 410, 420, 0, *np.arange(440, 520, 10)]
+
+    image, _ = of(fill)
+    assert image.bands.wavelengths.tolist() == list(range(400, 520, 10))
+    assert any(note.startswith("/wavelength: 1 of 12 bands") for note in image.notes)
 
 
 def test_micrometres_that_are_called_nanometres_are_known(of):
@@ -140,7 +152,7 @@ def test_micrometres_that_are_called_nanometres_are_known(of):
 
     image, _ = of(fill)
     np.testing.assert_allclose(image.bands.wavelengths, [450, 550, 2300])
-    assert any("taken as µm, not nm" in note for note in image.notes)
+    assert any("cannot be in nm; taken for µm" in note for note in image.notes)
 
 
 def test_unusable_widths_and_attributes_are_left_aside(of):
@@ -150,7 +162,7 @@ def test_unusable_widths_and_attributes_are_left_aside(of):
 
     image, _ = of(fill)
     assert (image.bands.fwhm, image.bands.good) == (None, None)
-    assert "/fwhm is left aside: expected widths larger than 0" in image.notes
+    assert "/fwhm: expected positive numbers, got -1 in 1 of 3 bands; left aside" in image.notes
     assert "/cube bbl is left aside: expected a number for each of the 3 bands, got 2" in image.notes
 
 

@@ -67,7 +67,9 @@ def test_wavelengths_are_all_there_or_count_for_nothing(tiff, whole):
     with rasterio.open(tiff, "r+") as file:
         file.update_tags(1, wavelength=450)
         file.update_tags(2, wavelength="green")
-    assert whole(tiff)[0].bands.wavelengths is None
+    image, _ = whole(tiff)
+    assert image.bands.wavelengths is None
+    assert any(note.startswith("wavelength: 2 of 3 bands have none") for note in image.notes)
 
 
 @pytest.mark.skipif(gdal_version() < (3, 10), reason="GDAL before 3.10 does not name wavelengths so")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from udaln.io.formats.hdf5.packing import is_reflectance
 from udaln.io.formats.hdf5.variable import Contents, Variable, find, numbers_of, plain, text_of
-from udaln.io.formats.spectral_axis import nm_per_unit
+from udaln.io.formats.spectral_axis import OPTICAL, checked_axis
 from udaln.io.formats.stored import PerBand
 from udaln.io.image import Bands
 
@@ -41,8 +41,6 @@ _COLUMNS = (
     *("x", "lon", "longitude", "col", "column", "sample", "easting", "xdim", "crosstrack", "acrosstrack", "width"),
     *("ncol", "nsample", "pixel"),
 )
-_NANOMETRES = (300.0, 15000.0)  # of optical sensors
-_MICROMETRES = 100.0  # wavelengths below it are none in nm
 
 
 @dataclass(frozen=True)
@@ -93,15 +91,13 @@ def bands(variable: Variable, axis: int, contents: Contents, notes: list[str]) -
     elif own is not None and found is None and _look_like_wavelengths(values := own.line()):
         found = own.name, values, "nm"
         notes.append(f"{own.name}: its numbers, {values.min():g} to {values.max():g}, are taken as wavelengths in nm")
-    wavelengths, factor = (None, None) if found is None else _nanometres(*found, notes)
-    fwhm = None
-    if wavelengths is not None and (widths := _line(variable, FWHM, number, contents, notes)) is not None:
-        name, values, unit = widths
-        own_factor = nm_per_unit(unit, wavelengths) if unit else None
-        fwhm = values * (own_factor or factor or 1.0)
-        if not (np.isfinite(fwhm) & (fwhm > 0)).all():
-            notes.append(f"{name} is left aside: expected widths larger than 0")
-            fwhm = None
+    wavelengths = fwhm = None
+    if found is not None:
+        name, values, unit = found
+        widths = _line(variable, FWHM, number, contents, notes) or ("fwhm", None, "")
+        names = name, widths[0]
+        wavelengths, fwhm, said = checked_axis(values, unit, widths[1], widths[2] or None, number, names)
+        notes += said
     return Bands(_names(variable, number, contents), wavelengths, fwhm, _flags(variable, number, contents, notes))
 
 
@@ -179,24 +175,9 @@ def _line(
     return None
 
 
-def _nanometres(name: str, values: PerBand, unit: str, notes: list[str]) -> tuple[PerBand | None, float | None]:
-    """Wavelengths in nm and the factor to it; None if they are unusable."""
-    if not (np.isfinite(values) & (values > 0)).all():
-        notes.append(f"{name} is left aside: expected wavelengths larger than 0")
-        return None, None
-    factor = nm_per_unit(unit, values)
-    if factor is None:
-        notes.append(f"{name} is left aside: expected a unit of length, got {unit!r}")
-        return None, None
-    if unit and factor == 1 and values.max() < _MICROMETRES:
-        notes.append(f"{name} is taken as µm, not {unit}: no wavelength is above {values.max():g}")
-        factor = 1e3
-    return values * factor, factor
-
-
 def _look_like_wavelengths(values: PerBand) -> bool:
     """Whether coordinates of bands without a unit are wavelengths in nm, and do not count."""
-    return bool((values >= _NANOMETRES[0]).all() and (values <= _NANOMETRES[1]).all() and (np.diff(values) != 1).any())
+    return bool((values >= OPTICAL[0]).all() and (values <= OPTICAL[1]).all() and (np.diff(values) != 1).any())
 
 
 def _flags(variable: Variable, number: int, contents: Contents, notes: list[str]) -> NDArray[np.bool_] | None:

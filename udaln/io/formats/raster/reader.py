@@ -19,10 +19,12 @@ from udaln.io.formats.raster.masks import image_bands
 from udaln.io.formats.raster.pages import open_parts
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.spectral_axis import nm_per_unit
+from udaln.io.formats.spectral_axis import checked_axis
 from udaln.io.formats.stored import PerBand, Stored, joined
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
+
+_IN_IMAGERY = ("CENTRAL_WAVELENGTH_UM", "FWHM_UM")  # of the domain IMAGERY
 
 
 @dataclass(frozen=True)
@@ -166,14 +168,15 @@ def _raster(source: Source, path: Path, file: Any) -> Raster:
     names = None
     if any(chosen(file.descriptions)):
         names = [name or f"band {number}" for number, name in zip(bands, chosen(file.descriptions), strict=True)]
+    wavelengths, fwhm, said = _wavelengths(file, bands)
     grid, more = grid_of_raster(source, path, file)
     return Raster(
         stored,
         file.driver,
         grid,
-        Bands(names, *_wavelengths(file, bands)),
+        Bands(names, wavelengths, fwhm),
         units.pop() or None if len(units) == 1 else None,
-        (*notes, *more),
+        (*notes, *said, *more),
     )
 
 
@@ -192,27 +195,20 @@ def _check_size(source: Source, path: Path, file: Any) -> None:
         raise source.error(f"expected {expected} bytes, as its header says, got {got}", path)
 
 
-def _wavelengths(file: Any, bands: Sequence[int]) -> tuple[PerBand | None, PerBand | None]:
-    """Wavelengths and FWHM [nm] of some bands; None unless each has them."""
-    tags = [{key.lower(): value for key, value in file.tags(band).items()} for band in bands]
-    wavelengths, fwhm = _tag_numbers(tags, "wavelength"), _tag_numbers(tags, "fwhm")
-    unit = tags[0].get("wavelength_units")
-    if wavelengths is None:
-        imagery = [file.tags(band, ns="IMAGERY") for band in bands]
-        wavelengths, fwhm = (_tag_numbers(imagery, name) for name in ("CENTRAL_WAVELENGTH_UM", "FWHM_UM"))
-        unit = "um"
-    factor = None if wavelengths is None else nm_per_unit(unit, wavelengths)
-    if wavelengths is None or factor is None:
-        return None, None
-    return wavelengths * factor, None if fwhm is None else fwhm * factor
-
-
-def _tag_numbers(tags: list[dict[str, str]], name: str) -> PerBand | None:
-    """The numbers in a tag of each band; None unless all bands have one."""
-    try:
-        return np.array([float(tag[name]) for tag in tags])
-    except (KeyError, ValueError):  # other software may use the tag for something else
-        return None
+def _wavelengths(file: Any, bands: Sequence[int]) -> tuple[PerBand | None, PerBand | None, tuple[str, ...]]:
+    """Wavelengths and FWHM [nm] of some bands, None if no tag has usable ones; and a line for what is not usable."""
+    own = [{key.lower(): value for key, value in file.tags(band).items()} for band in bands]
+    imagery = [file.tags(band, ns="IMAGERY") for band in bands]
+    own_unit = next((tag["wavelength_units"] for tag in own if "wavelength_units" in tag), None)
+    notes: list[str] = []
+    for tags, names, unit in ((own, ("wavelength", "fwhm"), own_unit), (imagery, _IN_IMAGERY, "um")):
+        values, widths = ([tag.get(name, "") for tag in tags] for name in names)
+        if any(values):
+            wavelengths, fwhm, said = checked_axis(values, unit, widths if any(widths) else None, names=names)
+            notes += said
+            if wavelengths is not None:
+                return wavelengths, fwhm, tuple(notes)
+    return None, None, tuple(notes)
 
 
 READER = Reader("raster", files_only(lambda source: True), open_raster)
