@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,12 @@ class Bands:
     wavelengths: NDArray[np.float64] | None = None
     fwhm: NDArray[np.float64] | None = None
     good: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def between(cls, edges: Mapping[str, tuple[float, float]]) -> Bands:
+        """Bands by their names and the wavelengths that they lie between [nm]."""
+        sides = np.array(list(edges.values()), np.float64)
+        return cls(list(edges), sides.mean(1), np.ptp(sides, axis=1))
 
 
 @dataclass(frozen=True)

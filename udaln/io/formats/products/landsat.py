@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -18,7 +19,7 @@ from udaln.io.formats.products.xml import parse_xml
 from udaln.io.formats.raster.reader import Raster
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
-from udaln.io.formats.stored import Stored
+from udaln.io.formats.stored import Stored, joined
 from udaln.io.image import Bands, Cause, Image
 
 SCALE, OFFSET = 2.75e-5, -0.2  # of all products so far; the metadata repeat them
@@ -86,18 +87,9 @@ def open_landsat(source: Source) -> Iterator[Image]:
                 sizes = ["×".join(map(str, shape)) for shape in (first, part.stored.shape)]
                 raise source.error(f"expected {sizes[0]} numbers in all rasters of {scene}, got {sizes[1]}")
         images = rasters[: len(numbers)]
-        stored = Stored(
-            (*first[:2], len(numbers)),
-            np.result_type(*(band.stored.dtype for band in images)),
-            lambda rows, cols: np.concatenate([band.stored.read(rows, cols) for band in images], 2),
-            scaling[0],
-            scaling[1],
-            (FILL,),
-            masks=masks,
-        )
-        sides = np.array(list(edges.values()), np.float64)
-        bands = Bands(list(edges), sides.mean(1), np.ptp(sides, axis=1))
-        kind = f"Landsat {name['scene'][3]} {name['level'].upper()}"
+        stored = joined([band.stored for band in images])
+        stored = replace(stored, scale=scaling[0], offset=scaling[1], nodata=(FILL,), masks=masks)
+        kind, bands = f"Landsat {name['scene'][3]} {name['level'].upper()}", Bands.between(edges)
         yield stored.image(source, kind, bands=bands, grid=images[0].grid, unit="reflectance", notes=notes)
 
 
@@ -171,6 +163,13 @@ def _scenes(tree: Tree) -> list[str]:
     return sorted(names)
 
 
+def _only_scene(source: Source, tree: Tree) -> str:
+    scenes = _scenes(tree)
+    if len(scenes) != 1:
+        raise source.error(f"expected one scene, got {len(scenes)}: {', '.join(scenes)}; name the _MTL.txt of one")
+    return scenes[0]
+
+
 def _scene(source: Source) -> tuple[Tree, str]:
     """The files, and how those of the scene begin."""
     archive = is_archive(source.path)
@@ -181,10 +180,7 @@ def _scene(source: Source) -> tuple[Tree, str]:
         return tree, match["scene"]
     if not archive and (band := _BAND.fullmatch(source.path.name)):
         return tree, band["scene"]
-    scenes = _scenes(tree)
-    if len(scenes) != 1:
-        raise source.error(f"expected one scene, got {len(scenes)}: {', '.join(scenes)}; name the _MTL.txt of one")
-    return tree, scenes[0]
+    return tree, _only_scene(source, tree)
 
 
 _ORDER = "order the scene as Collection 2 Level-2, L2SP, which has files _SR_B….TIF"
@@ -200,10 +196,10 @@ def _find(source: Source) -> Path | None:
         return path if _METADATA.fullmatch(path.name) or _BAND.fullmatch(path.name) else None
     tree = tree_of(path, deep=False)
     _refuse_level_1(source, tree)
-    scenes = _scenes(tree)
-    if len(scenes) > 1:
-        raise source.error(f"expected one scene, got {len(scenes)}: {', '.join(scenes)}; name the _MTL.txt of one")
-    return path / next(name for name in tree.names if _BAND.fullmatch(name)) if scenes else None
+    if not _scenes(tree):
+        return None
+    _only_scene(source, tree)
+    return path / next(name for name in tree.names if _BAND.fullmatch(name))
 
 
 def _refuse_level_1(source: Source, tree: Tree) -> None:

@@ -63,19 +63,12 @@ def open_planet(source: Source) -> Iterator[Image]:
         stored = replace(stored, scale=scale, nodata=stored.nodata or (FILL,))
         bands = image.bands
         if stored.shape[2] in (len(EDGES), len(FOUR)):
-            bands = _bands(list(EDGES) if stored.shape[2] == len(EDGES) else FOUR)
+            # only of the eight is the instrument known, and with it their wavelengths
+            bands = Bands.between(EDGES) if stored.shape[2] == len(EDGES) else Bands(FOUR)
         else:
             notes.append(f"{stored.shape[2]} bands, expected {len(EDGES)} or {len(FOUR)}: their names are not known")
         unit = "reflectance" if name["surface"] else "W/(m² sr µm)"
         yield stored.image(source, "PlanetScope", bands=bands, grid=image.grid, unit=unit, notes=notes)
-
-
-def _bands(names: list[str]) -> Bands:
-    """The bands; only of the eight is the instrument known, and with it their wavelengths."""
-    if len(names) != len(EDGES):
-        return Bands(names)
-    sides = np.array(list(EDGES.values()), np.float64)
-    return Bands(names, sides.mean(1), np.ptp(sides, axis=1))
 
 
 def _mask(source: Source, stack: ExitStack, scene: str, rest: str, shape: tuple[int, int, int]) -> Cause | None:

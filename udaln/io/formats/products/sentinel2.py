@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.errors import InputError
-from udaln.io.formats.products.sentinel2_metadata import IDS, L1C, L2A, LEVELS, Metadata, padded, read_metadata
+from udaln.io.formats.products.sentinel2_metadata import IDS, L2A, LEVELS, Metadata, padded, read_metadata
 from udaln.io.formats.products.tree import Tree, folder_of, is_archive, tree_of
 from udaln.io.formats.products.xml import parse_xml
 from udaln.io.formats.raster.reader import Raster
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
-from udaln.io.formats.stored import Stored
+from udaln.io.formats.stored import Stored, joined
 from udaln.io.image import Cause, Image
 from udaln.io.sharpened import sharpened
 
@@ -107,13 +107,11 @@ def _open_part(
     rasters = _open_bands(source, stack, tree, root, [(name, level.pattern(name, size)) for name in names])
     rows, columns, _ = rasters[0].stored.shape
     masks, notes = _masks(source, stack, tree, root, metadata, size, (rows, columns))
-    stored = Stored(
-        (rows, columns, len(names)),
-        np.result_type(*(band.stored.dtype for band in rasters)),
-        lambda rows, cols: np.concatenate([band.stored.read(rows, cols) for band in rasters], 2),
-        1 / metadata.quantification,
-        np.array([metadata.offsets[name] for name in names]) / metadata.quantification,
-        (NODATA,),
+    stored = replace(
+        joined([band.stored for band in rasters]),
+        scale=1 / metadata.quantification,
+        offset=np.array([metadata.offsets[name] for name in names]) / metadata.quantification,
+        nodata=(NODATA,),
         masks=masks,
     )
     bands, grid = metadata.bands(names), rasters[0].grid
@@ -205,7 +203,7 @@ def _product(source: Source) -> tuple[Tree, str]:
     return tree, names[0]
 
 
-_METADATA = tuple(level.metadata for level in (L2A, L1C))
+_METADATA = tuple(level.metadata for level in LEVELS)
 
 
 def _metadata_in(tree: Tree) -> list[str]:

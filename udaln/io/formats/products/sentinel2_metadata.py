@@ -15,6 +15,7 @@ import numpy as np
 from udaln.errors import InputError
 from udaln.io.formats.products.xml import read_number
 from udaln.io.formats.source import Source
+from udaln.io.formats.spectral_axis import as_numbers
 from udaln.io.image import Bands
 
 IDS = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12"]  # by ``band_id``
@@ -157,9 +158,8 @@ def _fwhm(source: Source, band: Element) -> float:
     values = band.findtext("Spectral_Response/VALUES")
     if values is None:
         return read_number(source, band, "Wavelength/MAX") - read_number(source, band, "Wavelength/MIN")
-    try:
-        response = np.array(values.split(), np.float64)
-    except ValueError as error:
-        raise source.error(f"Spectral_Response/VALUES: expected numbers: {error}") from error
+    response = as_numbers(values.split())
+    if np.isnan(response).any():
+        raise source.error("Spectral_Response/VALUES: expected numbers")
     above = np.flatnonzero(response >= response.max(initial=0) / 2)
     return float(above[-1] - above[0] + 1) * read_number(source, band, "Spectral_Response/STEP") if above.size else 0.0
