@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,8 +184,7 @@ def _netcdf(stem: Path, content: Content) -> Path:
     unsigned = numbers.dtype.kind == "u"  # NetCDF-3 has signed numbers only
     stored = numbers.view(numbers.dtype.str.replace("u", "i")) if unsigned else numbers
     names = ("band", "y", "x") if first else ("y", "x", "band")
-    with warnings.catch_warnings(), scipy.io.netcdf_file(stem.with_suffix(".nc"), "w") as file:
-        warnings.simplefilter("ignore")
+    with scipy.io.netcdf_file(stem.with_suffix(".nc"), "w") as file:
         array = stored.transpose(2, 0, 1) if first else stored
         for name, size in zip(names, array.shape, strict=True):
             file.createDimension(name, size)

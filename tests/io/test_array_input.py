@@ -1,5 +1,6 @@
 """Arrays of any library become numbers with NaN for no data, or one line that says why not."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,3 +237,19 @@ def test_bands_first_are_refused_with_the_remedy():
 @pytest.mark.parametrize("shapes", [((8, 8, 8), (24, 24, 4)), ((8, 10, 50), (25, 30, 4)), ((8, 10), (24, 30, 4))])
 def test_other_sizes_are_left_to_what_comes_next(shapes):
     check_axes(*(np.zeros(shape, np.float32) for shape in shapes))
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [("The unit of the quantity is stripped when downcasting to ndarray.", 0), ("some numbers are rounded", 1)],
+)
+def test_a_warning_of_another_library_is_heard_unless_it_is_about_units(said, heard):
+    class Quantity:
+        def __array__(self, dtype=None, copy=None):
+            warnings.warn(said, UserWarning, stacklevel=2)
+            return CUBE
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        np.testing.assert_array_equal(image_array(Quantity(), "lr_hsi"), CUBE)
+    assert len(caught) == heard

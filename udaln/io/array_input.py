@@ -163,7 +163,7 @@ def _numbers(value: Any, name: str) -> NDArray[Any]:
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as about units that are dropped
+            warnings.filterwarnings("ignore", "The unit of the quantity is stripped", UserWarning)  # Pint's
             return _converted(value)
     except Exception as error:  # other libraries raise anything
         reason = " ".join(str(error).split())[:200]

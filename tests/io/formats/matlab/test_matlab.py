@@ -313,3 +313,11 @@ def test_files_that_people_had(whole, refused):
     for path in (CASES / "reliability" / "mat5_type").glob("type*.mat"):
         assert "cannot be read: expected numbers, got data of type" in refused(path)
     assert whole(CASES / "reliability" / "mat5_type" / "ok.mat")[1].shape == (2, 2, 3)
+
+
+def test_numbers_of_old_machines_are_refused(tmp_path, refused):
+    """Version 4 on a VAX: SciPy warns that what it returns may be wrong."""
+    scipy.io.savemat(tmp_path / "x.mat", {"a": np.ones((3, 4))}, format="4")
+    data = (tmp_path / "x.mat").read_bytes()
+    (tmp_path / "x.mat").write_bytes((2000).to_bytes(4, "little") + data[4:])
+    assert "cannot be read: We do not support byte ordering 'VAX D-float'" in refused(tmp_path / "x.mat")

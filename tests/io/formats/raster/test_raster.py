@@ -95,7 +95,7 @@ def test_a_turned_or_mirrored_grid_is_kept(tmp_path, whole, transform):
 
 def test_without_georeferencing_there_is_no_grid(tmp_path, whole):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(tmp_path / "x.png", "w", driver="PNG", height=6, width=8, count=1, dtype="uint8") as file:
             file.write(np.ones((1, 6, 8), np.uint8))
     assert whole(tmp_path / "x.png")[0].grid is None

@@ -51,7 +51,7 @@ def open_netcdf3(source: Source) -> Iterator[Image]:
         file = scipy.io.netcdf_file(source.path, "r", mmap=True)
     except Exception as error:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the file, which is closed now
+            warnings.filterwarnings("ignore", "Cannot close a netcdf_file", RuntimeWarning)  # it is closed now
             traceback.clear_frames(error.__traceback__)
         raise
     with file:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -54,18 +53,29 @@ def arrays(source: Source) -> Iterator[dict[str, Array]]:
             found = list(mat5.elements(path))
         except mat5.DamagedError as error:
             raise source.error(f"cannot be read: {error}") from error
-        yield {element.path: _mat5(path, element) for element in found}
+        yield {element.path: _mat5(source, element) for element in found}
     else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about byte orders of old machines
+        with _scipy_says(source):
             listed = scipy.io.whosmat(path, appendmat=False)
-        yield {name: _mat5(path, mat5.Element((name,), name, shape, kind)) for name, shape, kind in listed}
+        yield {name: _mat5(source, mat5.Element((name,), name, shape, kind)) for name, shape, kind in listed}
 
 
-def _mat5(path: Path, element: mat5.Element) -> Array:
+@contextmanager
+def _scipy_says(source: Source) -> Iterator[None]:
+    """Refuse a file of which SciPy only warns that its numbers are not right."""
+    with warnings.catch_warnings():
+        for message in ("We do not support byte ordering", "Unreadable variable"):
+            warnings.filterwarnings("error", message)
+        try:
+            yield
+        except Warning as warning:
+            raise source.error(f"cannot be read: {' '.join(str(warning).split())}") from warning
+
+
+def _mat5(source: Source, element: mat5.Element) -> Array:
     @cache  # a part of a variable cannot be read
     def load() -> NDArray[Any]:
-        part: NDArray[Any] = _load(path, str(element.steps[0]))
+        part: NDArray[Any] = _load(source, str(element.steps[0]))
         for step in element.steps[1:]:
             part = part[step] if isinstance(step, str) else part.reshape(-1, order="F")[step]
         return part
@@ -77,10 +87,9 @@ def _mat5(path: Path, element: mat5.Element) -> Array:
     return Array(shape, kind, True, lambda: load().dtype, lambda r, c: load()[r, c], nested=len(element.steps) > 1)
 
 
-def _load(path: Path, name: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about other variables
-        return scipy.io.loadmat(path, variable_names=[name], appendmat=False)[name]
+def _load(source: Source, name: str) -> Any:
+    with _scipy_says(source):
+        return scipy.io.loadmat(source.path, variable_names=[name], appendmat=False)[name]
 
 
 def _canonical(name: str, variables: dict[str, Array]) -> str:
