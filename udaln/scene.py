@@ -56,6 +56,7 @@ class DroppedBands:
         wavelengths: Centres of all C bands [nm], if known.
         msi_unexplained: c bool, those of the HR-MSI that show what the LR-HSI does not; None if there are none.
         msi_coarse: c bool, those of the HR-MSI that were made of larger pixels than others; None if there are none.
+        flagged: C bool, those of the LR-HSI that its file calls bad; None if there are none.
     """
 
     dead: Tensor
@@ -64,11 +65,13 @@ class DroppedBands:
     wavelengths: Tensor | None = None
     msi_unexplained: Tensor | None = None
     msi_coarse: Tensor | None = None
+    flagged: Tensor | None = None
 
     @property
     def kept(self) -> Tensor:
         """The bands of the LR-HSI that the scene contains, C bool."""
-        return ~(self.dead | self.noise)
+        kept = ~(self.dead | self.noise)
+        return kept if self.flagged is None else kept & ~self.flagged
 
     @property
     def msi_kept(self) -> Tensor:

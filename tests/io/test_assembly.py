@@ -7,6 +7,7 @@ from made_up import smooth_mixtures
 
 from udaln.errors import InputError
 from udaln.io.assembly import assemble_scene
+from udaln.io.bad_bands import describe_dropped_bands
 from udaln.io.gaps import valid_values
 from udaln.scene import Known, Truth
 
@@ -58,6 +59,20 @@ def test_the_scene_is_made_of_the_good_bands():
     assert scene.lr_gaps.nonzero().tolist() == [[1, 3, 6]] and scene.lr_valid is None and scene.hr_valid is None
     np.testing.assert_array_equal(scene.lr_hsi[~scene.lr_gaps], lr_hsi[..., kept][~scene.lr_gaps])
     np.testing.assert_array_equal(scene.hr_msi, hr_msi[..., [0, 2]])
+
+
+def test_bands_that_the_file_flags_are_left_out_and_named_as_such():
+    lr_hsi, hr_msi = pair()
+    lr_hsi[..., [2, 6]] = torch.nan
+    flagged = torch.arange(12) // 2 == 1  # bands 2 and 3
+    scene = made(lr_hsi, hr_msi, flagged=flagged)
+    assert scene.dropped_bands.kept.nonzero().flatten().tolist() == [0, 1, 4, 5, *range(7, 12)]
+    assert scene.lr_hsi.shape[2] == 9 and scene.lr_valid is None
+    assert describe_dropped_bands(scene.dropped_bands, filled=False) == [
+        "LR-HSI bands 2–3 (counted from 0): flagged as bad by the file; left out",
+        "LR-HSI band 6 (counted from 0): constant or almost without data; left out",
+    ]
+    assert made(lr_hsi.nan_to_num(0.1), hr_msi, keep=True, flagged=flagged).dropped_bands is None
 
 
 def test_keep_uses_every_band():

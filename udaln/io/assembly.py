@@ -23,6 +23,7 @@ def assemble_scene(
     lr_valid: Tensor,
     hr_valid: Tensor,
     keep: bool = False,
+    flagged: Tensor | None = None,
     wavelengths: Tensor | None = None,
     known: Known | None = None,
     truth: Truth | None = None,
@@ -35,7 +36,8 @@ def assemble_scene(
         support: C×c bool.
         lr_valid: h×w×C bool, which values are valid, from `valid_values`.
         hr_valid: rh×rw×c bool, likewise.
-        keep: Whether to keep every band: no bad ones are looked for.
+        keep: Whether to keep every band: no bad ones are looked for, and flags do not count.
+        flagged: C bool, the bands of the LR-HSI that its file calls bad; None if it does not say.
         wavelengths: C [nm].
         known: Of all bands.
         truth: Of all bands; without an image.
@@ -52,10 +54,7 @@ def assemble_scene(
     none, msi_none = (torch.zeros(image.shape[2], dtype=torch.bool) for image in (lr_hsi, hr_msi))
     dropped_bands = DroppedBands(none, none, msi_none, wavelengths)
     if not keep:
-        dead = dead_bands(lr_hsi, lr_valid)
-        dropped_bands = DroppedBands(
-            dead, noise_bands(lr_hsi, lr_valid, dead, wavelengths), dead_bands(hr_msi, hr_valid), wavelengths
-        )
+        dropped_bands = _bad_bands(lr_hsi, lr_valid, flagged, wavelengths, dead_bands(hr_msi, hr_valid))
     kept = dropped_bands.kept
     for name, bands in (("LR-HSI", kept), ("HR-MSI", dropped_bands.msi_kept)):
         if not bands.any():
@@ -88,6 +87,17 @@ def _check_shapes(expected: tuple[int, int], support: Tensor, known: Known, trut
         if matrix is not None and matrix.shape != expected:
             sizes = ["×".join(map(str, shape)) for shape in (expected, matrix.shape)]
             raise InputError(f"{name}: expected shape {sizes[0]}, got {sizes[1]}")
+
+
+def _bad_bands(
+    lr_hsi: Tensor, lr_valid: Tensor, flagged: Tensor | None, wavelengths: Tensor | None, msi_dead: Tensor
+) -> DroppedBands:
+    """The bands of the LR-HSI that are bad or called so, and those of the HR-MSI that are dead."""
+    flagged = torch.zeros(lr_hsi.shape[2], dtype=torch.bool) if flagged is None else flagged
+    valid = lr_valid & ~flagged
+    dead = dead_bands(lr_hsi, valid)  # with those that are flagged
+    noise = noise_bands(lr_hsi, valid, dead, wavelengths)
+    return DroppedBands(dead & ~flagged, noise, msi_dead, wavelengths, flagged=flagged if flagged.any() else None)
 
 
 def _check_coverage(dropped_bands: DroppedBands, support: Tensor, known: Known) -> None:

@@ -202,13 +202,19 @@ def describe_dropped_bands(dropped_bands: DroppedBands, filled: bool) -> list[st
         filled: Whether the fused image has them all the same, as ``fill_bad_bands`` makes them.
     """
     outcome = "filled in from their neighbours" if filled else "left out"
-    by_reason = dropped_bands.msi_unexplained, dropped_bands.msi_coarse
-    unexplained, coarse = (torch.zeros_like(dropped_bands.msi_dead) if bad is None else bad for bad in by_reason)
     found = (
+        ("LR-HSI", dropped_bands.flagged, dropped_bands.wavelengths, f"flagged as bad by the file; {outcome}"),
         ("LR-HSI", dropped_bands.dead, dropped_bands.wavelengths, f"constant or almost without data; {outcome}"),
         ("LR-HSI", dropped_bands.noise, dropped_bands.wavelengths, f"nothing but noise; {outcome}"),
         ("HR-MSI", dropped_bands.msi_dead, None, "constant or almost without data; not used"),
-        ("HR-MSI", unexplained, None, f"{UNEXPLAINED}; not used"),
-        ("HR-MSI", coarse, None, "upsampled from larger pixels than those of the other bands; not used"),
+        ("HR-MSI", dropped_bands.msi_unexplained, None, f"{UNEXPLAINED}; not used"),
+        (
+            "HR-MSI",
+            dropped_bands.msi_coarse,
+            None,
+            "upsampled from larger pixels than those of the other bands; not used",
+        ),
     )
-    return [f"{name} {describe_bands(bad, at)}: {what}" for name, bad, at, what in found if bad.any()]
+    return [
+        f"{name} {describe_bands(bad, at)}: {what}" for name, bad, at, what in found if bad is not None and bad.any()
+    ]

@@ -157,6 +157,8 @@ def test_bands_that_the_file_flags_are_left_out(configure, arrays):
     words = ["dataset.lr_hsi=lr.img"]
     scene = loaded(configure, *words)
     np.testing.assert_array_equal(scene.dropped_bands.kept, good == 1)
+    line = describe_dropped_bands(scene.dropped_bands, filled=False)[0]
+    assert line.endswith("flagged as bad by the file; left out")
     np.testing.assert_array_equal(scene.lr_hsi, arrays[0][..., good == 1])
     np.testing.assert_allclose(scene.wavelengths, NM[good == 1], atol=1e-3)
     assert scene.lr_valid is None

@@ -122,9 +122,7 @@ def _without_shift(pair: Pair, support: Tensor, seed: int) -> Pair:
 
 def _assemble(dataset: PairDataset, pair: Pair, images: tuple[Tensor, Tensor], sensors: _Sensors) -> Scene:
     lr_valid, hr_valid = (torch.isfinite(image.float()) for image in images)
-    keep = dataset.bad_bands is BadBands.keep
-    if pair.lr_hsi.bands.good is not None and not keep:
-        lr_valid &= torch.from_numpy(pair.lr_hsi.bands.good)
+    good = pair.lr_hsi.bands.good
     psf, true_psf = (
         read_psf(getattr(dataset, name), pair.scale, key=f"dataset.{name}") for name in ("psf", "true_psf")
     )
@@ -133,7 +131,8 @@ def _assemble(dataset: PairDataset, pair: Pair, images: tuple[Tensor, Tensor], s
         sensors.support,
         lr_valid=lr_valid,
         hr_valid=hr_valid,
-        keep=keep,
+        keep=dataset.bad_bands is BadBands.keep,
+        flagged=None if good is None else torch.from_numpy(~good),
         wavelengths=None if sensors.wavelengths is None else torch.from_numpy(sensors.wavelengths),
         known=Known(psf, normalised_response(sensors.srf)),
         truth=Truth(psf=true_psf, srf=normalised_response(sensors.true_srf)),

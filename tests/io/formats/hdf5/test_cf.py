@@ -190,14 +190,15 @@ def test_flags_of_bands(of, name, dtype):
     assert of(fill)[0].bands.good.tolist() == [True, False, True]
 
 
-def test_flags_that_are_none_are_left_aside(of):
+@pytest.mark.parametrize("flags", [[0.2, 0.5, 1], [0, 0, 0]])
+def test_flags_that_are_none_are_left_aside(of, flags):
     def fill(file):
         cube(file)
-        file["bbl"] = [0.2, 0.5, 1]
+        file["bbl"] = flags
 
     image, _ = of(fill)
     assert image.bands.good is None
-    assert image.notes == ("/bbl is left aside: expected 0 or 1 for each band",)
+    assert image.notes == ("/bbl is left aside: expected 0 or 1 for each band, and 1 for some",)
 
 
 def test_names_of_bands(of):

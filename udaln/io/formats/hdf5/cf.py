@@ -185,8 +185,8 @@ def _flags(variable: Variable, number: int, contents: Contents, notes: list[str]
     if found is None:
         return None
     name, values, _ = found
-    if not np.isin(values, (0, 1)).all():
-        notes.append(f"{name} is left aside: expected 0 or 1 for each band")
+    if not np.isin(values, (0, 1)).all() or not values.any():
+        notes.append(f"{name} is left aside: expected 0 or 1 for each band, and 1 for some")
         return None
     return np.asarray(values == 1)
 
