@@ -8,13 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.errors import InputError
-
-_ROWS = ("y", "row", "rows", "line", "lines", "lat", "latitude", "northing", "height", "downtrack")
-_COLUMNS = (
-    *("x", "col", "cols", "column", "columns", "sample", "samples", "lon", "longitude", "easting", "width"),
-    "crosstrack",
-)
-_BANDS = ("band", "bands", "wavelength", "wavelengths", "channel", "channels", "lambda", "wl", "spectral", "bandname")
+from udaln.io.axis_names import is_bands, is_columns, is_rows
 
 
 def axes_in_order(value: Any, array: NDArray[Any], name: str, *, bands: bool = True) -> NDArray[Any]:
@@ -52,8 +46,7 @@ def axes_in_order(value: Any, array: NDArray[Any], name: str, *, bands: bool = T
 
 def _role(dim: str) -> str:
     """What an axis is, by its name: a word that sorts as the axes do; empty if the name does not tell."""
-    name = dim.lower().replace("_", "")
-    for role, names in (("1 rows", _ROWS), ("2 columns", _COLUMNS), ("3 bands", _BANDS)):
-        if name in names:
+    for role, fits in (("1 rows", is_rows), ("2 columns", is_columns), ("3 bands", is_bands)):
+        if fits(dim):
             return role
     return ""

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from udaln.io.formats.crs import utm_on_wgs84
 from udaln.io.formats.spectral_axis import as_numbers
 
 Transform = tuple[float, float, float, float, float, float]
@@ -83,4 +84,4 @@ def utm_epsg(parts: Sequence[str]) -> int | None:
     datum = any(word.replace(" ", "").replace("-", "") == "wgs84" for word in words)
     if parts[0].lower() != "utm" or len(words) < 2 or not datum or not words[0].isdigit():
         return None
-    return (32600 if words[1].startswith("n") else 32700) + int(words[0])
+    return utm_on_wgs84(int(words[0]), north=words[1].startswith("n"))

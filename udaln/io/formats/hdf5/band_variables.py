@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from udaln.io.formats.hdf5.cf import WAVELENGTHS
 from udaln.io.formats.hdf5.packing import FILLS, OFFSETS, SCALES
 from udaln.io.formats.hdf5.variable import Variable, find, numbers_of, plain, text_of
 
 _NUMBERED = re.compile(r"^(.*?)(\d+)$")
 _MEANING = (*FILLS, *SCALES, *OFFSETS, "unsigned", "validrange", "validmin", "validmax")  # of numbers, as stored
-_WAVELENGTHS = ("wavelength", "radiationwavelength", "centerwavelength", "centralwavelength")
 
 
 def joined(variables: Mapping[str, Variable]) -> Variable | None:
@@ -47,7 +47,7 @@ def _stack(bands: list[Variable]) -> Variable:
         return np.stack([band.read(index[:2]) for band in bands], -1)[..., index[2]]
 
     wavelengths = [_wavelength(band) for band in bands]
-    attributes = {name: value for name, value in first.attributes.items() if plain(name) not in _WAVELENGTHS}
+    attributes = {name: value for name, value in first.attributes.items() if plain(name) not in WAVELENGTHS}
     if all(value is not None for value in wavelengths):
         attributes["wavelength"] = np.array(wavelengths, np.float64)
     names = [band.name.rsplit("/", 1)[-1] for band in bands]
@@ -72,6 +72,6 @@ def _meaning(band: Variable) -> dict[str, str]:
 
 
 def _wavelength(band: Variable) -> float | None:
-    found = find(band.attributes, *_WAVELENGTHS)
+    found = find(band.attributes, *WAVELENGTHS)
     numbers = None if found is None else numbers_of(found[1])
     return float(numbers[0]) if numbers is not None and numbers.size == 1 and numbers[0] > 0 else None

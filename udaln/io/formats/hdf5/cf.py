@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from udaln.io.axis_names import is_bands, is_columns, is_rows
 from udaln.io.formats.hdf5.packing import is_reflectance
 from udaln.io.formats.hdf5.variable import Contents, Variable, find, numbers_of, plain, text_of
 from udaln.io.formats.spectral_axis import OPTICAL, checked_axis
@@ -22,25 +23,6 @@ WAVELENGTHS = (
 FWHM = ("fwhm", "fwhms", "fullwidthhalfmax", "fullwidthhalfmaximum", "bandwidth", "bandwidths", "fwhmnm")
 GOOD = ("goodwavelengths", "goodwavelength", "goodbands", "goodband", "good", "bbl", "validbands")
 NAMES = ("bandname", "bandnames")
-_SPECTRAL = ("band", "wavelength", "channel", "lambda", "spectral", "wvl")  # a band axis has one in its name
-_ROWS = (
-    "y",
-    "lat",
-    "latitude",
-    "row",
-    "line",
-    "northing",
-    "ydim",
-    "downtrack",
-    "alongtrack",
-    "height",
-    "nrow",
-    "nline",
-)
-_COLUMNS = (
-    *("x", "lon", "longitude", "col", "column", "sample", "easting", "xdim", "crosstrack", "acrosstrack", "width"),
-    *("ncol", "nsample", "pixel"),
-)
 
 
 @dataclass(frozen=True)
@@ -52,11 +34,6 @@ class Axes:
     band: int
 
 
-def is_spectral(name: str) -> bool:
-    """Whether the name of an axis is one of bands."""
-    return any(part in name.lower().rsplit("/", 1)[-1] for part in _SPECTRAL)
-
-
 def axes(variable: Variable, contents: Contents, notes: list[str]) -> Axes:
     """Which of three axes are rows, columns and bands.
 
@@ -64,8 +41,9 @@ def axes(variable: Variable, contents: Contents, notes: list[str]) -> Axes:
     many entries as there are wavelengths, or the last. Rows come before columns, unless both are named.
     """
     names = variable.dimensions if len(variable.dimensions) == 3 else ("", "", "")
-    spectral = [axis for axis in range(3) if is_spectral(names[axis])]
-    rows, columns = ([axis for axis in range(3) if _is(names[axis], known)] for known in (_ROWS, _COLUMNS))
+    rows, columns, spectral = (
+        [axis for axis in range(3) if fits(names[axis])] for fits in (is_rows, is_columns, is_bands)
+    )
     if len(spectral) == 1:
         band = spectral[0]
     elif len(rows) == len(columns) == 1:
@@ -107,12 +85,6 @@ def unit_of(variable: Variable) -> str | None:
     if units.lower().startswith(("unitless", "dimensionless", "none", "-")) or units == "1":
         units = ""
     return "reflectance" if is_reflectance(variable) and units in ("", "reflectance") else units or None
-
-
-def _is(name: str, known: Sequence[str]) -> bool:
-    """Whether the name of an axis is a known one, or its plural."""
-    short = plain(name.rsplit("/", 1)[-1])
-    return short in known or (short.endswith("s") and short[:-1] in known)
 
 
 def _by_length(variable: Variable, contents: Contents) -> int:

@@ -7,12 +7,10 @@ import re
 import numpy as np
 
 from udaln.errors import InputError
-from udaln.io.formats.crs import wkt_from_epsg
-from udaln.io.formats.gdal import import_rasterio
+from udaln.io.formats.crs import WGS84, utm_on_wgs84, wkt_from_epsg, wkt_from_text, wkt_if_possible
 from udaln.io.formats.hdf5.variable import Attributes, find, numbers_of, text_of
 from udaln.io.formats.source import Source
 
-GEOGRAPHIC = 4326
 WKT, CODES = ("crswkt", "spatialref", "wkt"), ("epsgcode", "epsg", "crs")
 PROJ = ("proj4", "proj4string", "proj4text", "projstring", "esripestring")
 _LIKE_WKT = re.compile(r"(PROJ|GEO|BOUND|COMPOUND|COMPD|DERIVED|LOCAL|ENG)[A-Z_]*\s*\[", re.IGNORECASE)
@@ -28,32 +26,18 @@ def crs_of(source: Source, mapping: Attributes, notes: list[str]) -> str:
     for name, value in (found for key in (*WKT, *CODES, *PROJ) if (found := find(mapping, key)) is not None):
         code = re.fullmatch(r"(?:epsg:)?(\d{4,6})(?:\.0)?", text_of(value).lower())
         try:
-            return wkt_from_epsg(source, int(code[1])) if code else _wkt_from_text(source, text_of(value))
+            return wkt_from_epsg(source, int(code[1])) if code else wkt_from_text(source, text_of(value))
         except InputError as error:
             notes.append(f"{name}={text_of(value)[:40]!r} is left aside: {error}")
     found = find(mapping, "gridmappingname")
     kind = "" if found is None else text_of(found[1])
     if kind == "latitude_longitude":
-        return wgs84(source)
+        return wkt_if_possible(source, WGS84)
     if kind == "transverse_mercator" and (zone := _utm(mapping)) is not None:
         return wkt_from_epsg(source, zone)
     if kind:
         notes.append(f"grid mapping {kind}: expected its CRS as WKT (crs_wkt), got none; the CRS is not known")
     return ""
-
-
-def _wkt_from_text(source: Source, text: str) -> str:
-    """The CRS that a text describes in any way that PROJ knows, as WKT.
-
-    Raises:
-        InputError: If it is not understood, or rasterio is not installed.
-    """
-    rasterio = import_rasterio(source, "its georeferencing")
-    try:
-        with rasterio.Env():
-            return str(rasterio.CRS.from_string(text).to_wkt())
-    except rasterio.errors.CRSError as error:
-        raise source.error(f"unknown CRS: {' '.join(str(error).split())}") from error
 
 
 def _utm(mapping: Attributes) -> int | None:
@@ -69,12 +53,4 @@ def _utm(mapping: Attributes) -> int | None:
     zone = (meridian + 183) / 6
     if not same or not zone.is_integer() or not 1 <= zone <= 60 or north not in (0, 1e7):
         return None
-    return (32700 if north else 32600) + int(zone)
-
-
-def wgs84(source: Source) -> str:
-    """The CRS of latitudes and longitudes on WGS 84, as WKT; empty if rasterio is not installed."""
-    try:
-        return wkt_from_epsg(source, GEOGRAPHIC)
-    except InputError:
-        return ""
+    return utm_on_wgs84(int(zone), north=not north)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from udaln.io.formats.crs import WGS84, wkt_if_possible
 from udaln.io.formats.hdf5.cf import Axes
-from udaln.io.formats.hdf5.cf_crs import CODES, PROJ, WKT, crs_of, wgs84
+from udaln.io.formats.hdf5.cf_crs import CODES, PROJ, WKT, crs_of
 from udaln.io.formats.hdf5.geotransform import TRANSFORMS, grid_of
 from udaln.io.formats.hdf5.variable import Attributes, Contents, Variable, find, listed
 from udaln.io.formats.source import Source
@@ -45,7 +46,7 @@ def grid(source: Source, variable: Variable, axes: Axes, contents: Contents, not
         notes.append(f"{y.name}, {x.name}: in degrees, but the CRS of the grid mapping is projected: taken as WGS 84")
         crs = ""
     if not crs and degrees:
-        crs = wgs84(source)
+        crs = wkt_if_possible(source, WGS84)
     if not crs:
         notes.append(f"{y.name}, {x.name}: coordinates without a CRS; both images are taken to be in the same")
     if degrees and left >= 180:

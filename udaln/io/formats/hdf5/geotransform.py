@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from udaln.errors import InputError
-from udaln.io.formats.crs import wkt_from_epsg
+from udaln.io.formats.crs import wkt_if_possible
 from udaln.io.formats.hdf5.cf_crs import crs_of
 from udaln.io.formats.hdf5.variable import Attributes, find, numbers_of, text_of
 from udaln.io.formats.map_info import Transform, parts_of, transform_of, utm_epsg
@@ -30,7 +29,8 @@ def grid_of(source: Source, attributes: Attributes, notes: list[str]) -> Grid | 
         if "map" in name.lower():
             parts = parts_of(text_of(value))
             transform = transform_of(parts)
-            crs = crs or _utm(source, utm_epsg(parts))
+            code = utm_epsg(parts)
+            crs = crs or ("" if code is None else wkt_if_possible(source, code))
         else:
             transform = _six(value, gdal="geo" in name.lower())
     except ValueError as error:
@@ -57,10 +57,3 @@ def _six(value: object, *, gdal: bool) -> Transform:
     if a * e == b * d:
         raise ValueError("expected pixels with an area")
     return a, b, c, d, e, f
-
-
-def _utm(source: Source, code: int | None) -> str:
-    try:
-        return "" if code is None else wkt_from_epsg(source, code)
-    except InputError:  # without rasterio
-        return ""

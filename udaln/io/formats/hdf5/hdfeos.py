@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from udaln.errors import InputError
-from udaln.io.formats.crs import wkt_from_epsg
+from udaln.io.formats.crs import WGS84, utm_on_wgs84, wkt_from_epsg
 from udaln.io.formats.hdf5.variable import Contents, Variable, find, numbers_of, text_of
 from udaln.io.formats.source import Source
 from udaln.io.grid import Grid
@@ -101,5 +101,5 @@ def _epsg(contents: Contents, group: str, projection: str, zone: str) -> int | N
         if numbers is not None and numbers.size == 1 and numbers[0] > 0:
             return int(numbers[0])
     if projection.endswith("UTM") and re.fullmatch(r"-?\d{1,2}", zone):
-        return (32600 if int(zone) > 0 else 32700) + abs(int(zone))
-    return 4326 if projection.endswith("GEO") else None
+        return utm_on_wgs84(abs(int(zone)), north=int(zone) > 0)
+    return WGS84 if projection.endswith("GEO") else None

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from udaln.io.axis_names import is_bands
 from udaln.io.formats.arrays import Array, choose_array
 from udaln.io.formats.hdf5 import band_variables, hdfeos
-from udaln.io.formats.hdf5.cf import Axes, axes, bands, is_spectral, unit_of
+from udaln.io.formats.hdf5.cf import Axes, axes, bands, unit_of
 from udaln.io.formats.hdf5.cf_grid import grid
 from udaln.io.formats.hdf5.packing import stored_numbers
 from udaln.io.formats.hdf5.variable import Contents, Variable, listed, without_single_axes
@@ -31,7 +32,7 @@ def choose(source: Source, contents: Contents) -> Variable:
     Raises:
         InputError: As `choose_array`.
     """
-    variables = {name: without_single_axes(item, is_spectral) for name, item in contents.variables.items()}
+    variables = {name: without_single_axes(item, is_bands) for name, item in contents.variables.items()}
     arrays = {name: _array(variable) for name, variable in variables.items()}
     if source.variable is not None:
         source = replace(source, variable="/" + source.variable.lstrip("/"))

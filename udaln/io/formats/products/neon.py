@@ -19,8 +19,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from udaln.io.formats.crs import wkt_from_epsg
-from udaln.io.formats.gdal import import_rasterio
+from udaln.errors import InputError
+from udaln.io.formats.crs import wkt_from_epsg, wkt_from_text
 from udaln.io.formats.hdf5.reader import contents_of
 from udaln.io.formats.hdf5.variable import Attributes, Contents, Variable, numbers_of, text_of
 from udaln.io.formats.hdf5.variable_image import image_of
@@ -123,13 +123,9 @@ def _crs(
         if not what:
             continue
         try:
-            if isinstance(what, int):
-                return wkt_from_epsg(source, what)
-            rasterio = import_rasterio(source, "its georeferencing")
-            with rasterio.Env():
-                return str(rasterio.CRS.from_string(what).to_wkt())
-        except Exception as error:  # of GDAL or PROJ, or rasterio is not installed
-            notes.append(f"{group}: {str(what)[:60]!r} is left aside: {' '.join(str(error).split())[:120]}")
+            return wkt_from_epsg(source, what) if isinstance(what, int) else wkt_from_text(source, what)
+        except InputError as error:
+            notes.append(f"{group}: {str(what)[:60]!r} is left aside: {error}")
     notes.append(f"{group}: no CRS that is understood; both images are taken to be in the same")
     return ""
 
