@@ -10,8 +10,11 @@ pytest.importorskip("rasterio", reason="the extra io is not installed")
 from made_up_grids import UTM32, UTM33, WGS84, X, beside, field_at, grid, image, rasterio, sampled
 from rasterio.warp import Resampling, reproject
 
+from udaln.io.image import Cause
+from udaln.io.missing import describe_shares
 from udaln.io.overlap import overlap
-from udaln.io.resampling import resampled
+from udaln.io.resampling import OUTSIDE, resampled
+from udaln.io.views import masked
 
 
 @pytest.mark.parametrize(
@@ -102,3 +105,20 @@ def test_windows_of_a_resampled_image_agree_and_read_little():
 def test_a_window_wholly_outside_reads_nothing():
     view = resampled(image((9, 9), grid(30.0), "lr.tif"), grid(30.0, x=X + 5000), (4, 4))
     assert np.isnan(replace(view).whole()).all()
+
+
+def test_what_is_missing_is_missing_for_the_same_causes():
+    """On the new pixels: those interpolated from a pixel without data, and those outside."""
+    lr = sampled(grid(30.0), (20, 22))
+    flags = np.zeros((*lr.shape[:2], 1), bool)
+    flags[3:6, 4:9] = True
+    lr = masked(lr, Cause("cloud", lambda rows, cols: flags[rows, cols]))
+    found = resampled(lr, grid(12.0).window(-10, 5), (60, 70))
+    values = found.whole()
+    outside, cloud = (cause.flags(slice(0, 60), slice(0, 70)) for cause in found.causes)
+    np.testing.assert_array_equal(np.isnan(values), np.broadcast_to(outside, values.shape) | cloud)
+    assert outside.any() and cloud.any() and not (outside & cloud).any()
+    part = found.causes[1].flags(slice(15, 40), slice(3, 30))
+    np.testing.assert_array_equal(part, cloud[15:40, 3:30])
+    said = describe_shares(found)
+    assert len(said) == 2 and said[0].endswith(OUTSIDE) and said[1].endswith("cloud")
