@@ -50,9 +50,57 @@ def test_a_displacement_is_allowed_for(step):
     assert found(y, extra) == [False] * 3 + [True]
 
 
-def test_other_units_and_combinations_are_explained():
+def made_of_bands(z, kind):
+    first, last = z[..., 0], z[..., -1]
+    middle = z[..., 1].quantile(0.5)
+    return {
+        "mask": (first > first.quantile(0.9)).to(z),
+        "classes": torch.bucketize(
+            z[..., 1].contiguous(), z[..., 1].quantile(torch.tensor([0.2, 0.4, 0.6, 0.8]).to(z))
+        ),
+        "smoothed mask": torch.nn.functional.avg_pool2d((z[..., 1] > middle)[None].float(), 5, 1, 2)[0],
+        "index": (last - first) / (last + first).abs().clamp(min=1e-2),
+        "negative": -last,
+        "difference": first - last,
+    }[kind].to(z)
+
+
+@pytest.mark.parametrize("kind", ["mask", "classes", "smoothed mask", "index", "negative", "difference"])
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+def test_what_was_calculated_from_the_bands_is_no_mixture_of_spectra(kind, noise):
+    y, z = pair(noise)
+    assert found(y, torch.cat([z, made_of_bands(z, kind)[..., None]], 2)) == [False] * 3 + [True]
+
+
+def test_other_units_and_mixtures_are_explained():
     y, z = pair()
-    assert found(y, torch.cat([1e4 * z + 500, -z[..., :1], (z[..., :1] - z[..., 1:2])], 2)) == [False] * 5
+    mixtures = [1e4 * z + 500, z.mean(2, keepdim=True), z[..., :1] + 3 * z[..., 2:]]
+    assert found(y, torch.cat(mixtures, 2)) == [False] * 5
+
+
+@pytest.mark.parametrize("noise", [(0.05, 0.0), (0.0, 0.05), (0.05, 0.05)])
+def test_noise_is_not_taken_for_something_else(noise):
+    images = pair()
+    generator = torch.Generator().manual_seed(1)
+    y, z = (
+        image + level * torch.randn(image.shape, generator=generator)
+        for image, level in zip(images, noise, strict=True)
+    )
+    assert found(y, z) == [False] * 3
+
+
+def test_a_band_that_is_declared_is_believed_to_be_one_unless_it_hardly_is_predicted():
+    y, z = pair()
+    declared = torch.tensor([True] * 4)
+    images = [torch.cat([z, made_of_bands(z, kind)[..., None]], 2) for kind in ("smoothed mask", "negative")]
+    valid = torch.ones(y.shape[:2], dtype=torch.bool), torch.ones(images[0].shape, dtype=torch.bool)
+    assert [unexplained_bands(y, image, *valid, declared).tolist()[3] for image in images] == [False, True]
+
+
+def test_few_values_are_no_sign_where_all_bands_have_few():
+    y, z = pair()
+    assert found(y, (z / z.amax((0, 1)) * 12).round()) == [False] * 3
+    assert found(y, (z / z.amax((0, 1)) * torch.tensor([12.0, 400.0, 4000.0])).round()) == [True, False, False]
 
 
 def test_what_is_not_valid_does_not_count():

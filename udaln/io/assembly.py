@@ -130,7 +130,9 @@ def _with_unexplained(
         return dropped_bands
     unexplained = dropped_bands.msi_kept & ~msi_kept
     valid = torch.ones(y.image.shape[:2], dtype=torch.bool) if y.valid is None else y.valid
-    unexplained[msi_kept] = unexplained_bands(y.image, hr_msi[..., msi_kept], valid, hr_valid[..., msi_kept])
+    unexplained[msi_kept] = unexplained_bands(
+        y.image, hr_msi[..., msi_kept], valid, hr_valid[..., msi_kept], ~support[:, msi_kept].all(0)
+    )
     return replace(dropped_bands, msi_unexplained=unexplained) if unexplained.any() else dropped_bands
 
 
