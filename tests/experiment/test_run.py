@@ -78,21 +78,42 @@ def test_tensorboard_has_one_step_axis_over_all_stages(simulated):
     assert steps["degradation/lr_msi"] == steps["degradation/lr"] == [20, 40]
     assert steps["spectral/lr_hsi"] == [60, 80]
     assert steps["joint/hr_msi"] == steps["joint/fused_lr_hsi"] == [100, 120]
-    for name in SIX:
-        assert steps[f"figures/{name}"] == [60, 80, 100, 120]
-    for name in ("psf_error", "srf_error", "spad_psnr", "sped_psnr", "lr_msi_error"):
-        assert steps[f"figures/{name}"] == [20, 40, 60, 80, 100, 120]
-    assert scalars.Scalars("figures/psnr")[-1].value == pytest.approx(metrics["psnr"], rel=1e-6)
-    assert scalars.Scalars("final/sam")[-1].value == pytest.approx(metrics["sam"], rel=1e-6)
+    for name in ("1 headlines/psnr", "1 headlines/sam", "1 headlines/ergas", "2 quality/cc", "2 quality/uiqi"):
+        assert steps[name] == [60, 80, 100, 120]
+    for name in ("psf_error", "srf_error", "spad_psnr", "sped_psnr"):
+        assert steps[f"5 sensors/{name}"] == [20, 40, 60, 80, 100, 120]
+    assert steps["4 agreement with the pair/lr_msi_error"] == [20, 40, 60, 80, 100, 120]
+    assert scalars.Scalars("1 headlines/psnr")[-1].value == pytest.approx(metrics["psnr"], rel=1e-6)
 
 
 def test_tensorboard_has_the_pictures_and_the_settings(simulated):
-    shown = events(simulated[0])
+    folder, metrics = simulated
+    shown = events(folder)
     images = {tag: [event.step for event in shown.Images(tag)] for tag in shown.Tags()["images"]}
-    assert images["spectra"] == [80, 120]
-    for name in ("images/true colour", "images/false colour", "degradation"):
-        assert images[name] == [40, 80, 120]
-    assert "hparams" in shown.summary_metadata["_hparams_/experiment"].plugin_data.plugin_name
+    for name in ("1 fused/true colour", "2 spectra/1", "3 errors/spectral angle", "3 errors/PSNR of each band"):
+        assert images[name] == [80, 120]
+    assert images["5 sensors/PSF"] == images["5 sensors/SRF"] == [40, 80, 120]
+    assert images["4 pair/LR-HSI, true colour"] == images["4 pair/HR-MSI, false colour"] == [40]
+    texts = {tag: shown.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in shown.Tags()["tensors"]}
+    assert metrics["verdict"] in texts["1 result/text_summary"]
+    assert "torch_version" in texts["2 provenance/text_summary"]
+    assert "monitor:\n  every: 20" in texts["3 configuration/text_summary"]
+    assert shown.summary_metadata["_hparams_/session_start_info"].plugin_data.plugin_name == "hparams"
+    assert "_hparams_/session_end_info" in shown.summary_metadata
+    assert "custom_scalars__config__" in shown.summary_metadata
+
+
+def test_the_pictures_are_drawn_anew_within_a_long_stage(tmp_path):
+    run(
+        tmp_path / "run",
+        "dataset.size=40",
+        "dataset.bands=16",
+        "scale.factor=4",
+        "stages=sampled",
+        "monitor.pictures=20",
+    )
+    steps = [event.step for event in events(tmp_path / "run").Images("1 fused/true colour")]
+    assert steps == [60, 80, 100, 120]
 
 
 def test_without_a_truth_what_can_be_known_is_reported(pair):
@@ -100,8 +121,8 @@ def test_without_a_truth_what_can_be_known_is_reported(pair):
     assert not {"psnr", "psf_error"} & set(metrics)
     assert {"lr_hsi_error", "hr_msi_error", "lr_msi_error", "seconds"} <= set(metrics)
     tags = events(folder).Tags()
-    assert {"figures/lr_hsi_error", "figures/hr_msi_error"} <= set(tags["scalars"])
-    assert {"images/true colour", "spectra"} <= set(tags["images"])
+    assert {f"4 agreement with the pair/{name}_error" for name in ("lr_hsi", "hr_msi")} <= set(tags["scalars"])
+    assert {"1 fused/true colour", "2 spectra/1", "3 errors/misfit to the LR-HSI"} <= set(tags["images"])
 
 
 def test_a_pair_keeps_its_units(pair):

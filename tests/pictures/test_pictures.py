@@ -12,7 +12,7 @@ from udaln.estimation.psf import centre_shift
 from udaln.physics.degradation import Degradation
 from udaln.physics.observation import usable_lr_pixels
 from udaln.pictures.sensors import draw_psfs, draw_srf
-from udaln.pictures.spectra import with_breaks
+from udaln.pictures.spectra import checked_points, draw_spectra, with_breaks
 from udaln.scene import Known, Truth
 
 
@@ -53,20 +53,6 @@ def test_a_page_can_be_drawn_of_any_scene(tmp_path, variant):
     assert (tmp_path / "page.png").stat().st_size > 20_000
     names = ["HR-MSI", "LR-HSI", "fused"] + (["truth"] if scene.truth.image is not None else [])
     assert list(pictures.images(scene, fused)) == names
-
-
-def test_the_parts_of_a_page_can_be_drawn_alone(tmp_path):
-    scene = with_gaps(made_up.scene())
-    networks = made_up.networks(scene)
-    fused = as_fused(scene, scene.truth.image)
-    drawn = [
-        pictures.composites(scene, fused),
-        pictures.degradation(networks.degradation, scene),
-        pictures.spectra(scene, fused, 0.1 * fused, points=[(0, 0), (7, 14)]),  # the first holds no data
-    ]
-    for number, figure in enumerate(drawn):
-        figure.savefig(tmp_path / f"{number}.png")
-    assert min(file.stat().st_size for file in tmp_path.iterdir()) > 5_000
 
 
 def test_composites_take_the_bands_at_their_wavelengths():
@@ -148,8 +134,9 @@ def test_bands_removed_break_a_line():
 def test_a_spectrum_stands_beside_the_lr_pixel_that_covers_it(shift):
     scene = replace(without_truth(made_up.scene()), shift=shift)
     repeated = scene.lr_hsi.repeat_interleave(4, 0).repeat_interleave(4, 1).roll(shift, (0, 1)).float()
-    panels = pictures.spectra(scene, repeated, 0.1 * repeated, [(9, 6), (13, 17), (4, 4), (8, 8), (5, 6)]).axes
-    for panel in panels[:5]:
+    figure = Figure()
+    draw_spectra(figure, scene, repeated, 0.1 * repeated, [(9, 6), (13, 17), (4, 4), (8, 8), (5, 6)])
+    for panel in figure.axes[:5]:
         fused, lr_hsi = (line.get_ydata() for line in panel.get_lines())
         np.testing.assert_allclose(fused, lr_hsi, rtol=1e-6)
         (band,) = panel.collections
@@ -159,9 +146,9 @@ def test_a_spectrum_stands_beside_the_lr_pixel_that_covers_it(shift):
 def test_points_and_sigma_that_do_not_fit_are_refused():
     scene = made_up.scene()
     with pytest.raises(InputError, match=r"^points: expected rows from 0 to 23 and columns to 23, got \(3, 24\)$"):
-        pictures.spectra(scene, scene.truth.image, points=[(3, 24)])
+        checked_points(scene.truth.image, None, [(3, 24)])
     with pytest.raises(InputError, match=r"^sigma: expected shape 24×24×12, got 24×24$"):
-        pictures.spectra(scene, scene.truth.image, sigma=scene.truth.image[..., 0])
+        checked_points(scene.truth.image, scene.truth.image[..., 0], None)
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2)])

@@ -111,6 +111,7 @@ def _check_ranges(config: Config) -> None:
     _at_least("scale.kernel_size", scale.kernel_size, scale.factor or 2)
     _positive("scale.fwhm", scale.fwhm)
     _at_least("monitor.every", config.monitor.every, 1)
+    _at_least("monitor.pictures", config.monitor.pictures, 1)
     _seed("seed", config.seed)
     _at_least("memory.limit", config.memory.bytes / 2**20, 1)
     _at_least("memory.sample", config.memory.sample, 400)

@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from udaln import threads
 from udaln.errors import InputError
-from udaln.experiment import report, results
+from udaln.experiment import provenance, report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.datasets.pair_files import open_pair
@@ -24,7 +24,7 @@ from udaln.experiment.products import write_images, write_products
 from udaln.experiment.schema import Config
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.missing import describe_shares
-from udaln.methods.base import Model, StageRecord, Training
+from udaln.methods.base import Model, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor.console import print_columns, run_log
 from udaln.monitor.run_monitor import RunMonitor
@@ -60,7 +60,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         stack.enter_context(report.log_how_to_resume(folder, log))
         _log_scene(job, log)
         logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
-        monitor = RunMonitor(job.scene, logger)
+        monitor = _monitor(job, logger)
         model = fit(job.aligned, job.options, _training(job, monitor), monitor.on_stage)
         fusion = _fuse(job, model, monitor)
         for line in report.estimates(fusion):
@@ -73,7 +73,10 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         write_products(job, fusion, monitor.rows)
         metrics |= write_images(job, fusion)
         metrics |= count_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None)
-        metrics |= report.verdict(fusion) | _settings(job) | results.versions()
+        judged = report.verdict(fusion)
+        metrics |= judged | _settings(job)
+        monitor.finish(metrics, {"1 result": provenance.table(judged | metrics)})
+        metrics |= results.versions()
         results.write_metrics(folder / METRICS, metrics)  # last, since it marks the run as finished
         (folder / CHECKPOINT).unlink(missing_ok=True)
         log.info("done: %s", folder)
@@ -92,6 +95,20 @@ def _log_scene(job: Job, log: logging.Logger) -> None:
             log.warning("%s", line)
     if (job.folder / CHECKPOINT).exists():
         log.info("continuing from %s", job.folder / CHECKPOINT)
+
+
+def _monitor(job: Job, logger: TensorBoardLogger) -> RunMonitor:
+    """What records the run. One that is continued is on the board with its settings already."""
+    config = job.config
+    continued = (job.folder / CHECKPOINT).exists()
+    return RunMonitor(
+        job.scene,
+        logger,
+        {} if continued else provenance.settings(config, job.scene.scale),
+        {} if continued else provenance.texts(config),
+        pictures=config.monitor.pictures,
+        points=[(row, column) for row, column in config.monitor.points or []] or None,
+    )
 
 
 def _training(job: Job, monitor: RunMonitor) -> Training:
@@ -117,23 +134,17 @@ def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
     seconds = monotonic() - start
     fusion = with_figures(fusion, job.options)
     if job.options.refine:
-        monitor.add_row(StageRecord("refine", 0, seconds), fusion.figures)
-        step = monitor.steps + 1
-        monitor.logger.log_metrics({f"figures/{name}": value for name, value in fusion.figures.items()}, step)
-        monitor.gallery.show(monitor.logger, model.degradation, fusion.estimate.image, step)
+        monitor.on_refined(seconds, model, fusion.complete, fusion.figures)
     return fusion
 
 
 def _report_stages(job: Job, monitor: RunMonitor, log: logging.Logger) -> dict[str, Any]:
-    """Log the figures of all stages; return those of the last stage and the times, for ``metrics.json``."""
+    """Print the figures of all stages; return those of the last stage and the times, for ``metrics.json``."""
     rows = monitor.rows
     for row in rows:
         log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
     print_columns(rows, "stage")
     final = {name: value for name, value in rows[-1].items() if name not in ("stage", "steps", "seconds")}
-    logged = {f"final/{name}": value for name, value in final.items()}
-    monitor.logger.log_hyperparams(_hparams(job.config), logged)
-    monitor.logger.finalize("success")
     times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
     return final | times | {"seconds": round(sum(row["seconds"] for row in rows), 3)}
 
@@ -152,10 +163,3 @@ def _settings(job: Job) -> dict[str, Any]:
         "devices": config.trainer.devices,
         "precision": config.trainer.precision,
     }
-
-
-def _hparams(config: Config) -> dict[str, Any]:
-    """All settings, by which TensorBoard compares the runs of a sweep."""
-    settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    assert isinstance(settings, dict)
-    return {str(group): keys for group, keys in settings.items()} | {"sensor": config.sensor and config.sensor.name}

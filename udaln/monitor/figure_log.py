@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 from udaln.methods.base import Model
 from udaln.methods.training.stage import Stage
 from udaln.metrics.figures import figures
+from udaln.monitor.board import cards
 from udaln.scene import Scene
 
 
@@ -37,7 +38,7 @@ class FigureLog(Callback):
         """Log the figures; Lightning writes them together with the losses."""
         assert isinstance(pl_module, Stage)
         values = self._figures(pl_module.name, pl_module.model, gives_image=pl_module.gives_image)
-        pl_module.log_dict({f"figures/{name}": value for name, value in values.items()})
+        pl_module.log_dict(cards(values))
 
     def log(self, stage: str, model: Model, logger: Logger, step: int, *, gives_image: bool) -> None:
         """Log the figures at the end of a stage that did not run on Lightning.
@@ -50,7 +51,7 @@ class FigureLog(Callback):
             gives_image: Whether the model can fuse after this stage.
         """
         values = self._figures(stage, model, gives_image=gives_image)
-        logger.log_metrics({f"figures/{name}": value for name, value in values.items()}, step)
+        logger.log_metrics(cards(values), step)
 
     def _figures(self, stage: str, model: Model, *, gives_image: bool) -> dict[str, float]:
         fused = model.fuse(self.scene).image if gives_image else None

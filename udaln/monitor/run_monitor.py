@@ -1,15 +1,19 @@
-"""The monitor of a run: figures and pictures in TensorBoard, and a row of figures for each stage."""
+"""The monitor of a run: figures, pictures and text in TensorBoard, and a row of figures for each stage."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
 
 from udaln.methods.base import Model, StageRecord
+from udaln.monitor import board
 from udaln.monitor.figure_log import FigureLog
 from udaln.monitor.gallery import Gallery
 from udaln.monitor.progress import StageProgress
+from udaln.pictures.spectra import Points
 from udaln.scene import Scene
 
 
@@ -19,17 +23,35 @@ class RunMonitor:
     Args:
         scene: The scene.
         logger: Where figures and pictures are written.
+        settings: The settings by which runs are compared; none if they are on the board already.
+        texts: What is told of the run, in Markdown, by title.
+        pictures: Optimisation steps after which the pictures are drawn anew within a stage.
+        points: HR rows and columns of the spectra; if None, the purest pixels.
 
     Attributes:
         rows: The rows of ``stages.csv`` so far.
-        steps: Optimisation steps so far.
+        steps: Optimisation steps so far; a stage without any counts as one.
     """
 
-    def __init__(self, scene: Scene, logger: TensorBoardLogger) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        logger: TensorBoardLogger,
+        settings: Mapping[str, Any],
+        texts: Mapping[str, str],
+        *,
+        pictures: int,
+        points: Points | None = None,
+    ) -> None:
         self.logger = logger
-        self.figure_log, self.gallery = FigureLog(scene), Gallery(scene)
+        self.figure_log, self.gallery = FigureLog(scene), Gallery(scene, pictures, points)
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
+        self._session = board.Session(logger.experiment, settings)
+        if settings:
+            self._session.start()
+        for title, text in texts.items():
+            logger.experiment.add_text(title, text)
 
     @property
     def callbacks(self) -> list[Any]:
@@ -38,13 +60,42 @@ class RunMonitor:
 
     def on_stage(self, record: StageRecord, model: Model, gives_image: bool) -> None:
         """Record a finished stage, with figures and pictures unless the callbacks have made them already."""
-        self.steps += record.steps
+        self.steps += max(1, record.steps)
         if record.name not in self.figure_log.stage_ends:
             self.figure_log.log(record.name, model, self.logger, self.steps, gives_image=gives_image)
             image = model.fuse(self.gallery.scene).image if gives_image else None
             self.gallery.show(self.logger, model.degradation, image, self.steps)
-        self.add_row(record, self.figure_log.stage_ends[record.name])
+        self._add_row(record, self.figure_log.stage_ends[record.name])
 
-    def add_row(self, record: StageRecord, figures: dict[str, float]) -> None:
+    def on_refined(self, seconds: float, model: Model, complete: Tensor, figures: Mapping[str, float]) -> None:
+        """Record the consistency step.
+
+        Args:
+            seconds: Time that it took.
+            model: The fitted method.
+            complete: The fused image, H×W×C, with finite values in gaps, too.
+            figures: Of the fused image.
+        """
+        self.steps += 1
+        self._add_row(StageRecord("refine", 0, seconds), figures)
+        self.logger.log_metrics(board.cards(figures), self.steps)
+        self.gallery.show(self.logger, model.degradation, complete, self.steps)
+
+    def finish(self, figures: Mapping[str, float], texts: Mapping[str, str]) -> None:
+        """Log what is known at the end of the run, and mark it as done on the HPARAMS page.
+
+        Args:
+            figures: All that are known.
+            texts: What is told of the result, in Markdown, by title.
+        """
+        new = {name: value for name, value in figures.items() if name not in self.rows[-1]}
+        self.logger.log_metrics(board.cards(new), self.steps)
+        for title, text in texts.items():
+            self.logger.experiment.add_text(title, text, self.steps)
+        board.add_layout(self.logger.experiment, trained=any(row["steps"] for row in self.rows))
+        self._session.end()
+        self.logger.finalize("success")
+
+    def _add_row(self, record: StageRecord, figures: Mapping[str, float]) -> None:
         """Add the row of ``stages.csv`` for a stage."""
-        self.rows.append({"stage": record.name, "steps": record.steps, "seconds": round(record.seconds, 3)} | figures)
+        self.rows.append({"stage": record.name, "steps": record.steps, "seconds": round(record.seconds, 3), **figures})

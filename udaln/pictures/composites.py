@@ -86,14 +86,6 @@ def shown_bands(scene: Scene, colour: str = "true colour") -> tuple[list[int], l
     return hsi, [int((centre - position[band]).abs().argmin()) for band in hsi]
 
 
-def composites(scene: Scene, fused: Tensor | None, colour: str = "true colour") -> Figure:
-    """Draw the `images` side by side."""
-    shown = images(scene, fused, colour)
-    figure = Figure(figsize=(WIDTH * len(shown), row_height(scene)), layout="constrained")
-    draw_images(figure, scene, shown, colour)
-    return figure
-
-
 def row_height(scene: Scene) -> float:
     """Height of a row of images [inches]."""
     rows, columns = scene.hr_msi.shape[:2]

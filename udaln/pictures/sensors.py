@@ -9,7 +9,6 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -18,16 +17,6 @@ from udaln.estimation.psf import centre, centre_shift
 from udaln.physics.degradation import Degradation
 from udaln.pictures.spectra import spectral_label, with_breaks
 from udaln.scene import Scene
-
-
-def degradation(degradation: Degradation, scene: Scene) -> Figure:
-    """Draw the estimated PSF and SRF, and the true ones if they are known."""
-    psfs = 1 if scene.truth.psf is None else 2
-    figure = Figure(figsize=(8 + 3 * psfs, 3.4), layout="constrained")
-    axes = figure.subplots(1, psfs + 1, width_ratios=[1] * psfs + [3])
-    draw_psfs(list(axes[:-1]), degradation, scene)
-    draw_srf(axes[-1], degradation, scene)
-    return figure
 
 
 def draw_psfs(axes: list[Axes], degradation: Degradation, scene: Scene) -> None:

@@ -56,27 +56,17 @@ def purest(image: Tensor, count: int = POINTS) -> Points:
     return chosen
 
 
-def spectra(scene: Scene, fused: Tensor, sigma: Tensor | None = None, points: Points | None = None) -> Figure:
-    """Draw spectra of the fused image at a few points, beside those of the LR-HSI pixels that cover them.
+def checked_points(fused: Tensor, sigma: Tensor | None, points: Points | None) -> Points:
+    """The points whose spectra are drawn.
 
     Args:
-        scene: The scene, on the CPU.
-        fused: The fused image, H×W×C, on the CPU.
-        sigma: Its uncertainty, the standard deviation of each value, H×W×C; drawn as a band of ±2σ.
+        fused: The fused image, H×W×C.
+        sigma: Its uncertainty, the standard deviation of each value, H×W×C, if there is one.
         points: HR rows and columns; if None, the `purest` pixels of the fused image.
 
     Raises:
         InputError: If a point lies outside the image, or ``sigma`` is of another shape than ``fused``.
     """
-    points = checked_points(fused, sigma, points)
-    rows = panel_rows(points)
-    figure = Figure(figsize=(14, rows * ROW_HEIGHT + 0.6), layout="constrained")
-    draw_spectra(figure, scene, fused, sigma, points)
-    return figure
-
-
-def checked_points(fused: Tensor, sigma: Tensor | None, points: Points | None) -> Points:
-    """The points whose spectra are drawn; arguments and errors as of `spectra`."""
     if sigma is not None and sigma.shape != fused.shape:
         sizes = ["×".join(map(str, part.shape)) for part in (fused, sigma)]
         raise InputError(f"sigma: expected shape {sizes[0]}, got {sizes[1]}")
@@ -95,13 +85,13 @@ def panel_rows(points: Points) -> int:
 
 
 def draw_spectra(figure: Figure | SubFigure, scene: Scene, fused: Tensor, sigma: Tensor | None, points: Points) -> None:
-    """Draw a panel for each point, and one legend for all; arguments as of `spectra`."""
+    """Draw a panel for each point, and one legend for all; arguments as of `checked_points`, all of them given."""
     shape = panel_rows(points), min(len(points), PANELS_PER_ROW)
     panels = figure.subplots(*shape, squeeze=False).flatten()
     for panel in panels[len(points) :]:
         panel.set_axis_off()
     for number, (panel, point) in enumerate(zip(panels, points, strict=False)):
-        _draw_spectrum(panel, scene, fused, sigma, point, f"C{number}")
+        draw_spectrum(panel, scene, fused, sigma, point, f"C{number}")
         panel.set_title(f"{number + 1}: row {point[0]}, column {point[1]}", fontsize=10, color=f"C{number}")
     legend: dict[str, Artist] = {}
     for panel in panels:
@@ -112,9 +102,10 @@ def draw_spectra(figure: Figure | SubFigure, scene: Scene, fused: Tensor, sigma:
     )
 
 
-def _draw_spectrum(
+def draw_spectrum(
     axis: Axes, scene: Scene, fused: Tensor, sigma: Tensor | None, point: tuple[int, int], colour: str
 ) -> None:
+    """Draw the fused spectrum of a point, with ±2σ, beside that of the LR-HSI pixel that covers it and the true one."""
     fused_spectrum = fused[point].double().numpy()
     if sigma is not None:
         spread = 2 * sigma[point].double().numpy()
