@@ -30,7 +30,7 @@ def test_repeated_bands_are_nearer_to_the_sharp_ones_and_said(factor):
     assert error < 0.5 * before
     assert list(found.bands.names) == list(image.bands.names)
     assert found.notes == (
-        f"bands 1, 5 (counted from 0): their pixels are repeated {factor}×{factor} times; sharpened by the others",
+        f"bands 1, 5 (counted from 0): upsampled from pixels {factor} times as large; sharpened by the others",
     )
 
 
