@@ -40,7 +40,7 @@ def test_it_finds_the_blur_and_undoes_it(scale, blur):
     sharp, truth = scene(side=96)
     bands = averaged(blurred(truth, blur), scale)
     sharpener = fit_sharpener(sharp, bands, scale)
-    assert sharpener.blurs.tolist() == [blur] * 3
+    assert (sharpener.blurs - blur).abs().max() <= 0.25 * scale  # between two of those that are tried
     image = sharpener(sharp, bands)
     assert (error(image, truth) < 0.2 * error(interpolate(bands, scale), truth)).all()
 

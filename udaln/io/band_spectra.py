@@ -27,7 +27,10 @@ VERY_LITTLE = 0.005  # the same of detail that no second band confirms, such as 
 WIDE = (0.02, 0.08)  # spatial frequencies at which all bands show the same [cycles per pixel]
 RING = 0.02  # width of the rings of spatial frequency at which bands are compared [cycles per pixel]
 AT_NYQUIST = 0.32  # transfer there: 2/π of the mean over a pixel, times 1/2 of any interpolation
-NEAR = 1.5  # the factor that the transfer tells may be wrong by so much: by up to 1.25 under bilinear interpolation
+NEAR = (
+    0.8,
+    1.5,
+)  # the factor that the transfer tells by the true one: 0.86 to 1.25, and 1.47 where bands are displaced
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,16 @@ def interpolated_factors(windows: Sequence[Pixels], candidates: NDArray[np.bool_
     if smallest < LEAST or len(chosen) < 2:
         return factors
     spectra = _spectra([window[..., chosen] for window in windows])
-    distance = np.full(len(chosen), np.log(NEAR))
+    distance = np.full(len(chosen), np.inf)
     for factor in (factor for factor in FACTORS if factor * PERIODS <= smallest):
         for detail, coherent, coloured in _details(spectra, factor):
             for band in range(len(chosen)):
                 sharper = np.flatnonzero(detail > SHARPER * detail[band])
                 if not _little(detail[band], detail[sharper], coherent[np.ix_(sharper, sharper)], coloured[sharper]):
                     continue
-                off = abs(np.log(_factor(spectra, band, sharper) / factor))
-                if off < distance[band]:
-                    factors[chosen[band]], distance[band] = factor, off
+                told = _factor(spectra, band, sharper) / factor
+                if NEAR[0] < told < NEAR[1] and abs(np.log(told)) < distance[band]:
+                    factors[chosen[band]], distance[band] = factor, abs(np.log(told))
     return factors
 
 
@@ -148,7 +151,7 @@ def _details(spectra: _Spectra, factor: int) -> Iterator[tuple[Numbers, Numbers,
     """
     passed = (spectra.across > 0.15 / factor) & (spectra.across < 0.4 / factor)
     multiples = np.arange(1, factor // 2 + 1) / factor
-    zeros = (np.abs(spectra.across[:, None] - multiples) < 0.12 / factor).any(1)
+    zeros = np.asarray((np.abs(spectra.across[:, None] - multiples) < 0.12 / factor).any(1))
     edge, corner = ((spectra.across > 0.4) & part for part in (spectra.along < 0.1, spectra.along > 0.4))
     coloured = np.clip(1 - _ratio(spectra, corner, edge), 0, 1)
     for zone in (spectra.along > 0.65 / factor, zeros):

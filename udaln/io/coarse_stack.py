@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from udaln.io.bad_bands import describe_bands
 from udaln.io.band_spectra import interpolated_factors
 from udaln.io.coarse_bands import coarse_factors
 from udaln.io.image import Image, Pixels
+from udaln.io.own_pixels import kernels_of, own_pixels
 from udaln.io.sharpened import sharpened
-from udaln.io.views import averaged, extended, select_bands
+from udaln.io.views import extended, select_bands
 
 WHOLE = 480  # sides of an image up to which all of it is looked at [pixels]
 WINDOW = 120  # side of the windows that a larger one is looked at through: a multiple of all factors [pixels]
@@ -22,33 +24,63 @@ WINDOWS = 4  # along each side
 WITH_DATA = 0.5  # a window counts if so much of it has data
 
 
-def with_sharpened_bands(image: Image) -> Image:
+def with_sharpened_bands(image: Image, scale: int) -> Image:
     """View of an HR-MSI in which bands that were upsampled are sharpened by the others.
 
-    Their own pixels are the means over as many pixels as each was made of. Where these begin need not be known: means
-    over others are the same bands, slightly more blurred. The image itself if it has no such bands beside sharp ones.
+    A band of pixels that are not smaller than those of the LR-HSI tells nothing that the LR-HSI does not: it is without
+    data. The image itself if it has no bands that were upsampled beside sharp ones.
+
+    Args:
+        image: The HR-MSI.
+        scale: Scale factor of the pair, r.
     """
-    factors = upsampled_factors(windows_of(image))
+    windows = windows_of(image)
+    factors = upsampled_factors(windows)
     sharp = np.flatnonzero(factors == 1)
     if len(sharp) in (0, len(factors)):
         return image
-    parts, notes = {}, []
+    parts, notes = [], []
     for factor in sorted(set(factors.tolist()) - {1}):
         bands = np.flatnonzero(factors == factor)
+        found = f"{describe_bands(torch.from_numpy(factors == factor))}: upsampled from pixels {factor} times as large"
+        if factor >= scale:
+            notes.append(f"{found}, which are not smaller than those of the LR-HSI; left out")
+            continue
+        kernels = kernels_of([window[..., bands] for window in windows], factor)
         both = [extended(select_bands(image, chosen.tolist()), factor) for chosen in (sharp, bands)]
         order = range(len(sharp), len(sharp) + len(bands))
-        parts[factor] = bands, sharpened(both[0], averaged(both[1], factor), order)
-        named = describe_bands(torch.from_numpy(factors == factor))
-        notes.append(f"{named}: upsampled from pixels {factor} times as large; sharpened by the others")
+        parts.append((bands, sharpened(both[0], own_pixels(both[1], factor, kernels), order)))
+        notes.append(f"{found}; sharpened by the others")
 
     def read(rows: slice, cols: slice) -> Pixels:
         values = np.array(image.read(rows, cols))
-        for bands, part in parts.values():
+        for bands, part in parts:
             missing = np.isnan(values[..., bands])
             values[..., bands] = np.where(missing, np.nan, part.read(rows, cols))
+        values[..., factors >= max(scale, 2)] = np.nan
         return values
 
     return replace(image, read=read, notes=(*image.notes, *notes))
+
+
+def sharpened_values(hr_msi: Tensor, valid: Tensor, scale: int) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """The same for an HR-MSI in memory.
+
+    Args:
+        hr_msi: rh×rw×c.
+        valid: rh×rw×c bool, which values are valid.
+        scale: r.
+
+    Returns:
+        The values and which of them are valid, and what was done, as text.
+    """
+    values = torch.where(valid, hr_msi, torch.nan).numpy()
+    image = Image("hr_msi", "array", values.shape, values.dtype, lambda rows, cols: values[rows, cols])
+    found = with_sharpened_bands(image, scale)
+    if found is image:
+        return hr_msi, valid, ()
+    result = torch.from_numpy(found.whole())
+    return result, valid & torch.isfinite(result), found.notes
 
 
 def upsampled_factors(windows: Sequence[Pixels]) -> NDArray[np.int64]:

@@ -146,7 +146,10 @@ def averaged(image: Image, step: int) -> Image:
         return np.where(count > 0, means, np.nan).astype(image.dtype)
 
     def in_all(cause: Cause) -> Cause:
-        return replace(cause, flags=lambda rows, cols: blocks(cause.flags, rows, cols).all(2))
+        def flags(rows: slice, cols: slice) -> NDArray[np.bool_]:
+            return np.asarray(blocks(cause.flags, rows, cols).all(2))
+
+        return replace(cause, flags=flags)
 
     rows, columns = (side // step for side in image.shape[:2])
     return replace(

@@ -1,0 +1,104 @@
+"""Bands that were upsampled, brought back to the pixels that they were made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+from torch.nn.functional import interpolate as resized
+
+from udaln.io.image import Image, Pixels
+from udaln.io.views import averaged
+from udaln.physics.interpolation import interpolate
+
+ROUNDS = 16  # of the correction of means: what is left of them fell to 1e-5 under linear interpolation
+MARGIN = 8  # around a window, what its values depend on [large pixels]
+
+Kernel = Callable[[Tensor, int], Tensor]
+
+
+def own_pixels(image: Image, factor: int, kernels: NDArray[np.int64]) -> Image:
+    """View of bands on the pixels that they were made of.
+
+    The means over these pixels are corrected until, upsampled again, they have the same means (Van Cittert, 1931).
+
+    Args:
+        image: fH×fW×B, of pixels that begin with the first one.
+        factor: f.
+        kernels: Of `KERNELS`, the one by which each band was upsampled, from `kernels_of`.
+    """
+    means = averaged(image, factor)
+
+    def read(rows: slice, cols: slice) -> Pixels:
+        outer = [
+            slice(max(0, part.start - MARGIN), min(side, part.stop + MARGIN))
+            for part, side in zip((rows, cols), means.shape[:2], strict=True)
+        ]
+        window = tuple(
+            slice(part.start - wide.start, part.stop - wide.start)
+            for part, wide in zip((rows, cols), outer, strict=True)
+        )
+        values = means.read(outer[0], outer[1])
+        for kernel in set(kernels.tolist()):
+            same = kernels == kernel
+            values[..., same] = _corrected(values[..., same], factor, KERNELS[kernel])
+        return values[window]
+
+    return replace(means, read=read)
+
+
+def kernels_of(windows: Sequence[Pixels], factor: int) -> NDArray[np.int64]:
+    """Of `KERNELS`, the one by which each band was upsampled: whose result differs least from it, B.
+
+    Args:
+        windows: Parts of the image, each H×W×B, that begin with a large pixel; NaN where there are no data.
+        factor: Pixels along the side of a large one.
+    """
+    errors = np.zeros((len(KERNELS), windows[0].shape[2]))
+    for window in windows:
+        rows, columns = (side // factor * factor for side in window.shape[:2])
+        values = window[:rows, :columns].astype(np.float64)
+        there = np.isfinite(values)
+        sums = np.where(there, values, 0).sum((0, 1))
+        filled = torch.from_numpy(np.where(there, values, sums / np.maximum(there.sum((0, 1)), 1)))
+        for index, kernel in enumerate(KERNELS):
+            own = _corrected(_averaged(filled, factor).numpy(), factor, kernel)
+            again = kernel(torch.from_numpy(own), factor).numpy()
+            errors[index] += np.square(np.where(there, again - values, 0)).sum((0, 1))
+    best: NDArray[np.int64] = errors.argmin(0)
+    return best
+
+
+def _corrected(means: Pixels, factor: int, kernel: Kernel) -> Pixels:
+    """The values whose upsampled image has these means, h×w×B; NaN stays."""
+    if kernel is _repeated:
+        return means
+    there = np.isfinite(means)
+    mean = np.where(there, means, 0).sum((0, 1), dtype=np.float64) / np.maximum(there.sum((0, 1)), 1)
+    wanted = torch.from_numpy(np.where(there, means, mean))
+    values = wanted
+    for _ in range(ROUNDS):
+        values = values + wanted - _averaged(kernel(values, factor), factor)
+    result: Pixels = np.where(there, values.numpy(), np.nan).astype(means.dtype)
+    return result
+
+
+def _averaged(image: Tensor, factor: int) -> Tensor:
+    return avg_pool2d(image.movedim(-1, 0), factor).movedim(0, -1)
+
+
+def _repeated(image: Tensor, factor: int) -> Tensor:
+    return image.repeat_interleave(factor, 0).repeat_interleave(factor, 1)
+
+
+def _linear(image: Tensor, factor: int) -> Tensor:
+    channels = resized(image.movedim(-1, 0)[None], scale_factor=factor, mode="bilinear", align_corners=False)
+    return channels[0].movedim(0, -1)
+
+
+KERNELS: tuple[Kernel, ...] = (_repeated, _linear, interpolate)
