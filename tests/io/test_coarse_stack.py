@@ -42,6 +42,14 @@ def test_upsampled_bands_are_nearer_to_the_sharp_ones_and_said(factor, way):
     np.testing.assert_allclose(found.read(*window), got[window], rtol=1e-4)
 
 
+@pytest.mark.parametrize("way", ["nearest", "bicubic"])
+def test_a_stack_that_begins_within_a_large_pixel(way):
+    sharp, mixed = (cube[2:, 1:118] for cube in stack(3, way))
+    got = with_sharpened_bands(made_up_pairs.image(mixed), 8).whole()
+    error, before = (np.square(cube - sharp)[5:-5, 5:-5, COARSE].mean() for cube in (got, mixed))
+    assert error < 0.1 * before
+
+
 def test_bands_of_several_sizes_and_sides_that_are_no_multiples():
     sharp, mixed = stack(3, "bicubic")
     mixed[..., 3:4] = upsampled(sharp[..., 3:4], 2, "bicubic")
@@ -123,6 +131,9 @@ def test_views_of_bands_and_of_larger_pixels():
     np.testing.assert_array_equal(larger.causes[0].flags(slice(0, 2), slice(0, 3)), blocks)
     np.testing.assert_array_equal(larger.causes[1].flags(slice(0, 2), slice(0, 3)), blocks[..., :1])
     assert larger.grid.pixel_size == "20×20" and larger.shape == (2, 3, 3)
+    both = extended(image, 4, (1, 2))
+    assert both.shape == (8, 8, 3) and both.grid.xy(1, 2) == pytest.approx(image.grid.xy(0, 0))
+    np.testing.assert_array_equal(both.whole(), np.pad(values, ((1, 3), (2, 0), (0, 0)), mode="edge"))
     longer = extended(image, 5)
     assert longer.shape == (5, 10, 3)
     np.testing.assert_array_equal(longer.whole(), np.pad(values, ((0, 1), (0, 4), (0, 0)), mode="edge"))

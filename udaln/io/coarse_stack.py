@@ -13,10 +13,10 @@ from torch import Tensor
 from udaln.io.bad_bands import describe_bands
 from udaln.io.band_spectra import interpolated_factors
 from udaln.io.coarse_bands import coarse_factors
-from udaln.io.image import Image, Pixels
-from udaln.io.own_pixels import kernels_of, own_pixels
+from udaln.io.image import Cause, Image, Pixels
+from udaln.io.own_pixels import first_pixel, kernels_of, own_pixels
 from udaln.io.sharpened import sharpened
-from udaln.io.views import extended, select_bands
+from udaln.io.views import cropped, extended, masked, select_bands
 
 WHOLE = 480  # sides of an image up to which all of it is looked at [pixels]
 WINDOW = 120  # side of the windows that a larger one is looked at through: a multiple of all factors [pixels]
@@ -46,10 +46,7 @@ def with_sharpened_bands(image: Image, scale: int) -> Image:
         if factor >= scale:
             notes.append(f"{found}, which are not smaller than those of the LR-HSI; left out")
             continue
-        kernels = kernels_of([window[..., bands] for window in windows], factor)
-        both = [extended(select_bands(image, chosen.tolist()), factor) for chosen in (sharp, bands)]
-        order = range(len(sharp), len(sharp) + len(bands))
-        parts.append((bands, sharpened(both[0], own_pixels(both[1], factor, kernels), order)))
+        parts.append((bands, _sharpened_part(image, windows, (sharp, bands), factor)))
         notes.append(f"{found}; sharpened by the others")
 
     def read(rows: slice, cols: slice) -> Pixels:
@@ -61,6 +58,37 @@ def with_sharpened_bands(image: Image, scale: int) -> Image:
         return values
 
     return replace(image, read=read, notes=(*image.notes, *notes))
+
+
+def _sharpened_part(
+    image: Image, windows: Sequence[Pixels], bands: tuple[NDArray[np.intp], NDArray[np.intp]], factor: int
+) -> Image:
+    """View of upsampled bands, sharpened.
+
+    Args:
+        image: H×W×c.
+        windows: Of it.
+        bands: The sharp ones, and those that were upsampled from pixels ``factor`` times as large.
+        factor: Pixels along the side of a large one.
+    """
+    coarse = [window[..., bands[1]] for window in windows]
+    begin = first_pixel(coarse[0], factor)
+    kernels = kernels_of([window[begin[0] :, begin[1] :] for window in coarse], factor)
+    before = -begin[0] % factor, -begin[1] % factor
+    both = [extended(select_bands(image, chosen.tolist()), factor, before) for chosen in bands]
+    inside = [slice(first, first + side) for first, side in zip(before, image.shape[:2], strict=True)]
+    order = range(len(bands[0]), len(bands[0]) + len(bands[1]))
+    fitted = masked(both[0], Cause("beyond the border", lambda *window: _outside(window, inside)))
+    return cropped(sharpened(both[0], own_pixels(both[1], factor, kernels), order, fitted), inside[0], inside[1])
+
+
+def _outside(window: tuple[slice, ...], inside: Sequence[slice]) -> NDArray[np.bool_]:
+    """Which pixels of a window are not in another, h×w×1 bool."""
+    rows, columns = (
+        (np.arange(part.start, part.stop) < whole.start) | (np.arange(part.start, part.stop) >= whole.stop)
+        for part, whole in zip(window, inside, strict=True)
+    )
+    return np.asarray((rows[:, None] | columns)[..., None])
 
 
 def sharpened_values(hr_msi: Tensor, valid: Tensor, scale: int) -> tuple[Tensor, Tensor, tuple[str, ...]]:

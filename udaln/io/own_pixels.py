@@ -18,6 +18,7 @@ from udaln.physics.interpolation import interpolate
 
 ROUNDS = 16  # of the correction of means: what is left of them fell to 1e-5 under linear interpolation
 CLEARLY = 0.25  # ratio of squared differences
+LOOKED_AT = 96  # rows and columns that tell where the pixels begin
 MARGIN = 8  # around a window, what its values depend on [large pixels]
 
 Kernel = Callable[[Tensor, int], Tensor]
@@ -64,6 +65,36 @@ def kernels_of(windows: Sequence[Pixels], factor: int) -> NDArray[np.int64]:
         windows: Parts of the image, each H×W×B, that begin with a large pixel; NaN where there are no data.
         factor: Pixels along the side of a large one.
     """
+    errors = _errors(windows, factor)
+    errors[:-1] /= CLEARLY
+    best: NDArray[np.int64] = errors.argmin(0)
+    return best
+
+
+def first_pixel(window: Pixels, factor: int) -> tuple[int, int]:
+    """The row and the column at which the first whole one of the pixels begins that bands were made of.
+
+    It is that of the image, unless upsampling from another place on differs clearly less from the bands.
+
+    Args:
+        window: Of the image, H×W×B, that begins with its first pixel or whole large ones away; NaN for no data.
+        factor: Pixels along the side of a large one.
+    """
+    top, left = (max(0, side - LOOKED_AT) // 2 // factor * factor for side in window.shape[:2])
+    part = window[top : top + LOOKED_AT, left : left + LOOKED_AT]
+    last = [side - factor + 1 for side in part.shape[:2]]
+    errors = np.array(
+        [
+            [_errors([part[i : last[0] + i, j : last[1] + j]], factor).min(0).mean() for j in range(factor)]
+            for i in range(factor)
+        ]
+    )
+    best = np.unravel_index(int(errors.argmin()), errors.shape)
+    return (int(best[0]), int(best[1])) if errors[best] < CLEARLY * errors[0, 0] else (0, 0)
+
+
+def _errors(windows: Sequence[Pixels], factor: int) -> NDArray[np.float64]:
+    """The sum of squared differences of bands from what each of `KERNELS` makes of their own pixels, 3×B."""
     errors = np.zeros((len(KERNELS), windows[0].shape[2]))
     for window in windows:
         rows, columns = (side // factor * factor for side in window.shape[:2])
@@ -75,9 +106,7 @@ def kernels_of(windows: Sequence[Pixels], factor: int) -> NDArray[np.int64]:
             own = _corrected(_averaged(filled, factor).numpy(), factor, kernel)
             again = kernel(torch.from_numpy(own), factor).numpy()
             errors[index] += np.square(np.where(there, again - values, 0)).sum((0, 1))
-    errors[:-1] /= CLEARLY
-    best: NDArray[np.int64] = errors.argmin(0)
-    return best
+    return errors
 
 
 def _corrected(means: Pixels, factor: int, kernel: Kernel) -> Pixels:

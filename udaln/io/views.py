@@ -103,16 +103,22 @@ def select_bands(image: Image, chosen: Sequence[int]) -> Image:
     )
 
 
-def extended(image: Image, multiple: int) -> Image:
-    """View of an image whose last row and column are repeated until its sides are multiples of a number."""
+def extended(image: Image, multiple: int, before: tuple[int, int] = (0, 0)) -> Image:
+    """View of an image whose border is repeated until its sides are multiples of a number.
+
+    Args:
+        image: H×W×B.
+        multiple: The number.
+        before: Rows and columns of it that come before the first; the others come after the last.
+    """
     sides = image.shape[:2]
-    wanted = [-(-side // multiple) * multiple for side in sides]
+    rows, columns = (-(-(side + first) // multiple) * multiple for side, first in zip(sides, before, strict=True))
 
     def longer(read: Callable[[slice, slice], NDArray[S]]) -> Callable[[slice, slice], NDArray[S]]:
         def read_longer(rows: slice, cols: slice) -> NDArray[S]:
             places = [
-                np.arange(part.start, part.stop).clip(0, side - 1)
-                for part, side in zip((rows, cols), sides, strict=True)
+                (np.arange(part.start, part.stop) - first).clip(0, side - 1)
+                for part, side, first in zip((rows, cols), sides, before, strict=True)
             ]
             part = read(*(slice(int(place[0]), int(place[-1]) + 1) for place in places))
             return part[np.ix_(*(place - place[0] for place in places))]
@@ -121,8 +127,9 @@ def extended(image: Image, multiple: int) -> Image:
 
     return replace(
         image,
-        shape=(wanted[0], wanted[1], image.shape[2]),
+        shape=(rows, columns, image.shape[2]),
         read=longer(image.read),
+        grid=image.grid and image.grid.window(-before[0], -before[1]),
         causes=tuple(replace(cause, flags=longer(cause.flags)) for cause in image.causes),
     )
 
