@@ -27,10 +27,7 @@ VERY_LITTLE = 0.005  # the same of detail that no second band confirms, such as 
 WIDE = (0.02, 0.08)  # spatial frequencies at which all bands show the same [cycles per pixel]
 RING = 0.02  # width of the rings of spatial frequency at which bands are compared [cycles per pixel]
 AT_NYQUIST = 0.32  # transfer there: 2/π of the mean over a pixel, times 1/2 of any interpolation
-NEAR = (
-    0.8,
-    1.5,
-)  # the factor that the transfer tells by the true one: 0.86 to 1.25, and 1.47 where bands are displaced
+LEAST_TOLD = 0.8  # the factor that the transfer tells by the true one: 0.86 to 1.25, or more where bands are displaced
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def interpolated_factors(windows: Sequence[Pixels], candidates: NDArray[np.bool_
                 if not _little(detail[band], detail[sharper], coherent[np.ix_(sharper, sharper)], coloured[sharper]):
                     continue
                 told = _factor(spectra, band, sharper) / factor
-                if NEAR[0] < told < NEAR[1] and abs(np.log(told)) < distance[band]:
+                if told > LEAST_TOLD and abs(np.log(told)) < distance[band]:
                     factors[chosen[band]], distance[band] = factor, abs(np.log(told))
     return factors
 
