@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate as resized
 
-from udaln.io.own_pixels import KERNELS, kernels_of, own_pixels
+from udaln.io.own_pixels import KERNELS, kernels_of, own_factor, own_pixels
 from udaln.physics.interpolation import interpolate
 
 BANDS = np.random.default_rng(0).normal(size=(20, 23, 2)).cumsum(0).cumsum(1)
@@ -46,3 +46,10 @@ def test_gaps_stay():
     image[6:8, 10:12], image[20, 21] = np.nan, np.nan
     found = own_pixels(made_up_pairs.image(image), 2, kernels_of([image], 2)).whole()
     assert np.isnan(found[3, 5]).all() and np.isnan(found).sum() == 2
+
+
+@pytest.mark.parametrize("way", ["bilinear", "bicubic", "keys"])
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_a_factor_that_is_told_too_large_is_put_right(factor, way):
+    image = upsampled(factor, way)[1:, 1:, :1]
+    assert [own_factor(image, told) for told in (factor, factor + 1)] == [factor, factor]

@@ -14,7 +14,7 @@ from udaln.io.bad_bands import describe_bands
 from udaln.io.band_spectra import interpolated_factors
 from udaln.io.coarse_bands import coarse_factors
 from udaln.io.image import Cause, Image, Pixels
-from udaln.io.own_pixels import first_pixel, kernels_of, own_pixels
+from udaln.io.own_pixels import first_pixel, kernels_of, own_factor, own_pixels
 from udaln.io.sharpened import sharpened
 from udaln.io.views import cropped, extended, masked, select_bands
 
@@ -119,7 +119,9 @@ def upsampled_factors(windows: Sequence[Pixels]) -> NDArray[np.int64]:
     """
     mosaic = torch.from_numpy(np.concatenate(windows))
     repeated: NDArray[np.int64] = coarse_factors(mosaic, torch.isfinite(mosaic)).numpy()
-    return np.where(repeated > 1, repeated, interpolated_factors(windows, repeated == 1))
+    told = interpolated_factors(windows, repeated == 1)
+    own = [own_factor(windows[0][..., [band]], factor) if factor > 2 else factor for band, factor in enumerate(told)]
+    return np.where(repeated > 1, repeated, own)
 
 
 def windows_of(image: Image) -> list[Pixels]:

@@ -18,6 +18,9 @@ from udaln.physics.interpolation import interpolate
 
 ROUNDS = 16  # of the correction of means: what is left of them fell to 1e-5 under linear interpolation
 CLEARLY = 0.25  # ratio of squared differences
+FAR_BETTER = (
+    0.1  # the same, of pixels a size too small: they were at least 0.25 where the size was right, else at most 0.06
+)
 LOOKED_AT = 96  # rows and columns that tell where the pixels begin
 MARGIN = 8  # around a window, what its values depend on [large pixels]
 
@@ -80,17 +83,34 @@ def first_pixel(window: Pixels, factor: int) -> tuple[int, int]:
         window: Of the image, H×W×B, that begins with its first pixel or whole large ones away; NaN for no data.
         factor: Pixels along the side of a large one.
     """
-    top, left = (max(0, side - LOOKED_AT) // 2 // factor * factor for side in window.shape[:2])
-    part = window[top : top + LOOKED_AT, left : left + LOOKED_AT]
-    last = [side - factor + 1 for side in part.shape[:2]]
-    errors = np.array(
-        [
-            [_errors([part[i : last[0] + i, j : last[1] + j]], factor).min(0).mean() for j in range(factor)]
-            for i in range(factor)
-        ]
-    )
+    errors = _errors_from(window, factor).mean(2)
     best = np.unravel_index(int(errors.argmin()), errors.shape)
     return (int(best[0]), int(best[1])) if errors[best] < CLEARLY * errors[0, 0] else (0, 0)
+
+
+def own_factor(window: Pixels, factor: int) -> int:
+    """How many times larger the pixels are that a band was made of: so many as told, or fewer.
+
+    Where bands are displaced from each other, the others tell too many. Then pixels that are one less times as large
+    explain the band far better.
+
+    Args:
+        window: As for `first_pixel`, of one band.
+        factor: So many as told.
+    """
+    error = float(_errors_from(window, factor).min())
+    while factor > 2 and (finer := float(_errors_from(window, factor - 1).min())) < FAR_BETTER * error:
+        factor, error = factor - 1, finer
+    return factor
+
+
+def _errors_from(window: Pixels, factor: int) -> NDArray[np.float64]:
+    """The least of `_errors` of each band, by the row and the column at which the first large pixel begins, f×f×B."""
+    top, left = (max(0, side - LOOKED_AT) // 2 // factor * factor for side in window.shape[:2])
+    part = window[top : top + LOOKED_AT, left : left + LOOKED_AT]
+    rows, columns = (side - factor + 1 for side in part.shape[:2])
+    starts = range(factor)
+    return np.array([[_errors([part[i : rows + i, j : columns + j]], factor).min(0) for j in starts] for i in starts])
 
 
 def _errors(windows: Sequence[Pixels], factor: int) -> NDArray[np.float64]:
