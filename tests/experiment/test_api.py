@@ -4,6 +4,7 @@ import made_up
 import numpy as np
 import pytest
 import torch
+from made_up_stacks import textured, upsampled
 
 import udaln
 from udaln.experiment.presets import method_preset
@@ -275,3 +276,17 @@ def test_what_cannot_be_fused_is_refused_in_one_line(message, pair):
     with pytest.raises(udaln.InputError, match=message) as caught:
         FAULTS[message](*pair)
     assert "\n" not in str(caught.value)
+
+
+def test_upsampled_bands_are_sharpened_unless_all_bands_are_kept_as_they_are(caplog):
+    sharp = textured(side=96, bands=5)
+    spectra = np.random.default_rng(1).uniform(0.2, 1, (5, 12))
+    lr_hsi = (sharp @ spectra).reshape(24, 4, 24, 4, 12).mean((1, 3))
+    mixed = sharp.copy()
+    mixed[..., 3:] = upsampled(sharp[..., 3:], 2, "bicubic")
+    options = {"method": "closed_form", "refine": "none", "instruments": "alike"}
+    got, kept = (fuse(lr_hsi, mixed, bad_bands=bad_bands, **options).image for bad_bands in ("fill", "keep"))
+    error, before = (np.square(image - sharp @ spectra).mean() for image in (got, kept))
+    assert error < 0.3 * before
+    (line,) = [line for line in caplog.messages if "upsampled" in line]
+    assert line.startswith("HR-MSI: bands 3–4") and "2 times as large; sharpened" in line

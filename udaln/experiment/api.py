@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from udaln import threads
-from udaln.errors import InputError
+from udaln.errors import InputError, scale_factor
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import one_of
 from udaln.experiment.dataset_schema import BadBands
@@ -24,6 +24,7 @@ from udaln.experiment.schema import Refine
 from udaln.io.array_input import check_axes, image_array, mask_array, matrix_array, nodata_numbers
 from udaln.io.assembly import assemble_scene
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
+from udaln.io.coarse_stack import sharpened_values
 from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
 from udaln.methods.base import Method, Training
@@ -183,12 +184,18 @@ def _scene(
         bands = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
     else:
         bands = torch.from_numpy(nonzero != 0)
+    y_valid = _measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid"))
+    z_valid = _measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid"))
+    if not keep:
+        z, z_valid, notes = sharpened_values(z, z_valid, scale_factor(y, z))
+        for note in notes:
+            logging.getLogger("udaln").warning("HR-MSI: %s", note)
     return assemble_scene(
         y,
         z,
         bands,
-        lr_valid=_measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid")),
-        hr_valid=_measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid")),
+        lr_valid=y_valid,
+        hr_valid=z_valid,
         keep=keep,
         known=known,
     )
