@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from udaln.io.formats.source import Source
 from udaln.io.grid import Grid
-from udaln.io.image import Bands, Cause, Image, Pixels
+from udaln.io.image import Bands, Cause, Image, Packing, Pixels
 
 Window = Callable[[slice, slice], NDArray[Any]]
 PerBand = NDArray[np.float64]
@@ -113,6 +113,7 @@ class Stored:
             self.common_nodata,
             (*causes[:own], *self.masks, *causes[own:]),
             tuple(notes),
+            Packing(self.scale, self.offset),
         )
 
     @property
