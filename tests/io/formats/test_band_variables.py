@@ -47,6 +47,15 @@ def test_variables_of_several_images_or_meanings_are_not_joined(tmp_path, refuse
     assert "found 0: the file holds /Band1" in refused(path)
 
 
+def test_scales_and_offsets_may_differ(tmp_path, whole):
+    path = save(tmp_path / "x.nc", scale_factor=1e-4, add_offset=0.0)
+    with h5py.File(path, "r+") as file:
+        file["Band2"].attrs["scale_factor"], file["Band11"].attrs["add_offset"] = 2e-4, -0.1
+    scale, offset = np.full(11, 1e-4), np.zeros(11)
+    scale[1], offset[10] = 2e-4, -0.1
+    np.testing.assert_allclose(whole(path)[1], CUBE * scale + offset, rtol=1e-5)
+
+
 @pytest.mark.parametrize("form", ["NC", "NC4"])
 @pytest.mark.parametrize(("crs", "size"), [("EPSG:32632", 30.0), ("EPSG:4326", 0.001)])
 def test_gdal_writes_the_same_image(tmp_path, whole, form, crs, size):

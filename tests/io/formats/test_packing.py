@@ -144,6 +144,7 @@ def test_one_end_of_a_valid_range_may_be_open(of):
         ({"scale_factor": 0.0}, "scale_factor='0.0' is left aside: expected a number"),
         ({"scale_factor": np.nan}, "scale_factor='nan' is left aside"),
         ({"scale_factor": [1.0, 2.0]}, "one for each of the 3 bands"),
+        ({"gain": 2e-4}, "gain=0.0002 is not used; scale_factor would be"),
         ({"add_offset": "much"}, "add_offset='much' is left aside"),
         ({"_Unsigned": "perhaps"}, "_Unsigned='perhaps' of int16 numbers is left aside"),
         ({"scale_factor": h5py.Empty("f4")}, "scale_factor='' is left aside"),

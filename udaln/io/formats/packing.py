@@ -21,6 +21,7 @@ FILLS = (  # attributes of numbers that mean no data
 )
 SCALES = ("scalefactor", "reflectancescalefactor", "scalingfactor", "scale", "scales", "slope")
 OFFSETS = ("addoffset", "offset", "offsets", "intercept")
+_LIKE_SCALES = ("gain", "gains", "multiplier", "factor", "reflectancegain", "radiancescale", "bias")  # may be settings
 DEFAULT_FILLS = {  # what the NetCDF library leaves where nothing was written
     **{"f4": 9.969209968386869e36, "f8": 9.969209968386869e36},
     **{"i2": -32767.0, "i4": -2147483647.0, "i8": -9223372036854775806.0},
@@ -121,6 +122,8 @@ def _scale_and_offset(variable: Variable, bands: int, notes: list[str]) -> tuple
     ``scale_factor`` multiplies, as CF has it. Vendors' attributes of other spellings multiply if they are at most 1
     and divide if they are larger, as NEON's ``Scale_Factor=10000`` does; an offset is then one of stored numbers.
     """
+    if (other := find(variable.attributes, *_LIKE_SCALES)) and not find(variable.attributes, *SCALES):
+        notes.append(f"{variable.name}: {other[0]}={text_of(other[1])[:40]} is not used; scale_factor would be")
     name, scale = _per_band(variable, SCALES, bands, notes, lambda values: bool((values != 0).all()))
     offset_name, offset = _per_band(variable, OFFSETS, bands, notes, lambda values: True)
     if scale is None:
