@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from udaln.files import reading
+from udaln.io.dead_lines import without_dead_lines
 from udaln.io.fill import without_fill
 from udaln.io.formats import (
     archive,
@@ -68,7 +69,7 @@ def open_image(
         quality: Whether pixels that the quality masks of a product mark as unusable are NaN.
         nodata: Further numbers, as they are stored, that mean no data.
         saturation: Stored numbers from this one on are saturated.
-        find_fill: Whether fill that the file does not declare is looked for; such pixels are NaN.
+        find_fill: Whether fill and dead lines that the file does not declare are looked for; such values are NaN.
 
     Raises:
         InputError: If the file or the image in it cannot be opened or, from ``Image.read``, cannot be read.
@@ -85,7 +86,7 @@ def open_image(
                 return opened.read(rows, cols)
 
         image = replace(opened, read=read)
-        yield without_fill(image) if find_fill else image
+        yield without_dead_lines(without_fill(image)) if find_fill else image
 
 
 def register_reader(reader: Reader) -> None:
