@@ -72,6 +72,14 @@ def test_a_picture_of_the_files(files, capsys, tmp_path):
     assert lacking.shape == (20, 18) and (lacking[:10, :9] == 1).all() and (lacking[10:] == 0).all()
 
 
+@pytest.mark.parametrize("name", ["seen.xyz", "seen", "", "lr.tif", "./lr.png"])
+def test_a_picture_of_no_kind_or_in_the_place_of_a_file_is_refused(files, name):
+    Path("lr.png").write_bytes(b"the user's own")
+    with pytest.raises(InputError, match=rf"^picture={re.escape(str(Path(name)))}: "):
+        inspect(["lr.tif", "lr.png", f"picture={name}"])
+    assert Path("lr.png").read_bytes() == b"the user's own"
+
+
 def _reduced_of(path):
     with open_image(path, key="x") as image:
         return _reduced(image)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from udaln import threads
 from udaln.errors import InputError
-from udaln.experiment.fuse_words import file_and_variable
+from udaln.experiment.fuse_words import dash_remedy, file_and_variable
 from udaln.experiment.inspect_pair import describe_pair
 from udaln.experiment.plugins import import_plugins, is_plugins, plugins_of
 from udaln.files import atomically
@@ -30,6 +30,7 @@ from udaln.pictures.inspected import picture_of_files
 
 SAMPLE = 2500  # pixels of an image that are read, in plots spread over it
 PICTURE = "picture="
+PICTURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 SIDE = 600  # of a picture, at most [pixels]
 NM = (650.0, 560.0, 480.0)  # red, green, blue
 SKETCH = "▁▂▃▄▅▆▇█"
@@ -51,7 +52,8 @@ def inspect(words: Sequence[str]) -> None:
     import_plugins(plugins_of(words))
     words = [word for word in words if not word.startswith(PICTURE) and not is_plugins(word)]
     if not words or any(word.startswith("-") for word in words):
-        raise InputError("inspect: expected the files to look at: udaln inspect FILE [FILE]")
+        raise InputError(f"inspect: expected the files to look at: udaln inspect FILE [FILE]{dash_remedy(words)}")
+    _check_pictures(pictures, words)
     console = Console()
     with ExitStack() as stack:
         images = [stack.enter_context(_opened(word)) for word in words]
@@ -66,6 +68,16 @@ def inspect(words: Sequence[str]) -> None:
             with atomically(path) as temporary:
                 figure.savefig(temporary, dpi=110)
             console.print(f"picture: {path}")
+
+
+def _check_pictures(pictures: Sequence[Path], words: Sequence[str]) -> None:
+    """Refuse names of pictures that no picture can have, before anything is read."""
+    for path in pictures:
+        if path.suffix.lower() not in PICTURES:
+            raise InputError(f"{PICTURE}{path}: expected a name that ends in {', '.join(PICTURES)}")
+        files = [Path(file_and_variable(word)[0]) for word in words]
+        if path.exists() and any(file.exists() and path.samefile(file) for file in files):
+            raise InputError(f"{PICTURE}{path}: is the file to look at; expected another name")
 
 
 def describe_image(image: Image) -> dict[str, str]:
