@@ -21,6 +21,7 @@ from udaln.experiment.inspect_pair import describe_pair
 from udaln.experiment.plugins import import_plugins, is_plugins, plugins_of
 from udaln.files import atomically
 from udaln.io.bad_bands import dead_bands, describe_bands, noise_bands
+from udaln.io.clipped import describe_clipped
 from udaln.io.formats import open_image
 from udaln.io.image import Image, Pixels
 from udaln.io.missing import describe_shares
@@ -120,6 +121,8 @@ def describe_image(image: Image) -> dict[str, str]:
             numbers = image.packing.numbers(values.numpy())[valid.numpy()][::step]
             lines["stored"] = f"{_range(numbers)}; a value is {image.packing}"
         lines["histogram"] = _histogram(subset)
+        if clipped := describe_clipped(image):
+            lines["clipped"] = "; ".join(clipped)
         lines["suspicious"] = _suspicious_bands(image, values, valid)
     return lines
 
