@@ -76,3 +76,13 @@ def test_gdal_writes_the_same_image(tmp_path, whole, form, crs, size):
         place = expected.grid.pixel(*image.grid.xy(row, column))
         np.testing.assert_allclose(place, (5 - row, column), atol=1e-6)
     np.testing.assert_allclose(got[::-1], numbers, rtol=1e-6)
+
+
+def test_what_of_the_same_size_is_no_band_is_said(tmp_path, whole):
+    path = save(tmp_path / "x.nc", "B{}", [2, 3, 8, "8A", 11])
+    with h5py.File(path, "r+") as file:
+        file["sun_angle"] = np.zeros((5, 4))
+    image, got = whole(path)
+    np.testing.assert_array_equal(got, CUBE[..., :5])
+    assert list(image.bands.names) == ["B2", "B3", "B8", "B8A", "B11"]
+    assert "/sun_angle: not used; bands are joined if their names differ in the number alone" in image.notes

@@ -188,3 +188,10 @@ def test_scales_multiply_or_divide_as_their_names_have_it(of, name, attributes, 
 def test_numbers_that_mean_no_data_are_stored_ones(of):
     _, got = of(CUBE, {"Scale_Factor": 1e4, "Data_Ignore_Value": FILL})
     np.testing.assert_array_equal(np.isnan(got), CUBE == FILL)
+
+
+def test_as_many_numbers_as_bands_are_one_for_each(of):
+    cube = np.tile(np.arange(6, dtype=np.int16), (5, 4, 1)) + np.arange(20, dtype=np.int16).reshape(5, 4, 1)
+    image, got = of(cube, {"_FillValue": np.arange(3, 9, dtype=np.int16)})
+    np.testing.assert_array_equal(np.isnan(got), cube == np.arange(3, 9))
+    assert len(image.causes) == 1

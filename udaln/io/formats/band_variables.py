@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.io.formats.packing import FILLS, OFFSETS, SCALES
-from udaln.io.formats.variable import Variable, find, numbers_of, plain, text_of
+from udaln.io.formats.variable import Variable, find, listed, numbers_of, plain, text_of
 
-_NUMBERED = re.compile(r"^(.*?)(\d+)$")
+_NUMBERED = re.compile(r"^(.*?)(\d+A?)$")  # also B8A of Sentinel-2
 _MEANING = (*FILLS, *SCALES, *OFFSETS, "unsigned", "validrange", "validmin", "validmax")  # of numbers, as stored
 _WAVELENGTHS = ("wavelength", "radiationwavelength", "centerwavelength", "centralwavelength")
 
@@ -27,18 +27,24 @@ def joined(variables: Mapping[str, Variable]) -> Variable | None:
     Returns:
         None if there are none, or more than one such image.
     """
-    images: dict[tuple[str, tuple[int, ...], tuple[str, ...]], list[tuple[int, Variable]]] = {}
+    images: dict[tuple[str, tuple[int, ...], tuple[str, ...]], list[tuple[str, Variable]]] = {}
     for name, variable in variables.items():
         match = _NUMBERED.match(name)
         if match is not None and variable.is_numeric and len(variable.shape) == 2:
-            images.setdefault((match[1], variable.shape, variable.dimensions), []).append((int(match[2]), variable))
+            images.setdefault((match[1], variable.shape, variable.dimensions), []).append((match[2], variable))
     several = [members for members in images.values() if len(members) > 1]
     if len(several) != 1:
         return None
-    bands = [variable for _, variable in sorted(several[0], key=lambda member: member[0])]
+    bands = [variable for _, variable in sorted(several[0], key=lambda member: (int(member[0].rstrip("A")), member[0]))]
     if any(band.dtype != bands[0].dtype or _meaning(band) != _meaning(bands[0]) for band in bands):
         return None
-    return stacked(bands)
+    others = [item.name for item in variables.values() if item.shape == bands[0].shape and item.is_numeric]
+    others = [name for name in others if all(name != band.name for band in bands)]
+    unused = (
+        (f"{listed(others)}: not used; bands are joined if their names differ in the number alone",) if others else ()
+    )
+    image = stacked(bands)
+    return replace(image, notes=(*image.notes, *unused))
 
 
 def stacked(bands: list[Variable]) -> Variable:
