@@ -45,6 +45,7 @@ def test_several_bands_are_one_line_and_strips_are_one_image(monkeypatch):
         lambda stored: np.where(np.arange(5) == 1, 7.0, stored),
         lambda stored: np.where(np.arange(5) == 1, np.nan, stored),
         lambda stored: np.full_like(stored, np.nan),
+        lambda stored: np.where(np.arange(60)[:, None, None] < 1, stored, np.nan),  # few pixels
         lambda stored: np.clip(stored / 20, 0, 255).round(),
     ],
 )

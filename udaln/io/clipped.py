@@ -10,6 +10,7 @@ from udaln.io.image import Image
 from udaln.io.missing import strips
 
 MANY = 0.01  # fraction of a band's values that are never exactly the largest one by chance
+LEAST = 10  # such values of a band, at least
 LEVELS = 20  # different values of a band, at least, that is no mask or class
 SAMPLE = 20_000  # values of a band that are looked at for these
 
@@ -29,7 +30,7 @@ def describe_clipped(image: Image) -> list[str]:
         largest, total = np.maximum(largest, highest), total + known.sum(0)
         step = max(1, len(values) // SAMPLE)
         levels = np.maximum(levels, [len(np.unique(values[::step, band])) for band in range(bands)])
-    clipped = (count > MANY * total) & (levels > LEVELS)
+    clipped = (count > MANY * total) & (count >= LEAST) & (levels > LEVELS)
     stored = image.packing.numbers(np.where(np.isfinite(largest), largest, np.nan)[None])[0]
     lines = []
     for number in np.unique(stored[clipped]).tolist():

@@ -33,6 +33,7 @@ from udaln.io.formats.enmap import ENMAP
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.image import Image, Pixels
+from udaln.io.partial_fill import without_partial_fill
 
 __all__ = ["Reader", "open_image", "register_reader"]
 
@@ -86,7 +87,7 @@ def open_image(
                 return opened.read(rows, cols)
 
         image = replace(opened, read=read)
-        yield without_dead_lines(without_fill(image)) if find_fill else image
+        yield without_dead_lines(without_partial_fill(without_fill(image))) if find_fill else image
 
 
 def register_reader(reader: Reader) -> None:
