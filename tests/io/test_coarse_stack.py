@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from udaln.io.coarse_stack import with_sharpened_bands
-from udaln.io.image import Bands, Cause
+from udaln.io.image import Bands, Cause, Packing
 from udaln.io.views import every_nth, masked, select_bands
 
 
@@ -69,3 +69,11 @@ def test_views_of_bands_and_of_larger_pixels():
     np.testing.assert_array_equal(larger.read(slice(1, 2), slice(1, 3)), values[2:3, 2:5:2])
     np.testing.assert_array_equal(larger.causes[0].flags(slice(0, 2), slice(0, 3)), flags[::2, ::2])
     assert larger.grid.pixel_size == "20×20" and larger.shape == (2, 3, 3)
+
+
+def test_the_packing_is_that_of_each_band():
+    _, mixed = stack()
+    for packing in (Packing(), Packing(np.arange(1.0, 7) * 1e-4, np.arange(6.0))):
+        image = replace(made_up_pairs.image(mixed), packing=packing)
+        found = with_sharpened_bands(image).packing
+        np.testing.assert_allclose(found.numbers(mixed), packing.numbers(mixed), rtol=1e-6)

@@ -78,6 +78,15 @@ class Packing:
         )
         return Packing(scale, offset)
 
+    def beside(self, count: int, other: Packing, other_count: int) -> Packing:
+        """That of ``count`` bands, followed by ``other_count`` bands of another packing."""
+        first, second = self.select(range(count), count), other.select(range(other_count), other_count)
+        scale, offset = (
+            np.concatenate([np.atleast_1d(a), np.atleast_1d(b)])
+            for a, b in ((first.scale, second.scale), (first.offset, second.offset))
+        )
+        return Packing(scale, offset)
+
     def __str__(self) -> str:
         """The formula, with a range of numbers where the bands differ."""
         scale, offset = (np.unique(np.atleast_1d(number)) for number in (self.scale, self.offset))
