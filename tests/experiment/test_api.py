@@ -235,7 +235,7 @@ FAULTS = {
     r"^psf: expected a matrix, got 1 axes$": lambda y, z: fuse(y, z, psf=[1.0]),
     r"^scale: expected 4, as the sizes of the pair imply, got 3$": lambda y, z: fuse(y, z, scale=3),
     r"^sizes: expected an HR-MSI of r·6×r·6 .*, got 23×24$": lambda y, z: fuse(y, z[:-1]),
-    r"^sizes: expected an HR-MSI of r·24×r·24 .*, got 6×6$": lambda y, z: fuse(z, y),
+    r"^sizes: expected an HR-MSI of r·24×r·24 .*, got 6×6; are the two images swapped.$": lambda y, z: fuse(z, y),
     r"^LR-HSI: expected a cube .*, got shape \(6, 6\)$": lambda y, z: fuse(y[..., 0], z),
     r"^HR-MSI: expected a cube .*, got shape \(1,\)$": lambda y, z: fuse(y, 1.0),
     r"^LR-HSI: expected finite values, got NaN or infinite ones only$": lambda y, z: fuse(np.nan * y, z),

@@ -10,7 +10,7 @@ from made_up_stacks import textured, upsampled
 from scipy.ndimage import gaussian_filter
 
 from udaln.io.coarse_stack import sharpened_values, with_sharpened_bands
-from udaln.io.image import Bands, Cause
+from udaln.io.image import Bands, Cause, Packing
 from udaln.io.views import averaged, extended, masked, select_bands
 
 COARSE = [1, 5]
@@ -148,3 +148,11 @@ def test_means_are_those_of_the_values_with_data():
     values[0, 0], values[2:, 2:] = np.nan, np.nan
     means = averaged(made_up_pairs.image(values), 2).whole()[..., 0]
     np.testing.assert_allclose(means, [[10 / 3, 4.5], [10.5, np.nan]])
+
+
+def test_the_packing_is_that_of_each_band():
+    _, mixed = stack()
+    for packing in (Packing(), Packing(np.arange(1.0, 7) * 1e-4, np.arange(6.0))):
+        image = replace(made_up_pairs.image(mixed), packing=packing)
+        found = with_sharpened_bands(image).packing
+        np.testing.assert_allclose(found.numbers(mixed), packing.numbers(mixed), rtol=1e-6)

@@ -25,8 +25,10 @@ from udaln.io.array_input import check_axes, image_array, mask_array, matrix_arr
 from udaln.io.assembly import assemble_scene
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.coarse_stack import sharpened_values
+from udaln.io.dead_lines import find_dead_lines
 from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
+from udaln.io.partial_fill import find_partial_fill
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor import StageProgress
@@ -209,6 +211,13 @@ def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
         share = 100 * float(filled.double().mean())
         logging.getLogger("udaln").warning("%s: %.2g %% of the pixels are undeclared fill %s", name, share, fill)
         valid &= ~filled
+    for part in find_partial_fill([torch.where(valid, image, torch.nan).numpy()]):
+        logging.getLogger("udaln").warning("%s: %s", name, part)
+        valid &= ~torch.from_numpy(part.flags(image.numpy()))
+    dead = find_dead_lines([torch.where(valid, image, torch.nan).numpy()])
+    if dead is not None:
+        logging.getLogger("udaln").warning("%s: left out: %s", name, dead)
+        valid &= ~torch.from_numpy(dead.flags(slice(None), slice(None)))
     return valid
 
 

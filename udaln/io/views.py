@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.errors import InputError
-from udaln.io.image import Bands, Cause, Image, Pixels
+from udaln.io.image import Bands, Cause, Image, Packing, Pixels
 
 T = TypeVar("T")
 S = TypeVar("S", bound=np.generic)
@@ -70,10 +70,12 @@ def bands_moved_last(image: Image) -> Image:
         return read_moved
 
     bands, rows, columns = image.shape
+    uniform = np.ndim(image.packing.scale) == np.ndim(image.packing.offset) == 0
     return replace(
         image,
         shape=(rows, columns, bands),
         read=moved(image.read),
+        packing=image.packing if uniform else Packing(),
         causes=tuple(replace(cause, flags=moved(cause.flags)) for cause in image.causes),
     )
 
@@ -99,6 +101,7 @@ def select_bands(image: Image, chosen: Sequence[int]) -> Image:
             None if bands.fwhm is None else bands.fwhm[index],
             None if bands.good is None else bands.good[index],
         ),
+        packing=image.packing.select(index, image.shape[2]),
         causes=tuple(replace(cause, flags=some(cause.flags)) for cause in image.causes),
     )
 
