@@ -32,7 +32,7 @@ def test_several_bands_are_one_line_and_strips_are_one_image(monkeypatch):
     image = made_up_pairs.image(stored)
     (line,) = describe_clipped(image)
     assert line.startswith("bands 0–4 (counted from 0): ") and "3500" in line
-    monkeypatch.setattr(missing, "READ", 2000)
+    monkeypatch.setattr(missing, "IN_MEMORY", 2000)
     assert describe_clipped(image) == [line]
 
 

@@ -154,5 +154,5 @@ def test_the_packing_is_that_of_each_band():
     _, mixed = stack()
     for packing in (Packing(), Packing(np.arange(1.0, 7) * 1e-4, np.arange(6.0))):
         image = replace(made_up_pairs.image(mixed), packing=packing)
-        found = with_sharpened_bands(image).packing
+        found = with_sharpened_bands(image, 4).packing
         np.testing.assert_allclose(found.numbers(mixed), packing.numbers(mixed), rtol=1e-6)

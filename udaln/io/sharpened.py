@@ -68,7 +68,9 @@ def sharpened(sharp: Image, coarse: Image, order: Sequence[int], fitted: Image |
             _cause(first, second, (sharp.shape[2], coarse.shape[2]), scale, chosen)
             for first, second in zip(sharp.causes, coarse.causes, strict=True)
         ),
-        packing=sharp.packing.beside(sharp.shape[2], coarse.packing, coarse.shape[2]).select(order, len(order)),
+        packing=sharp.packing.beside(sharp.shape[2], coarse.packing, coarse.shape[2]).select(
+            order, sharp.shape[2] + coarse.shape[2]
+        ),
         notes=(*sharp.notes, *(note for note in coarse.notes if note not in sharp.notes)),
     )
 
