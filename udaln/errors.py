@@ -23,8 +23,10 @@ def scale_factor(lr_hsi: Tensor, hr_msi: Tensor) -> int:
     (h, w), (rows, columns) = lr_hsi.shape[:2], hr_msi.shape[:2]
     scale = rows // h
     if scale < 2 or (rows, columns) != (scale * h, scale * w):
+        swapped = 0 < rows < h and (h, w) == (h // rows * rows, h // rows * columns)
         raise InputError(
             f"sizes: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got {rows}×{columns}"
+            + ("; are the two images swapped?" if swapped else "")
         )
     return scale
 

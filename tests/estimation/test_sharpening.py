@@ -40,7 +40,7 @@ def test_it_finds_the_blur_and_undoes_it(scale, blur):
     sharp, truth = scene(side=96)
     bands = averaged(blurred(truth, blur), scale)
     sharpener = fit_sharpener(sharp, bands, scale)
-    assert sharpener.blurs.tolist() == [blur] * 3
+    assert (sharpener.blurs - blur).abs().max() <= 0.25 * scale  # between two of those that are tried
     image = sharpener(sharp, bands)
     assert (error(image, truth) < 0.2 * error(interpolate(bands, scale), truth)).all()
 
@@ -112,7 +112,7 @@ def test_of_few_pixels_it_interpolates(sides):
     sharp = torch.full((2 * sides[0], 2 * sides[1], 4), torch.nan, dtype=torch.float64)
     sharpener = fit_sharpener(sharp, bands, 2)
     torch.testing.assert_close(sharpener(sharp, bands), interpolate(bands, 2))
-    assert set(sharpener.blurs.tolist()) <= set(BLURS)
+    assert set(sharpener.blurs.tolist()) <= {2 * blur for blur in BLURS}
 
 
 def test_bands_of_20_m_at_10_m_by_the_scale_above_theirs():

@@ -4,6 +4,7 @@ import made_up
 import numpy as np
 import pytest
 import torch
+from made_up_stacks import textured, upsampled
 
 import udaln
 from udaln.experiment.presets import method_preset
@@ -234,7 +235,7 @@ FAULTS = {
     r"^psf: expected a matrix, got 1 axes$": lambda y, z: fuse(y, z, psf=[1.0]),
     r"^scale: expected 4, as the sizes of the pair imply, got 3$": lambda y, z: fuse(y, z, scale=3),
     r"^sizes: expected an HR-MSI of r·6×r·6 .*, got 23×24$": lambda y, z: fuse(y, z[:-1]),
-    r"^sizes: expected an HR-MSI of r·24×r·24 .*, got 6×6$": lambda y, z: fuse(z, y),
+    r"^sizes: expected an HR-MSI of r·24×r·24 .*, got 6×6; are the two images swapped.$": lambda y, z: fuse(z, y),
     r"^LR-HSI: expected a cube .*, got shape \(6, 6\)$": lambda y, z: fuse(y[..., 0], z),
     r"^HR-MSI: expected a cube .*, got shape \(1,\)$": lambda y, z: fuse(y, 1.0),
     r"^LR-HSI: expected finite values, got NaN or infinite ones only$": lambda y, z: fuse(np.nan * y, z),
@@ -275,3 +276,17 @@ def test_what_cannot_be_fused_is_refused_in_one_line(message, pair):
     with pytest.raises(udaln.InputError, match=message) as caught:
         FAULTS[message](*pair)
     assert "\n" not in str(caught.value)
+
+
+def test_upsampled_bands_are_sharpened_unless_all_bands_are_kept_as_they_are(caplog):
+    sharp = textured(side=96, bands=5)
+    spectra = np.random.default_rng(1).uniform(0.2, 1, (5, 12))
+    lr_hsi = (sharp @ spectra).reshape(24, 4, 24, 4, 12).mean((1, 3))
+    mixed = sharp.copy()
+    mixed[..., 3:] = upsampled(sharp[..., 3:], 2, "bicubic")
+    options = {"method": "closed_form", "refine": "none", "instruments": "alike"}
+    got, kept = (fuse(lr_hsi, mixed, bad_bands=bad_bands, **options).image for bad_bands in ("fill", "keep"))
+    error, before = (np.square(image - sharp @ spectra).mean() for image in (got, kept))
+    assert error < 0.3 * before
+    (line,) = [line for line in caplog.messages if "upsampled" in line]
+    assert line.startswith("HR-MSI: bands 3–4") and "2 times as large; sharpened" in line

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from udaln.errors import InputError
 from udaln.experiment import command as commands
 from udaln.experiment.fuse_words import file_and_variable, hydra_words
+from udaln.experiment.inspect import inspect
 
 NAMES = [
     "plain.tif",
@@ -106,6 +107,14 @@ def test_the_command_tells_a_users_mistakes(command):
     assert outcome.lines == ["udaln: dataset.hr_msi: no (1), such [file].npy: no such file"]
     outcome = command("fuse", "lr.npy", "hr.npy", "seeed=3")
     assert outcome.lines == ["udaln: seeed: there is no such key; did you mean seed?"]
+
+
+def test_a_file_that_looks_like_an_option_is_told_how_to_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("-lr.npy", np.zeros((3, 3, 3)))
+    for call in (lambda: hydra_words(["-lr.npy", "hr.npy"]), lambda: inspect(["-lr.npy"])):
+        with pytest.raises(InputError, match=r"a file whose name begins with - is given as \./-lr\.npy$"):
+            call()
 
 
 def test_help_is_printed(monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """What is seen in files before anything is run: what they hold, how two of them fit, and one line for a mistake."""
 
 import re
+from pathlib import Path
 
 import made_up_pairs
 import matplotlib.pyplot as plt
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 from made_up_pairs import write_raster
 
+from udaln.errors import InputError
 from udaln.experiment.inspect import _reduced, describe_image, inspect
-from udaln.io import missing
+from udaln.io import formats, missing
 from udaln.io.formats import open_image
 
-pytest.importorskip("rasterio", reason="the extra io is not installed")
+rasterio = pytest.importorskip("rasterio", reason="the extra io is not installed")
 
 NM = np.linspace(430.0, 900.0, 20)
 
@@ -70,6 +72,14 @@ def test_a_picture_of_the_files(files, capsys, tmp_path):
     assert lacking.shape == (20, 18) and (lacking[:10, :9] == 1).all() and (lacking[10:] == 0).all()
 
 
+@pytest.mark.parametrize("name", ["seen.xyz", "seen", "", "lr.tif", "./lr.png"])
+def test_a_picture_of_no_kind_or_in_the_place_of_a_file_is_refused(files, name):
+    Path("lr.png").write_bytes(b"the user's own")
+    with pytest.raises(InputError, match=rf"^picture={re.escape(str(Path(name)))}: "):
+        inspect(["lr.tif", "lr.png", f"picture={name}"])
+    assert Path("lr.png").read_bytes() == b"the user's own"
+
+
 def _reduced_of(path):
     with open_image(path, key="x") as image:
         return _reduced(image)
@@ -95,6 +105,42 @@ def test_whether_two_files_look_alike(files, capsys):
     write_raster("other.tif", 1000 * np.random.default_rng(0).random(hr_msi.shape), 10.0)
     (pair,) = [lines for title, lines in shown(capsys, "lr.tif", "other.tif").items() if title == "as a pair"]
     assert "are they of the same place and season?" in pair["alike"] and "differ" in pair["units"]
+
+
+def test_ranges_in_stored_and_in_physical_numbers(files, capsys):
+    numbers = np.random.default_rng(0).integers(1000, 2000, (30, 25, 3)).astype("uint16")
+    path = write_raster("scaled.tif", numbers, 10.0)
+    assert "stored" not in shown(capsys, "scaled.tif")["scaled.tif"]
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = [1e-4, 1e-4, 2e-4], [-0.1] * 3
+    lines = shown(capsys, "scaled.tif")["scaled.tif"]
+    stored, physical = ([float(v) for v in lines[key].split(" (")[0].split(", ")] for key in ("stored", "range"))
+    assert stored == pytest.approx(np.quantile(numbers, (0.02, 0.5, 0.98)), rel=0.05)
+    assert physical == pytest.approx(np.quantile(numbers * [1e-4, 1e-4, 2e-4] - 0.1, (0.02, 0.5, 0.98)), abs=0.01)
+    assert lines["stored"].endswith("a value is (0.0001 to 0.0002, by band) · number + -0.1")
+
+
+def test_a_reader_of_the_user(files, capsys, monkeypatch):
+    module = """
+from contextlib import contextmanager
+import numpy as np
+from udaln.io.formats import Reader, register_reader
+from udaln.io.formats.stored import Stored
+
+@contextmanager
+def open_mine(source):
+    numbers = np.fromfile(source.path, "<i2").reshape(10, 12, 3)
+    yield Stored(numbers.shape, numbers.dtype, lambda r, c: numbers[r, c], scale=0.5).image(source, "mine")
+
+register_reader(Reader("mine", lambda source: source.path if source.path.suffix == ".mine" else None, open_mine))
+"""
+    Path("reader_of_mine.py").write_text(module)
+    np.arange(360, dtype="<i2").tofile("a.mine")
+    with pytest.raises(InputError, match=r"a\.mine"):
+        inspect(["a.mine"])
+    monkeypatch.setattr(formats, "_READERS", list(formats._READERS))
+    lines = shown(capsys, "plugins=[reader_of_mine]", "a.mine")["a.mine"]
+    assert lines["kind"] == "mine" and lines["stored"].endswith("a value is 0.5 · number")
 
 
 def test_two_files_in_any_order(files, capsys):

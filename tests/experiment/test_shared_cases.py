@@ -59,7 +59,7 @@ RIGHT = {
     "mask of the file": Case("alpha_band/lr.tif", "alpha_band/rgb_mask.tif", 32.9, "mask of the file", 0.105),
     "gaps in some bands": Case("gaps_in_some_bands/b_scattered.tif", "gaps_in_some_bands/hr.tif", 45.1, "", 0.02),
     "an extra band": Case("extra_band/lr.tif", "extra_band/hr4_qa.tif", 37.9, "HR-MSI band 4 (counted from 0)"),
-    "mixed resolution": Case("mixed_resolution/lr.tif", "mixed_resolution/nearest.tif", 39.4, "repeated 2×2 times"),
+    "mixed resolution": Case("mixed_resolution/lr.tif", "mixed_resolution/nearest.tif", 39.4, "2 times as large"),
     "resampled": Case("ortho_resampled/bilinear30.tif", "ortho_resampled/hr.tif", 42.0),
     "no CRS": Case("without_crs/lr_no_crs.tif", "without_crs/hr.tif", 44.9, "none of the LR-HSI", corner=(0, 24)),
     "pages": Case("pages/lr.tif", "pages/hr_pages.tif", 37.8, "5 pages"),

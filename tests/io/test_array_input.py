@@ -253,3 +253,65 @@ def test_a_warning_of_another_library_is_heard_unless_it_is_about_units(said, he
         warnings.simplefilter("always")
         np.testing.assert_array_equal(image_array(Quantity(), "lr_hsi"), CUBE)
     assert len(caught) == heard
+
+
+class Lazy:
+    """As dask's arrays are: a part of one is one, and its numbers, which may be masked, are there once computed."""
+
+    def __init__(self, numbers):
+        self.numbers, self.shape, self.dtype = numbers, numbers.shape, numbers.dtype
+
+    def __getitem__(self, index):
+        return Lazy(self.numbers[index])
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.numbers)
+
+    def compute(self):
+        return self.numbers
+
+
+def test_masks_of_lazy_arrays_are_kept():
+    masked = np.ma.masked_equal(CUBE, CUBE[0, 0, 0])
+    np.testing.assert_array_equal(image_array(Lazy(masked), "x"), np.where(masked.mask, np.nan, CUBE))
+
+
+class Variable(Lazy):
+    """As netCDF4's are."""
+
+    def __init__(self, numbers, scale=False, **attributes):
+        super().__init__(numbers)
+        self.attributes, self.scale = attributes, scale
+
+    def __getitem__(self, index):
+        return self.numbers[index]
+
+    def ncattrs(self):
+        return list(self.attributes)
+
+    def getncattr(self, name):
+        return self.attributes[name]
+
+
+@pytest.mark.parametrize("fill", [CUBE[0, 0, 0], str(CUBE[0, 0, 0]), np.array([CUBE[0, 0, 0], -7])])
+def test_attributes_declare_no_data_as_numbers_or_as_text(fill):
+    expected = np.where(CUBE == CUBE[0, 0, 0], np.nan, CUBE)
+    for array in (Variable(CUBE, _FillValue=fill), Named(CUBE, ("y", "x", "band"), {"missing_value": fill})):
+        np.testing.assert_array_equal(image_array(array, "x"), expected)
+    np.testing.assert_array_equal(image_array(Variable(CUBE, missing_value="none"), "x"), CUBE)
+
+
+def test_a_scale_that_is_not_applied_is_said(caplog):
+    said = "x: scale_factor=0.0001, add_offset=-1 is not applied"
+    for array in (Variable(CUBE, scale_factor=1e-4, add_offset=-1), Named(CUBE, (), {"scale_factor": 1e-4})):
+        caplog.clear()
+        np.testing.assert_array_equal(image_array(array, "x"), CUBE)
+        assert said.split(",")[0] in caplog.text
+    caplog.clear()
+    image_array(Variable(CUBE, scale=True, scale_factor=1e-4), "x")
+    assert not caplog.text
+
+
+def test_negative_views_of_tensors_are_read():
+    tensor = torch.from_numpy(CUBE.astype(np.float32))
+    np.testing.assert_array_equal(image_array(torch._neg_view(tensor), "x"), -CUBE)

@@ -36,7 +36,8 @@ def test_repeated_pixels_tell_their_size(factor, phase):
     both = torch.cat([sharp, upsampled(sharp, factor, "nearest")], 2)[phase:, phase:]
     assert factors(both) == [1, 1, factor, factor]
     valid = torch.rand(both.shape, generator=torch.Generator().manual_seed(1)) > 0.3
-    assert factors(torch.where(valid, both, 1e6), valid) == [1, 1, factor, factor]
+    for missing in (1e6, torch.nan):
+        assert factors(torch.where(valid, both, missing), valid) == [1, 1, factor, factor]
 
 
 def test_pixels_interpolated_between_ones_twice_as_large_are_seen():

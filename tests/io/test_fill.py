@@ -117,3 +117,12 @@ def test_nothing_is_found_where_there_is_nothing():
     assert find_fill([np.zeros((3, 3, 2))]) == []
     image = made_up_pairs.image(scene(5))
     assert without_fill(image) is image
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("levels", [6, 10, 20])
+def test_a_dark_image_of_few_levels_is_no_series_of_fills(bands, levels):
+    """Its darkest pixels are flat areas, also at the rim."""
+    cube = scene(bands).astype(np.float64)
+    cube = np.rint(levels * cube / cube.max()).astype(np.float32)
+    assert not find_fill([cube]) and not find_fill([cube.max() - cube])

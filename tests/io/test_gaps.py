@@ -118,7 +118,11 @@ def test_what_the_networks_could_not_hold_is_no_measurement():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"image": torch.rand(3, 4)}, r"HR-MSI: expected a cube of rows×columns×bands, got shape \(3, 4\)"),
+        (
+            {"image": torch.rand(3, 4)},
+            r"HR-MSI: expected a cube .*, got shape \(3, 4\); a single band is passed as image\[\.\.\., None\]",
+        ),
+        ({"image": torch.rand(3, 4), "name": "LR-HSI"}, r"LR-HSI: expected a cube .*, got shape \(3, 4\)"),
         ({"image": torch.full((3, 4, 2), torch.nan)}, "HR-MSI: expected finite values, got NaN or infinite ones only"),
         ({"valid": torch.ones(4, 3).bool()}, "HR-MSI mask: expected 3×4, got 4×3"),
         ({"valid": torch.tensor(True)}, "HR-MSI mask: expected 3×4, got a single number"),

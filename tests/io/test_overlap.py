@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("rasterio", reason="the extra io is not installed")
 
 import made_up_pairs
-from made_up_grids import UTM32, UTM33, X, Y, grid, image, rasterio
+from made_up_grids import UTM32, UTM33, X, Y, beside, grid, image, rasterio
 
 from udaln.errors import InputError
 from udaln.io.grid import Grid
@@ -171,9 +171,28 @@ def test_pixels_that_do_not_nest_are_refused_or_resampled(how, said):
 
 
 def test_another_crs_is_refused():
-    lr, hr = pair(crs=UTM33)
+    lr, hr = image((40, 40), beside(UTM33, 30.0), "lr.tif"), image((60, 72), grid(10.0), "hr.tif")
     expected = "expected the CRS of hr.tif, WGS 84 / UTM zone 32N, got WGS 84 / UTM zone 33N; dataset.resample=true"
     assert refused(lr, hr).startswith(KEY + expected)
+    assert overlap(lr, hr, resample=True).scale == 3  # the remedy
+
+
+@pytest.mark.parametrize("lr", [{"crs": UTM33}, {"x": X + 1e5}, {"x": 11.0, "y": 45.0}])
+def test_where_the_ground_differs_no_remedy_is_offered_that_cannot_help(lr):
+    lr, hr = pair(**lr)
+    message = refused(lr, hr)
+    assert message.startswith(KEY + "expected pixels on the same ground as those of hr.tif")
+    assert refused(lr, hr, resample=True) == message and "resample" not in message
+
+
+@pytest.mark.parametrize("georeferenced", [True, False])
+def test_swapped_images_and_the_same_twice_are_told(georeferenced):
+    lr, hr = pair()
+    if not georeferenced:
+        lr, hr = replace(lr, grid=None), replace(hr, grid=None)
+    assert "are the two images swapped?" in refused(hr, lr)
+    assert "the same" in refused(lr, lr) and "twice" in refused(lr, lr) and "resampled" not in refused(lr, lr)
+    assert "twice" not in refused(lr, replace(lr, path="other.tif"))
 
 
 def test_a_scale_that_is_not_the_pairs_is_refused():

@@ -8,8 +8,8 @@ import pytest
 
 from udaln.errors import InputError
 from udaln.io.grid import Grid
-from udaln.io.image import Cause
-from udaln.io.views import cropped, masked
+from udaln.io.image import Cause, Packing
+from udaln.io.views import cropped, masked, select_bands
 
 
 def test_a_crop_is_a_view_at_its_place():
@@ -36,3 +36,12 @@ def test_masked_makes_nan_of_what_a_cause_flags_and_a_crop_takes_the_cause_along
     window = cropped(found, slice(1, 3), slice(2, 4))
     np.testing.assert_array_equal(window.whole(), found.whole()[1:3, 2:4])
     np.testing.assert_array_equal(window.causes[0].flags(slice(0, 2), slice(0, 2)), flags[1:3, 2:4])
+
+
+def test_the_packing_follows_the_bands():
+    numbers = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+    packing = Packing(np.array([1.0, 2.0, 4.0, 8.0]), -1.0)
+    image = made_up_pairs.image((numbers * packing.scale + packing.offset).astype(np.float32), packing=packing)
+    part = select_bands(image, [3, 0])
+    assert np.array_equal(part.packing.numbers(part.whole()), numbers[..., [3, 0]])
+    assert not part.packing.is_plain and select_bands(made_up_pairs.image(numbers), [1]).packing.is_plain

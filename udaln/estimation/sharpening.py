@@ -19,7 +19,7 @@ from torch.nn.functional import avg_pool2d, conv2d, pad
 from udaln.physics.interpolation import interpolate
 
 REACH = 3  # pixels around a place that may count [small pixels]
-BLURS = (0.0, 1.0, 1.5, 2.0, 2.5)  # FWHM of a band's Gaussian blur beyond the mean over its pixels [small pixels]
+BLURS = (0.0, 0.5, 0.75, 1.0, 1.25)  # FWHM of a band's Gaussian blur beyond the mean over its pixels [large pixels]
 RIDGE = 1e-3  # of the mean variance
 BETTER = 0.5  # pixels around count only if the squared error is less than so much of that without them
 ROWS = 4  # at least so many pixels for each unknown
@@ -36,7 +36,7 @@ class Sharpener:
         kernels: Weights of the pixels of the sharp bands around a place, B×c×k×k.
         sharp_mean: Subtracted from the sharp bands, c.
         mean: Of the bands with large pixels, B.
-        blurs: Of `BLURS`, the one of each band, B.
+        blurs: Of `BLURS`, the one of each band, B [small pixels].
         local: The bands with a local regression, B bool.
         variance: Mean variance of the sharp bands, averaged over large pixels.
     """
@@ -128,10 +128,10 @@ def fit_sharpener(sharp: Tensor, bands: Tensor, scale: int) -> Sharpener:
 
 def _best_blur(sharp: Tensor, bands: Tensor, scale: int) -> Sharpener:
     """The sharpener from the pixel itself, with the blur that explains each band best."""
-    fits = [_fit(sharp, bands, scale, 0, blur) for blur in BLURS]
+    fits = [_fit(sharp, bands, scale, 0, scale * blur) for blur in BLURS]
     best = torch.stack([error for _, error in fits]).argmin(0)
     kernels = torch.stack([fit.kernels for fit, _ in fits])[best, torch.arange(len(best))]
-    return replace(fits[0][0], kernels=kernels, blurs=torch.tensor(BLURS, dtype=torch.float64)[best])
+    return replace(fits[0][0], kernels=kernels, blurs=scale * torch.tensor(BLURS, dtype=torch.float64)[best])
 
 
 def _tried_on_larger_pixels(sharp: Tensor, bands: Tensor, scale: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from udaln import threads
-from udaln.errors import InputError
+from udaln.errors import InputError, scale_factor
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import one_of
 from udaln.experiment.dataset_schema import BadBands
@@ -24,8 +24,11 @@ from udaln.experiment.schema import Refine
 from udaln.io.array_input import check_axes, image_array, mask_array, matrix_array, nodata_numbers
 from udaln.io.assembly import assemble_scene
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
+from udaln.io.coarse_stack import sharpened_values
+from udaln.io.dead_lines import find_dead_lines
 from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
+from udaln.io.partial_fill import find_partial_fill
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor import StageProgress
@@ -183,12 +186,18 @@ def _scene(
         bands = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
     else:
         bands = torch.from_numpy(nonzero != 0)
+    y_valid = _measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid"))
+    z_valid = _measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid"))
+    if not keep:
+        z, z_valid, notes = sharpened_values(z, z_valid, scale_factor(y, z))
+        for note in notes:
+            logging.getLogger("udaln").warning("HR-MSI: %s", note)
     return assemble_scene(
         y,
         z,
         bands,
-        lr_valid=_measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid")),
-        hr_valid=_measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid")),
+        lr_valid=y_valid,
+        hr_valid=z_valid,
         keep=keep,
         known=known,
     )
@@ -202,6 +211,13 @@ def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
         share = 100 * float(filled.double().mean())
         logging.getLogger("udaln").warning("%s: %.2g %% of the pixels are undeclared fill %s", name, share, fill)
         valid &= ~filled
+    for part in find_partial_fill([torch.where(valid, image, torch.nan).numpy()]):
+        logging.getLogger("udaln").warning("%s: %s", name, part)
+        valid &= ~torch.from_numpy(part.flags(image.numpy()))
+    dead = find_dead_lines([torch.where(valid, image, torch.nan).numpy()])
+    if dead is not None:
+        logging.getLogger("udaln").warning("%s: left out: %s", name, dead)
+        valid &= ~torch.from_numpy(dead.flags(slice(None), slice(None)))
     return valid
 
 

@@ -44,7 +44,10 @@ def hydra_words(words: Sequence[str]) -> list[str]:
         raise InputError("fuse: makes one run, expected no -m; for several: udaln -m dataset=pair dataset.lr_hsi=…")
     if len(words) < 2 or any(word.startswith("-") for word in words[:2]):
         got = " ".join(words) or "nothing"
-        raise InputError(f"fuse: expected two files and then settings: udaln fuse LR HR [key=value …], got {got}")
+        raise InputError(
+            "fuse: expected two files and then settings: udaln fuse LR HR [key=value …], "
+            f"got {got}{dash_remedy(words[:2])}"
+        )
     result, settings = ["dataset=pair"], words[2:]
     for key, word in zip(("dataset.lr_hsi", "dataset.hr_msi"), words, strict=False):
         file, variable = file_and_variable(word)
@@ -56,6 +59,12 @@ def hydra_words(words: Sequence[str]) -> list[str]:
         raise InputError(f"{wrong[0]}: expected key=value after the two files")
     name = re.sub(r"[^\w.-]+", "_", Path(file_and_variable(words[0])[0]).stem)[:_LONGEST].strip("._")
     return [*result, f"dataset.name={_quoted(name or 'pair')}", *settings]
+
+
+def dash_remedy(words: Sequence[str]) -> str:
+    """How a file is named that looks like an option, as text; empty if none of some words is one."""
+    dashed = next((word for word in words if word.startswith("-") and Path(word).exists()), None)
+    return f"; a file whose name begins with - is given as ./{dashed}" if dashed else ""
 
 
 def file_and_variable(word: str) -> tuple[str, str | None]:

@@ -16,10 +16,12 @@ from rich.text import Text
 
 from udaln import threads
 from udaln.errors import InputError
-from udaln.experiment.fuse_words import file_and_variable
+from udaln.experiment.fuse_words import dash_remedy, file_and_variable
 from udaln.experiment.inspect_pair import describe_pair
+from udaln.experiment.plugins import import_plugins, is_plugins, plugins_of
 from udaln.files import atomically
 from udaln.io.bad_bands import dead_bands, describe_bands, noise_bands
+from udaln.io.clipped import describe_clipped
 from udaln.io.formats import open_image
 from udaln.io.image import Image, Pixels
 from udaln.io.missing import describe_shares
@@ -29,6 +31,7 @@ from udaln.pictures.inspected import picture_of_files
 
 SAMPLE = 2500  # pixels of an image that are read, in plots spread over it
 PICTURE = "picture="
+PICTURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 SIDE = 600  # of a picture, at most [pixels]
 NM = (650.0, 560.0, 480.0)  # red, green, blue
 SKETCH = "▁▂▃▄▅▆▇█"
@@ -41,15 +44,17 @@ def inspect(words: Sequence[str]) -> None:
 
     Args:
         words: Files; a file that holds several images as ``FILE:VARIABLE``. ``picture=FILE``: where a picture of them
-            goes.
+            goes. ``plugins=[…]``: modules that register readers.
 
     Raises:
         InputError: If there is no file, or one cannot be used.
     """
     pictures = [Path(word.removeprefix(PICTURE)) for word in words if word.startswith(PICTURE)]
-    words = [word for word in words if not word.startswith(PICTURE)]
+    import_plugins(plugins_of(words))
+    words = [word for word in words if not word.startswith(PICTURE) and not is_plugins(word)]
     if not words or any(word.startswith("-") for word in words):
-        raise InputError("inspect: expected the files to look at: udaln inspect FILE [FILE]")
+        raise InputError(f"inspect: expected the files to look at: udaln inspect FILE [FILE]{dash_remedy(words)}")
+    _check_pictures(pictures, words)
     console = Console()
     with ExitStack() as stack:
         images = [stack.enter_context(_opened(word)) for word in words]
@@ -64,6 +69,16 @@ def inspect(words: Sequence[str]) -> None:
             with atomically(path) as temporary:
                 figure.savefig(temporary, dpi=110)
             console.print(f"picture: {path}")
+
+
+def _check_pictures(pictures: Sequence[Path], words: Sequence[str]) -> None:
+    """Refuse names of pictures that no picture can have, before anything is read."""
+    for path in pictures:
+        if path.suffix.lower() not in PICTURES:
+            raise InputError(f"{PICTURE}{path}: expected a name that ends in {', '.join(PICTURES)}")
+        files = [Path(file_and_variable(word)[0]) for word in words]
+        if path.exists() and any(file.exists() and path.samefile(file) for file in files):
+            raise InputError(f"{PICTURE}{path}: is the file to look at; expected another name")
 
 
 def describe_image(image: Image) -> dict[str, str]:
@@ -99,12 +114,23 @@ def describe_image(image: Image) -> dict[str, str]:
         f"{100 * float(valid.any(2).double().mean()):.0f} % of {valid[..., 0].numel()} pixels looked at"
     )
     if valid.any():
-        subset = values[valid][:: max(1, int(valid.sum()) // 100_000)].double()
-        levels = torch.quantile(subset, torch.tensor([0.02, 0.5, 0.98]).double())
-        lines["range"] = ", ".join(f"{value:.4g}" for value in levels.tolist()) + " (2 %, half, 98 %)"
-        lines["histogram"] = _histogram(subset.numpy())
+        step = max(1, int(valid.sum()) // 100_000)
+        subset = values[valid][::step].double().numpy()
+        lines["range"] = _range(subset)
+        if not image.packing.is_plain:
+            numbers = image.packing.numbers(values.numpy())[valid.numpy()][::step]
+            lines["stored"] = f"{_range(numbers)}; a value is {image.packing}"
+        lines["histogram"] = _histogram(subset)
+        if clipped := describe_clipped(image):
+            lines["clipped"] = "; ".join(clipped)
         lines["suspicious"] = _suspicious_bands(image, values, valid)
     return lines
+
+
+def _range(values: NDArray[np.float64]) -> str:
+    """Where most values lie; NaN is not looked at."""
+    levels = np.nanquantile(values, (0.02, 0.5, 0.98)) if np.isfinite(values).any() else [np.nan] * 3
+    return ", ".join(f"{value:.4g}" for value in levels) + " (2 %, half, 98 %)"
 
 
 def _histogram(values: NDArray[np.float64]) -> str:

@@ -1,4 +1,4 @@
-"""Plugins: the user's own modules, named by ``plugins=[…]``, which register methods."""
+"""Plugins: the user's own modules, named by ``plugins=[…]``, which register methods and readers of files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ from udaln.methods.registry import method_class, names
 KEY = "plugins"
 
 
+def is_plugins(word: str) -> bool:
+    """Whether a word of a command line names plugins."""
+    return word.lstrip("+").partition("=")[0] == KEY
+
+
 def plugins_of(words: Sequence[str]) -> list[str]:
     """The modules that the words of a command line name as plugins."""
-    values = [word.partition("=")[2] for word in words if word.lstrip("+").partition("=")[0] == KEY]
+    values = [word.partition("=")[2] for word in words if is_plugins(word)]
     return [name.strip(" '\"") for value in values for name in value.strip(" []").split(",") if name.strip(" '\"")]
 
 

@@ -23,6 +23,7 @@ from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
 from udaln.experiment.schema import Config
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
+from udaln.io.clipped import describe_clipped
 from udaln.io.missing import describe_shares
 from udaln.methods.base import Model, Training
 from udaln.methods.training.trainer import quiet_lightning
@@ -88,7 +89,7 @@ def _log_scene(job: Job, log: logging.Logger) -> None:
     for line in report.sizes(job.scene, job.pair, streamed=job.streamed):
         log.info("%s: %s", job.config.dataset.name, line)
     for name, image in () if job.pair is None else (("LR-HSI", job.pair.lr_hsi), ("HR-MSI", job.pair.hr_msi)):
-        for line in (*image.notes, *describe_shares(image)):
+        for line in (*image.notes, *describe_shares(image), *describe_clipped(image)):
             log.warning("%s: %s", name, line)
     if job.scene.dropped_bands:
         for line in describe_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None):

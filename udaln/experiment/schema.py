@@ -190,7 +190,7 @@ class Config:
         method: Settings of the method that ``method.name`` names.
         stages: Settings of its training stages, if it has any.
         refine: The step after the method.
-        plugins: Modules to import, which register methods.
+        plugins: Modules to import, which register methods or readers of files.
         instruments: The differences between the two sensors that are allowed for.
         trainer: Settings of Lightning's Trainer.
         monitor: What is monitored.

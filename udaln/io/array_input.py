@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from os import PathLike
 from typing import Any
 
@@ -17,6 +19,7 @@ from udaln.io.named_axes import axes_in_order
 Pixels = NDArray[np.floating[Any]]
 
 _DECLARED = ("_FillValue", "missing_value", "nodata")  # attributes that name a number for no data
+_PACKED = ("scale_factor", "add_offset")  # attributes of numbers that are not values
 _KINDS = {"b": "true and false", "c": "complex numbers", "O": "objects", "V": "records", "M": "dates", "m": "times"}
 _REMEDIES = {
     "c": "; take .real or np.abs of it",
@@ -41,8 +44,8 @@ def image_array(image: Any, name: str, nodata: Sequence[float] = ()) -> Pixels:
     Raises:
         InputError: If it is no array of real numbers, or ``nodata`` leaves none of them.
     """
-    declared, factor = _declared(image, name)
     array = axes_in_order(image, _numbers(image, name), name)
+    declared, factor = _declared(image, name)
     missing = np.ma.getmaskarray(array).copy()
     stored = np.ma.getdata(array)
     if stored.dtype.kind not in "iuf":
@@ -173,7 +176,7 @@ def _numbers(value: Any, name: str) -> NDArray[Any]:
 def _converted(value: Any) -> NDArray[Any]:
     if hasattr(value, "detach") and hasattr(value, "cpu"):  # PyTorch's
         value = value.detach().cpu()
-        value = value.resolve_conj() if value.is_complex() else value.to_dense()
+        value = value.resolve_conj() if value.is_complex() else value.to_dense().resolve_neg()
         return np.asarray(value.float() if "bfloat16" in str(value.dtype) else value)
     if hasattr(value, "open_memmap"):  # Spectral Python's, on disk
         mapped = value.open_memmap(interleave="bip")
@@ -183,6 +186,7 @@ def _converted(value: Any) -> NDArray[Any]:
     elif hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__getitem__"):
         values = getattr(value, "values", None)  # xarray's; others are on disk, by h5py, netCDF4, zarr
         array = values if isinstance(values, np.ndarray) else value[...]
+        array = array.compute() if hasattr(array, "compute") else array  # dask's, which may be masked
     else:
         if isinstance(value, list | tuple) and any(isinstance(part, np.ma.MaskedArray) for part in value):
             raise ValueError("a list of masked arrays; np.ma.stack(…, axis=-1) makes one of them")
@@ -205,14 +209,25 @@ def _declared(value: Any, name: str) -> tuple[tuple[float, ...], float]:
         except (TypeError, ValueError):
             numbers = ()
         return numbers, float(getattr(value, "scale_factor", 1) or 1)
-    if isinstance(value, np.ndarray) or not isinstance(getattr(value, "attrs", None), Mapping):
-        return (), 1.0
+    attributes = _attributes(value)
     found = []
     for key in _DECLARED:
-        number = np.asarray(value.attrs.get(key, ()))
-        if number.size and number.dtype.kind in "iuf":
-            found += [float(part) for part in number.reshape(-1)]
+        with suppress(TypeError, ValueError):  # text that is no number
+            found += np.asarray(attributes.get(key, ())).reshape(-1).astype(np.float64).tolist()
+    if (unused := [key for key in _PACKED if key in attributes]) and not getattr(value, "scale", False):
+        said = ", ".join(f"{key}={attributes[key]}" for key in unused)
+        logging.getLogger("udaln").warning("%s: %s is not applied: its numbers are used as they are", name, said)
     return tuple(found), 1.0
+
+
+def _attributes(value: Any) -> Mapping[str, Any]:
+    """The attributes of an array of xarray, h5py or netCDF4; none of others."""
+    if isinstance(value, np.ndarray):
+        return {}
+    if hasattr(value, "ncattrs") and hasattr(value, "getncattr"):
+        return {key: value.getncattr(key) for key in value.ncattrs()}
+    attributes = getattr(value, "attrs", None)
+    return attributes if isinstance(attributes, Mapping) else {}
 
 
 def _describe(dtype: np.dtype[Any]) -> str:

@@ -18,8 +18,10 @@ def pair_by_size(lr_hsi: Image, hr_msi: Image, prefix: str) -> Pair:
     chosen = next((choice for choice in [(lr_hsi, hr_msi), *others] if _factor(*choice)), None)
     if chosen is None:
         (h, w, _), (rows, columns, _) = lr_hsi.shape, hr_msi.shape
-        hint = ""
-        if (h, w) == (rows, columns):
+        hint = "; are the two images swapped?" if _factor(hr_msi, lr_hsi) else ""
+        if (lr_hsi.path, lr_hsi.shape) == (hr_msi.path, hr_msi.shape):
+            hint = "; it is the same image twice"
+        elif (h, w) == (rows, columns):
             hint = f"; if the LR-HSI was resampled to the HR-MSI's pixels, give it in its own{own_pixels(lr_hsi)}"
         raise InputError(
             f"{prefix}: expected an HR-MSI of r·{h}×r·{w} pixels for a whole scale factor r ≥ 2, got "

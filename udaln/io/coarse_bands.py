@@ -18,12 +18,13 @@ def coarse_factors(image: Tensor, valid: Tensor) -> Tensor:
     interpolated: within a large pixel it is smaller than across its border (Gallagher, 2005).
 
     Args:
-        image: H×W×B.
+        image: H×W×B; values that do not count may be NaN.
         valid: H×W×B bool, which values count.
 
     Returns:
         B, whole numbers; 1 for bands without a sign of larger pixels.
     """
+    image = torch.where(valid, image, 0)
     factors = torch.ones(image.shape[2], dtype=torch.long)
     for factor in FACTORS:  # the largest that fits: pixels that are repeated four times are so twice, too
         if min(image.shape[:2]) < SIDES * factor:

@@ -21,6 +21,7 @@ RIM = 0.1  # fraction of the pixels along the rim above which fill of few bands 
 SMOOTH = 0.2  # fraction of 2×2 blocks of equal pixels above which an image is made of flat areas anyway
 GAP = 0.05  # distance of fill from the measurements, as a fraction of their range
 JUMP = 0.5  # distance of the pixels beside fill from it, relative to that of others; beside clipped values it is small
+STEPS = 3  # levels that fill of few bands is away from the measurements
 TAIL = 0.5  # percentile of the measurements that counts as their end
 
 
@@ -132,15 +133,25 @@ def _is_fill(spectrum: Pixels, pixels: Pixels, windows: list[Pixels], varying: N
     constant = bool((spectrum == spectrum[0]).all())
     if constant and len(spectrum) >= MANY:
         return True
-    if len(spectrum) < MANY and _jump(spectrum, others, windows, varying) < JUMP:
+    if len(spectrum) < MANY and jump(spectrum, others, windows, varying) < JUMP:
         return False
     low, high = np.nanpercentile(others, (TAIL, 100 - TAIL), axis=0)
     margin = GAP * (high - low)
+    if len(spectrum) < MANY:  # a dark image of few levels is no series of fills
+        margin = np.maximum(margin, STEPS * np.array([_step(others[:, band]) for band in range(len(spectrum))]))
     above = margin if len(spectrum) >= MANY else high - low  # few bands are often saturated together
     if (spectrum < low - margin).all() or (spectrum > high + above).all():
-        return _flat_share(windows, varying, spectrum) <= SMOOTH or (constant and _at_rim(spectrum, windows, varying))
+        return _flat_share(windows, varying, spectrum) <= SMOOTH or (constant and at_rim(spectrum, windows, varying))
     extreme = (spectrum <= np.nanmin(others, 0)).all() or (spectrum >= np.nanmax(others, 0)).all()
-    return bool(constant and extreme and _at_rim(spectrum, windows, varying))
+    if not (constant and extreme and at_rim(spectrum, windows, varying)):
+        return False
+    return len(spectrum) >= MANY or _flat_share(windows, varying, spectrum) <= SMOOTH
+
+
+def _step(values: Pixels) -> float:
+    """The smallest difference of a band's values; 0 if they are all the same."""
+    steps = np.diff(np.unique(values[np.isfinite(values)]))
+    return float(steps.min()) if steps.size else 0.0
 
 
 def _flat_share(windows: list[Pixels], varying: NDArray[np.bool_], spectrum: Pixels) -> float:
@@ -153,7 +164,7 @@ def _flat_share(windows: list[Pixels], varying: NDArray[np.bool_], spectrum: Pix
     return flat / max(total, 1)
 
 
-def _jump(spectrum: Pixels, others: Pixels, windows: list[Pixels], varying: NDArray[np.bool_]) -> float:
+def jump(spectrum: Pixels, others: Pixels, windows: list[Pixels], varying: NDArray[np.bool_]) -> float:
     """How far the pixels beside those of a spectrum are from it, relative to all others."""
     beside = []
     for window in windows:
@@ -165,7 +176,7 @@ def _jump(spectrum: Pixels, others: Pixels, windows: list[Pixels], varying: NDAr
     return float(np.nanmedian(near) / np.nanmedian(far)) if near.size and np.nanmedian(far) > 0 else 0.0
 
 
-def _at_rim(spectrum: Pixels, windows: list[Pixels], varying: NDArray[np.bool_]) -> bool:
+def at_rim(spectrum: Pixels, windows: list[Pixels], varying: NDArray[np.bool_]) -> bool:
     """Whether a spectrum is that of much of the image's rim, and is more frequent there than elsewhere."""
     inside, rim = [], []
     for number, window in enumerate(windows):

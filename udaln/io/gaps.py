@@ -32,7 +32,8 @@ def valid_values(image: Tensor, name: str, *, valid: Tensor | None = None) -> Te
         InputError: If the image is not a cube, the mask has another size, or no value is valid.
     """
     if image.ndim != 3 or 0 in image.shape:
-        raise InputError(f"{name}: expected a cube of rows×columns×bands, got shape {tuple(image.shape)}")
+        remedy = "; a single band is passed as image[..., None]" if image.ndim == 2 and name == "HR-MSI" else ""
+        raise InputError(f"{name}: expected a cube of rows×columns×bands, got shape {tuple(image.shape)}{remedy}")
     result = torch.isfinite(image.float())  # the networks calculate in float32
     if not result.any():
         raise InputError(f"{name}: expected finite values, got NaN or infinite ones only")

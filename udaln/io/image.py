@@ -54,6 +54,53 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Packing:
+    """How the values of an image follow from the numbers that its file stores: scale · number + offset.
+
+    Attributes:
+        scale: One per band, or one for all.
+        offset: Likewise.
+    """
+
+    scale: NDArray[np.float64] | float = 1.0
+    offset: NDArray[np.float64] | float = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the numbers are the values."""
+        return bool(np.all(np.equal(self.scale, 1)) and not np.any(self.offset))
+
+    def numbers(self, values: Pixels) -> Pixels:
+        """The stored numbers of values, …×B; NaN in bands whose scale is 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            numbers = (values.astype(np.float64) - self.offset) / self.scale
+        return np.where(np.isfinite(numbers), numbers, np.nan)
+
+    def select(self, bands: Sequence[int], count: int) -> Packing:
+        """That of some of ``count`` bands."""
+        scale, offset = (
+            np.broadcast_to(np.asarray(number, np.float64), (count,))[list(bands)]
+            for number in (self.scale, self.offset)
+        )
+        return Packing(scale, offset)
+
+    def beside(self, count: int, other: Packing, other_count: int) -> Packing:
+        """That of ``count`` bands, followed by ``other_count`` bands of another packing."""
+        first, second = self.select(range(count), count), other.select(range(other_count), other_count)
+        scale, offset = (
+            np.concatenate([np.atleast_1d(a), np.atleast_1d(b)])
+            for a, b in ((first.scale, second.scale), (first.offset, second.offset))
+        )
+        return Packing(scale, offset)
+
+    def __str__(self) -> str:
+        """The formula, with a range of numbers where the bands differ."""
+        scale, offset = (np.unique(np.atleast_1d(number)) for number in (self.scale, self.offset))
+        texts = [f"{n[0]:g}" if len(n) == 1 else f"({n[0]:g} to {n[-1]:g}, by band)" for n in (scale, offset)]
+        return f"{texts[0]} · number" + (f" + {texts[1]}" if offset.any() else "")
+
+
+@dataclass(frozen=True)
 class Image:
     """An open image on disk. It can be read inside the ``with`` block that opened it.
 
@@ -70,6 +117,7 @@ class Image:
         nodata: The stored value that means no data, if the file names one for all bands.
         causes: Why ``read`` returns NaN, in the order in which they are looked at.
         notes: What of the file is set aside, or taken in another way than it says, as text.
+        packing: How the values follow from the stored numbers.
     """
 
     path: str
@@ -83,6 +131,7 @@ class Image:
     nodata: float | None = None
     causes: tuple[Cause, ...] = ()
     notes: tuple[str, ...] = ()
+    packing: Packing = field(default_factory=Packing)
 
     def whole(self) -> Pixels:
         """Read the whole image, H×W×B."""

@@ -82,20 +82,22 @@ def _by_georeferencing(lr_hsi: Image, hr_msi: Image, remedy: str | None) -> Pair
     lr_grid, hr_grid = grid_of(lr_hsi), grid_of(hr_msi)
     lr_extent, hr_extent = extent(lr_hsi), f"those of {hr_msi.path} ({extent(hr_msi)})"
     common_crs = same_crs(lr_grid, hr_grid)
+    first, last = _common_corners(lr_hsi, hr_msi)
+    if not (first < last).all():
+        raise InputError(f"expected pixels on the same ground as {hr_extent}, got {lr_extent}")
     if remedy and not common_crs:
         raise InputError(f"expected the CRS of {hr_msi.path}, {hr_grid.crs_name}, got {lr_grid.crs_name}; {remedy}")
     sides = _lr_pixel_sides(lr_hsi, hr_msi)
     ratio = math.sqrt(abs(np.linalg.det(sides)))
     if ratio < 0.999:
         raise InputError(f"expected larger pixels than {hr_extent}, got {lr_extent}; are the two images swapped?")
+    if ratio < SAME and (lr_hsi.path, lr_hsi.shape) == (hr_msi.path, hr_msi.shape):
+        raise InputError("expected two images, got the same twice")
     if ratio < SAME:
         raise InputError(
             f"expected larger pixels than {hr_extent}, got {lr_extent}: it was resampled to the other image's pixels; "
             f"give it in its own pixels{own_pixels(lr_hsi)}"
         )
-    first, last = _common_corners(lr_hsi, hr_msi)
-    if not (first < last).all():
-        raise InputError(f"expected pixels on the same ground as {hr_extent}, got {lr_extent}")
     scale = max(2, round(ratio))
     misfit = _misfit(sides, scale, (last - first) / scale) if common_crs else "another CRS"
     if misfit and remedy:

@@ -19,7 +19,7 @@ BLOCK = 96  # side of the blocks that have a sharpener each, about [large pixels
 RAMP = 0.25  # width of the passage from one block to the next [blocks]
 
 
-def sharpened(sharp: Image, coarse: Image, order: Sequence[int]) -> Image:
+def sharpened(sharp: Image, coarse: Image, order: Sequence[int], fitted: Image | None = None) -> Image:
     """View of two images of one instrument as one on the pixels of the first, the bands of the second sharpened.
 
     How the bands follow from each other is estimated for blocks of the ground, and passes smoothly from one to the
@@ -30,6 +30,7 @@ def sharpened(sharp: Image, coarse: Image, order: Sequence[int]) -> Image:
         sharp: rH×rW×c.
         coarse: H×W×B, of the same ground, in the same unit.
         order: The order of the bands: numbers of those of ``sharp``, then of ``coarse``, as if they were one image.
+        fitted: ``sharp`` with NaN where the estimates are not to look; none if they may look everywhere.
 
     Raises:
         InputError: If the two do not cover the same ground.
@@ -41,7 +42,7 @@ def sharpened(sharp: Image, coarse: Image, order: Sequence[int]) -> Image:
     @cache
     def sharpener(row: int, column: int) -> Sharpener:
         parts = [blocks[0].fitted_on(row), blocks[1].fitted_on(column)]
-        return fit_sharpener(*_read(sharp, coarse, scale, parts), scale)
+        return fit_sharpener(*_read(fitted or sharp, coarse, scale, parts), scale)
 
     def read(rows: slice, cols: slice) -> Pixels:
         bands = np.zeros((rows.stop - rows.start, cols.stop - cols.start, coarse.shape[2]), coarse.dtype)
@@ -66,6 +67,9 @@ def sharpened(sharp: Image, coarse: Image, order: Sequence[int]) -> Image:
         causes=tuple(
             _cause(first, second, (sharp.shape[2], coarse.shape[2]), scale, chosen)
             for first, second in zip(sharp.causes, coarse.causes, strict=True)
+        ),
+        packing=sharp.packing.beside(sharp.shape[2], coarse.packing, coarse.shape[2]).select(
+            order, sharp.shape[2] + coarse.shape[2]
         ),
         notes=(*sharp.notes, *(note for note in coarse.notes if note not in sharp.notes)),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.errors import InputError
-from udaln.io.image import Bands, Cause, Image, Pixels
+from udaln.io.image import Bands, Cause, Image, Packing, Pixels
 
 T = TypeVar("T")
 S = TypeVar("S", bound=np.generic)
@@ -70,10 +70,12 @@ def bands_moved_last(image: Image) -> Image:
         return read_moved
 
     bands, rows, columns = image.shape
+    uniform = np.ndim(image.packing.scale) == np.ndim(image.packing.offset) == 0
     return replace(
         image,
         shape=(rows, columns, bands),
         read=moved(image.read),
+        packing=image.packing if uniform else Packing(),
         causes=tuple(replace(cause, flags=moved(cause.flags)) for cause in image.causes),
     )
 
@@ -99,25 +101,71 @@ def select_bands(image: Image, chosen: Sequence[int]) -> Image:
             None if bands.fwhm is None else bands.fwhm[index],
             None if bands.good is None else bands.good[index],
         ),
+        packing=image.packing.select(index, image.shape[2]),
         causes=tuple(replace(cause, flags=some(cause.flags)) for cause in image.causes),
     )
 
 
-def every_nth(image: Image, step: int) -> Image:
-    """View of every n-th row and column of an image, from the first on, whose pixels are n times as large."""
+def extended(image: Image, multiple: int, before: tuple[int, int] = (0, 0)) -> Image:
+    """View of an image whose border is repeated until its sides are multiples of a number.
 
-    def thinned(read: Callable[[slice, slice], NDArray[S]]) -> Callable[[slice, slice], NDArray[S]]:
-        def read_thinned(rows: slice, cols: slice) -> NDArray[S]:
-            first, second = (slice(step * part.start, step * (part.stop - 1) + 1) for part in (rows, cols))
-            return read(first, second)[::step, ::step]
+    Args:
+        image: H×W×B.
+        multiple: The number.
+        before: Rows and columns of it that come before the first; the others come after the last.
+    """
+    sides = image.shape[:2]
+    rows, columns = (-(-(side + first) // multiple) * multiple for side, first in zip(sides, before, strict=True))
 
-        return read_thinned
+    def longer(read: Callable[[slice, slice], NDArray[S]]) -> Callable[[slice, slice], NDArray[S]]:
+        def read_longer(rows: slice, cols: slice) -> NDArray[S]:
+            places = [
+                (np.arange(part.start, part.stop) - first).clip(0, side - 1)
+                for part, side, first in zip((rows, cols), sides, before, strict=True)
+            ]
+            part = read(*(slice(int(place[0]), int(place[-1]) + 1) for place in places))
+            return part[np.ix_(*(place - place[0] for place in places))]
 
-    rows, columns = (-(-side // step) for side in image.shape[:2])
+        return read_longer
+
     return replace(
         image,
         shape=(rows, columns, image.shape[2]),
-        read=thinned(image.read),
+        read=longer(image.read),
+        grid=image.grid and image.grid.window(-before[0], -before[1]),
+        causes=tuple(replace(cause, flags=longer(cause.flags)) for cause in image.causes),
+    )
+
+
+def averaged(image: Image, step: int) -> Image:
+    """View of an image with pixels that are ``step`` times as large: the means of those of its values that have data.
+
+    The sides must be multiples of ``step``.
+    """
+
+    def blocks(read: Callable[[slice, slice], NDArray[S]], rows: slice, cols: slice) -> NDArray[S]:
+        part = read(*(slice(step * span.start, step * span.stop) for span in (rows, cols)))
+        height, width = (side // step for side in part.shape[:2])
+        return part.reshape(height, step, width, step, -1).swapaxes(1, 2).reshape(height, width, step**2, -1)
+
+    def read_means(rows: slice, cols: slice) -> Pixels:
+        values = blocks(image.read, rows, cols)
+        there = np.isfinite(values)
+        count = there.sum(2)
+        means = np.where(there, values, 0).sum(2, dtype=np.float64) / np.maximum(count, 1)
+        return np.where(count > 0, means, np.nan).astype(image.dtype)
+
+    def in_all(cause: Cause) -> Cause:
+        def flags(rows: slice, cols: slice) -> NDArray[np.bool_]:
+            return np.asarray(blocks(cause.flags, rows, cols).all(2))
+
+        return replace(cause, flags=flags)
+
+    rows, columns = (side // step for side in image.shape[:2])
+    return replace(
+        image,
+        shape=(rows, columns, image.shape[2]),
+        read=read_means,
         grid=image.grid and image.grid.window(0, 0, step),
-        causes=tuple(replace(cause, flags=thinned(cause.flags)) for cause in image.causes),
+        causes=tuple(in_all(cause) for cause in image.causes),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.errors import InputError
-from udaln.experiment.dataset_schema import PairDataset
+from udaln.experiment.dataset_schema import BadBands, PairDataset
 from udaln.experiment.schema import ScaleConfig
 from udaln.io.coarse_stack import with_sharpened_bands
 from udaln.io.cubes import read_matrix
@@ -89,6 +89,8 @@ def open_pair(dataset: PairDataset, scale: ScaleConfig) -> Iterator[PairFiles]:
         factor = files.pair.scale
         if (scale.kernel_size or factor) < factor:
             raise InputError(f"scale.kernel_size: expected at least the scale factor {factor}, got {scale.kernel_size}")
+        if dataset.bad_bands is not BadBands.keep:
+            files = replace(files, hr_msi=with_sharpened_bands(hr_msi, factor))
         yield files
 
 
@@ -108,8 +110,6 @@ def _open_file(dataset: PairDataset, name: str) -> Iterator[Image]:
                 find_fill=True,
             )
         )
-        if name == "hr_msi":
-            image = with_sharpened_bands(image)
         if mask_path is not None:
             image = masked(image, _mask(stack.enter_context(_open_mask(mask_path, f"{key}_mask", image)), key))
         yield image

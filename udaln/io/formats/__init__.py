@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from udaln.files import reading
+from udaln.io.dead_lines import without_dead_lines
 from udaln.io.fill import without_fill
 from udaln.io.formats import numpy_file
 from udaln.io.formats.envi.reader import READER as ENVI
@@ -33,6 +34,7 @@ from udaln.io.formats.raster.reader import READER as RASTER
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.image import Image, Pixels
+from udaln.io.partial_fill import without_partial_fill
 
 __all__ = ["Reader", "open_image", "register_reader"]
 
@@ -69,7 +71,7 @@ def open_image(
         quality: Whether pixels that the quality masks of a product mark as unusable are NaN.
         nodata: Further numbers, as they are stored, that mean no data.
         saturation: Stored numbers from this one on are saturated.
-        find_fill: Whether fill that the file does not declare is looked for; such pixels are NaN.
+        find_fill: Whether fill and dead lines that the file does not declare are looked for; such values are NaN.
 
     Raises:
         InputError: If the file or the image in it cannot be opened or, from ``Image.read``, cannot be read.
@@ -86,7 +88,7 @@ def open_image(
                 return opened.read(rows, cols)
 
         image = replace(opened, read=read)
-        yield without_fill(image) if find_fill else image
+        yield without_dead_lines(without_partial_fill(without_fill(image))) if find_fill else image
 
 
 def register_reader(reader: Reader) -> None:

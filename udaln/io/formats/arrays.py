@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ NOTHING: tuple[Callable[[], np.dtype[Any]], Window] = (  # of an array that is n
     lambda rows, cols: np.empty(0),
 )
 _LISTED = 20  # arrays that a message names
+LEAST_SIDE = 8  # of a matrix that is an image of one band
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,25 @@ class Array:
 def choose_array(source: Source, arrays: Mapping[str, Array], ndim: int) -> tuple[str, Array]:
     """Choose an array: the one that the user named, or the only one with ``ndim`` axes.
 
+    A matrix is an image of one band, where an image is looked for: MATLAB has no third axis of length 1. An LR-HSI has
+    more bands.
+
     Returns:
         Its name and the array.
 
     Raises:
         InputError: If there is none, or it does not have ``ndim`` axes, or it is empty or holds no real numbers.
     """
+    if ndim == 3 and not source.key.endswith("lr_hsi"):
+        arrays = _with_single_bands(source, arrays)
     name = _choose_name(source, arrays, ndim)
     array = arrays[name]
     what = name or "the array"
     parts = {path: part for path, part in arrays.items() if path.startswith((f"{name}.", f"{name}{{", f"{name}("))}
     if parts and not array.numeric:
-        raise source.error(f"{what} is {array}, expected one of its parts: {_listing(parts)}")
+        axes = {len(part.shape) for part in parts.values() if part.numeric}
+        remedy = f", none of which has {ndim} axes; save one array of {ndim} axes" if axes and ndim not in axes else ""
+        raise source.error(f"{what} is {array}, expected one of its parts: {_listing(parts)}{remedy}")
     if not array.numeric:
         raise source.error(f"{what} holds no real numbers but is {array}")
     if len(array.shape) != ndim:
@@ -85,6 +93,25 @@ def matrix_from_array(array: Array) -> NDArray[np.float64]:
     """The whole of an array of two axes, in double precision."""
     rows, columns = array.shape
     return np.array(array.read(slice(0, rows), slice(0, columns)), dtype=np.float64, order="C")
+
+
+def _with_single_bands(source: Source, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+    """The arrays, with a third axis of length 1 for the matrix that the user named or, if there is no cube, for all."""
+    if source.variable is None and any(array.numeric and len(array.shape) == 3 for array in arrays.values()):
+        return arrays
+
+    def single(array: Array) -> Array:
+        return replace(array, shape=(*array.shape, 1), read=lambda rows, cols: array.read(rows, cols)[..., None])
+
+    return {
+        name: single(array)
+        if array.numeric
+        and len(array.shape) == 2
+        and min(array.shape) >= LEAST_SIDE
+        and source.variable in (None, name)
+        else array
+        for name, array in arrays.items()
+    }
 
 
 def _choose_name(source: Source, arrays: Mapping[str, Array], ndim: int) -> str:

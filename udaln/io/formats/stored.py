@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from udaln.io.formats.source import Source
 from udaln.io.grid import Grid
-from udaln.io.image import Bands, Cause, Image, Pixels
+from udaln.io.image import Bands, Cause, Image, Packing, Pixels
 
 Window = Callable[[slice, slice], NDArray[Any]]
 PerBand = NDArray[np.float64]
@@ -19,6 +19,7 @@ Test = Callable[[NDArray[Any]], NDArray[np.bool_]]
 
 NEARLY = 1e-5  # relative difference of two floating-point numbers that are the same but for rounding
 HUGE = 1e19  # no measurement is larger; a file that rounds such a no-data value means all numbers of that size
+_LISTED = 4  # no-data values that are named
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Stored:
             self.common_nodata,
             (*causes[:own], *self.masks, *causes[own:]),
             tuple(notes),
+            Packing(self.scale, self.offset),
         )
 
     @property
@@ -198,4 +200,5 @@ def equals(nodata: PerBand | float) -> Test:
 def _text(nodata: PerBand | float) -> str:
     """No-data values of the bands, as text."""
     values = np.unique(np.atleast_1d(nodata))
-    return ", ".join(f"{value:g}" for value in values if not np.isnan(value))
+    texts = [f"{value:g}" for value in values if not np.isnan(value)]
+    return ", ".join(texts) if len(texts) <= _LISTED else f"{texts[0]} to {texts[-1]}, one for each band,"

@@ -83,6 +83,7 @@ def test_wavenumbers_are_no_wavelengths(save, whole):
     [
         ([], 1, 0, None),
         (["reflectance scale factor = 10000"], 1e-4, 0, "reflectance"),
+        (["reflectance scale factor = 0.0001"], 1e-4, 0, "reflectance"),
         (["data gain values = {1, 2, 3}", "data offset values = {0, -1, 5}"], [1, 2, 3], [0, -1, 5], None),
         (["data gain values = {1, 1, 1}", "reflectance scale factor = 10000"], 1e-4, 0, "reflectance"),
         (["data gain values = {2, 2, 2}", "reflectance scale factor = 10000"], 2, 0, None),

@@ -47,6 +47,15 @@ def test_variables_of_several_images_or_meanings_are_not_joined(tmp_path, refuse
     assert "found 0: the file holds /Band1" in refused(path)
 
 
+def test_scales_and_offsets_may_differ(tmp_path, whole):
+    path = save(tmp_path / "x.nc", scale_factor=1e-4, add_offset=0.0)
+    with h5py.File(path, "r+") as file:
+        file["Band2"].attrs["scale_factor"], file["Band11"].attrs["add_offset"] = 2e-4, -0.1
+    scale, offset = np.full(11, 1e-4), np.zeros(11)
+    scale[1], offset[10] = 2e-4, -0.1
+    np.testing.assert_allclose(whole(path)[1], CUBE * scale + offset, rtol=1e-5)
+
+
 @pytest.mark.parametrize("form", ["NC", "NC4"])
 @pytest.mark.parametrize(("crs", "size"), [("EPSG:32632", 30.0), ("EPSG:4326", 0.001)])
 def test_gdal_writes_the_same_image(tmp_path, whole, form, crs, size):
@@ -67,3 +76,13 @@ def test_gdal_writes_the_same_image(tmp_path, whole, form, crs, size):
         place = expected.grid.pixel(*image.grid.xy(row, column))
         np.testing.assert_allclose(place, (5 - row, column), atol=1e-6)
     np.testing.assert_allclose(got[::-1], numbers, rtol=1e-6)
+
+
+def test_what_of_the_same_size_is_no_band_is_said(tmp_path, whole):
+    path = save(tmp_path / "x.nc", "B{}", [2, 3, 8, "8A", 11])
+    with h5py.File(path, "r+") as file:
+        file["sun_angle"] = np.zeros((5, 4))
+    image, got = whole(path)
+    np.testing.assert_array_equal(got, CUBE[..., :5])
+    assert list(image.bands.names) == ["B2", "B3", "B8", "B8A", "B11"]
+    assert "/sun_angle: not used; bands are joined if their names differ in the number alone" in image.notes

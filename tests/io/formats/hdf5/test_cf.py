@@ -248,3 +248,23 @@ def test_a_dimension_that_was_deleted_does_no_harm(tmp_path, whole):
     image, got = whole(tmp_path / "x.h5")
     np.testing.assert_array_equal(got, CUBE)
     assert image.grid is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.array([NM]), np.array([NM]).T, np.array([b"450", b"550", b"650"]), np.array([["450"], ["550"], ["650"]])],
+)
+def test_wavelengths_may_be_a_matrix_of_one_row_or_text(of, values):
+    def fill(file):
+        cube(file)
+        file["wavelength"] = values.astype("S") if values.dtype.kind == "U" else values
+
+    assert of(fill)[0].bands.wavelengths.tolist() == NM
+
+
+def test_text_that_is_no_wavelength_is_left_in_peace(of):
+    def fill(file):
+        cube(file)
+        file["wavelength"] = np.array([b"blue", b"green", b"red"])
+
+    assert of(fill)[0].bands.wavelengths is None

@@ -144,6 +144,7 @@ def test_one_end_of_a_valid_range_may_be_open(of):
         ({"scale_factor": 0.0}, "scale_factor='0.0' is left aside: expected a number"),
         ({"scale_factor": np.nan}, "scale_factor='nan' is left aside"),
         ({"scale_factor": [1.0, 2.0]}, "one for each of the 3 bands"),
+        ({"gain": 2e-4}, "gain=0.0002 is not used; scale_factor would be"),
         ({"add_offset": "much"}, "add_offset='much' is left aside"),
         ({"_Unsigned": "perhaps"}, "_Unsigned='perhaps' of int16 numbers is left aside"),
         ({"scale_factor": h5py.Empty("f4")}, "scale_factor='' is left aside"),
@@ -187,3 +188,10 @@ def test_scales_multiply_or_divide_as_their_names_have_it(of, name, attributes, 
 def test_numbers_that_mean_no_data_are_stored_ones(of):
     _, got = of(CUBE, {"Scale_Factor": 1e4, "Data_Ignore_Value": FILL})
     np.testing.assert_array_equal(np.isnan(got), CUBE == FILL)
+
+
+def test_as_many_numbers_as_bands_are_one_for_each(of):
+    cube = np.tile(np.arange(6, dtype=np.int16), (5, 4, 1)) + np.arange(20, dtype=np.int16).reshape(5, 4, 1)
+    image, got = of(cube, {"_FillValue": np.arange(3, 9, dtype=np.int16)})
+    np.testing.assert_array_equal(np.isnan(got), cube == np.arange(3, 9))
+    assert len(image.causes) == 1

@@ -225,6 +225,7 @@ UNUSABLE = {
     "logical": (CUBE > 99, "x holds no real numbers but is 5×4×3 logical"),
     "empty": (np.zeros((5, 0, 3)), "x is empty (5×0×3 double)"),
     "empty struct": ({}, "x holds no real numbers but is"),
+    "cells of matrices": (cells([np.eye(9), np.eye(9)]), "none of which has 3 axes; save one array of 3 axes"),
     "cells without numbers": (cells(["a", "b"]), "x is 1×2 cell, expected one of its parts: x{1} (1×1 char)"),
     "complex in a struct": ({"cube": CUBE * 1j}, "x.cube (5×4×3 complex double)"),
 }

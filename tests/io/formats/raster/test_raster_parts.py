@@ -126,3 +126,15 @@ def test_ground_control_points_are_a_grid_if_they_lie_on_one(tmp_path, whole, no
     else:
         np.testing.assert_allclose(image.grid.transform, tuple(transform)[:6], rtol=1e-9)
         assert "33N" in image.grid.crs_name and image.notes == ()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_too_few_ground_control_points_are_said(tmp_path, whole, count):
+    path = tmp_path / "x.tif"
+    profile = {"driver": "GTiff", "width": 20, "height": 16, "count": 3, "dtype": "uint8"}
+    corners = points(rasterio.Affine(10, 0, 500000, 0, -10, 4600000), 0.0)[:count]
+    with rasterio.open(path, "w", gcps=corners, crs="EPSG:32633", **profile) as file:
+        file.write(np.moveaxis(CUBE, 2, 0))
+    image, _ = whole(path)
+    assert image.grid is None
+    assert image.notes == (f"its {count} ground control points are not used: expected at least 4",)

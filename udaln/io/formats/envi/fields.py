@@ -46,6 +46,9 @@ def apply_scaling(header: Header, stored: Stored) -> tuple[Stored, str | None, l
     factors = as_numbers(header.numbers(_FACTOR, bands))
     if len(factors) not in (1, bands) or not (np.isfinite(factors) & (factors > 0)).all():
         return stored, None, [*notes, f"{_FACTOR}: expected a number above 0, got {text[:40]}; left aside"]
+    if (factors < 1).all():  # a reflectance is stored as a larger number than it is
+        notes.append(f"{_FACTOR}: {text[:40]} multiplies, since it is smaller than 1")
+        factors = 1 / factors
     return replace(stored, scale=np.ones(bands) / factors, offset=0.0), "reflectance", notes
 
 

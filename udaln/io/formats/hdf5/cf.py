@@ -104,11 +104,17 @@ def _by_length(variable: Variable, contents: Contents) -> int:
 
 
 def _nearest(variable: Variable, names: Sequence[str], number: int, contents: Contents) -> list[Variable]:
-    """Variables of one entry per band that have one of some names, those in the nearest group."""
+    """Variables of one entry per band that have one of some names, those in the nearest group.
+
+    They may be matrices of one row or column, as MATLAB writes vectors.
+    """
     candidates = [
         other
         for other in contents.variables.values()
-        if other.shape == (number,) and other.plain_name in names and not other.is_bare_dimension
+        if len(other.shape) in (1, 2)
+        and sorted(other.shape) in ([number], sorted((1, number)))
+        and other.plain_name in names
+        and not other.is_bare_dimension
     ]
 
     def distance(other: Variable) -> int:
@@ -125,7 +131,11 @@ def _line(
     variable: Variable, names: Sequence[str], number: int, contents: Contents, notes: list[str]
 ) -> tuple[str, PerBand, str] | None:
     """One number per band: where it is from, the numbers and their unit."""
-    candidates = [other for other in _nearest(variable, names, number, contents) if other.is_numeric]
+    candidates = [
+        other
+        for other in _nearest(variable, names, number, contents)
+        if other.is_numeric or (other.dtype.kind in "OSU" and np.isfinite(other.line()).all())
+    ]
     values = [other.line() for other in candidates]
     if values and all(np.array_equal(line, values[0], equal_nan=True) for line in values):
         return candidates[0].name, values[0], candidates[0].text("units", "unit")
@@ -166,7 +176,7 @@ def _flags(variable: Variable, number: int, contents: Contents, notes: list[str]
 def _names(variable: Variable, number: int, contents: Contents) -> list[str] | None:
     for other in _nearest(variable, NAMES, number, contents):
         if other.dtype.kind in "OSU":
-            return [text_of(name) for name in np.asarray(other.read((slice(None),)))]
+            return [text_of(name) for name in np.asarray(other.read((slice(None),) * len(other.shape))).ravel()]
     found = find(variable.attributes, *NAMES)
     names = [] if found is None else [text_of(name) for name in np.ravel(found[1])]
     return names if len(names) == number else None

@@ -21,12 +21,14 @@ FILLS = (  # attributes of numbers that mean no data
 )
 SCALES = ("scalefactor", "reflectancescalefactor", "scalingfactor", "scale", "scales", "slope")
 OFFSETS = ("addoffset", "offset", "offsets", "intercept")
+_LIKE_SCALES = ("gain", "gains", "multiplier", "factor", "reflectancegain", "radiancescale", "bias")  # may be settings
 DEFAULT_FILLS = {  # what the NetCDF library leaves where nothing was written
     **{"f4": 9.969209968386869e36, "f8": 9.969209968386869e36},
     **{"i2": -32767.0, "i4": -2147483647.0, "i8": -9223372036854775806.0},
 }
 DIVISOR = 100.0  # a reflectance is not multiplied by more: such a scale divides
 NEARLY_ALL = 0.95  # a valid range that leaves out more than this fraction of the values is in another unit, or wrong
+_BY_BAND = 5  # so many numbers that mean no data, and as many bands, are one for each
 _SAMPLE = 16  # rows and columns of the windows that a valid range is tried on
 
 
@@ -49,14 +51,14 @@ def stored_numbers(
         return part if part.dtype == dtype else part.astype(dtype)  # two's complement
 
     scale, offset = _scale_and_offset(variable, shape[2], notes)
-    fills = _fills(variable, dtype, notes)
+    fills, by_band = _fills(variable, dtype, shape[2], notes)
     if netcdf and find(variable.attributes, "fillvalue") is None and dtype.str[1:] in DEFAULT_FILLS:
         fills.append(DEFAULT_FILLS[dtype.str[1:]])
     limits = _valid_range(variable, dtype, scale, offset, notes)
     if limits is not None and _leaves_nothing(limits, shape, numbers, fills):
         notes.append(f"{variable.name}: its valid range {_range(limits)} is left aside: nearly no number is within")
         limits = None
-    return Stored(shape, dtype, numbers, scale, offset, fills, limits)
+    return Stored(shape, dtype, numbers, scale, offset, [*fills, *by_band], limits)
 
 
 def is_reflectance(variable: Variable) -> bool:
@@ -77,15 +79,19 @@ def _signed_or_not(variable: Variable, notes: list[str]) -> np.dtype[Any]:
     return np.dtype(f"{kind}{dtype.itemsize}")
 
 
-def _fills(variable: Variable, dtype: np.dtype[Any], notes: list[str]) -> list[float]:
-    """All numbers that mean no data, as ``dtype`` holds them."""
+def _fills(variable: Variable, dtype: np.dtype[Any], bands: int, notes: list[str]) -> tuple[list[float], list[PerBand]]:
+    """All numbers that mean no data, as ``dtype`` holds them: in every band, and one for each."""
     fills: list[float] = []
+    by_band: list[PerBand] = []
     for name, value in variable.attributes.items():
         if plain(name) not in FILLS:
             continue
         values = numbers_of(value)
         if values is None:
             notes.append(f"{variable.name}: {name}={text_of(value)!r} is left aside: expected numbers")
+            continue
+        if values.size == bands >= _BY_BAND and len(np.unique(values)) > 1:
+            by_band.append(values)
             continue
         for number in np.unique(values[~np.isnan(values)]).tolist():  # NaN is no measurement anyway
             stored = _as_stored(number, dtype)
@@ -96,7 +102,7 @@ def _fills(variable: Variable, dtype: np.dtype[Any], notes: list[str]) -> list[f
                 notes.append(f"{variable.name}: {name}={number:g} is taken as {stored:g}, the same {dtype} number")
             if stored not in fills:
                 fills.append(stored)
-    return fills
+    return fills, by_band
 
 
 def _as_stored(number: float, dtype: np.dtype[Any]) -> float | None:
@@ -121,6 +127,8 @@ def _scale_and_offset(variable: Variable, bands: int, notes: list[str]) -> tuple
     ``scale_factor`` multiplies, as CF has it. Vendors' attributes of other spellings multiply if they are at most 1
     and divide if they are larger, as NEON's ``Scale_Factor=10000`` does; an offset is then one of stored numbers.
     """
+    if (other := find(variable.attributes, *_LIKE_SCALES)) and not find(variable.attributes, *SCALES):
+        notes.append(f"{variable.name}: {other[0]}={text_of(other[1])[:40]} is not used; scale_factor would be")
     name, scale = _per_band(variable, SCALES, bands, notes, lambda values: bool((values != 0).all()))
     offset_name, offset = _per_band(variable, OFFSETS, bands, notes, lambda values: True)
     if scale is None:

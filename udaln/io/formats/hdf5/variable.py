@@ -64,8 +64,12 @@ class Variable:
         return "" if found is None else text_of(found[1])
 
     def line(self) -> PerBand:
-        """All of its numbers, if it has one axis."""
-        return np.asarray(self.read((slice(None),))).astype(np.float64)
+        """All of its numbers, along one axis; NaN for all of a text that is none."""
+        values = np.asarray(self.read((slice(None),) * len(self.shape))).ravel()
+        if self.is_numeric:
+            return values.astype(np.float64)
+        numbers = numbers_of(values)
+        return np.full(values.shape, np.nan) if numbers is None or numbers.shape != values.shape else numbers
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def choose(source: Source, contents: Contents) -> Variable:
         bands = band_variables.joined(contents.variables)
         if bands is not None:
             return bands
-    return variables[choose_array(source, arrays, 3)[0]]
+    variable = variables[choose_array(source, arrays, 3)[0]]
+    return variable if len(variable.shape) == 3 else band_variables.stacked([variable])
 
 
 def image_of(

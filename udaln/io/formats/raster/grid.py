@@ -35,6 +35,8 @@ def grid_of_raster(source: Source, path: Path, file: Any) -> tuple[Grid | None, 
             f"its {len(points)} ground control points are not used: they are up to {off:.3g} pixels off a regular "
             "grid; gdalwarp brings the image onto one"
         )
+    elif points:
+        notes.append(f"its {len(points)} ground control points are not used: expected at least 4")
     if file.rpcs is not None:
         notes.append("its rational polynomials (RPCs) are not used; gdalwarp -rpc brings the image onto a map grid")
     return None, notes

@@ -31,6 +31,11 @@ def image_bands(file: Any) -> tuple[list[int], list[Cause], list[str]]:
     masks = [band for band in alpha if file.count > 1 and _is_mask(file, band)]
     bands = [band for band in file.indexes if band not in masks]
     notes = [f"band {band} is tagged alpha, but is an image: it is used as one" for band in alpha if band not in masks]
+    notes += [
+        f"band {band} has a colour table, of which its numbers are entries: gdal_translate -expand rgb makes colours"
+        for band in bands
+        if file.colorinterp[band - 1].name == "palette"
+    ]
     causes = [_transparent(file, band) for band in masks]
     if not alpha or masks:
         causes += _other_masks(file, bands)

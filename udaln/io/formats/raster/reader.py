@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,17 +14,15 @@ from numpy.typing import NDArray
 
 from udaln.files import reading
 from udaln.io.formats.gdal import import_rasterio
+from udaln.io.formats.raster.bands import bands_of_raster
 from udaln.io.formats.raster.grid import grid_of_raster
 from udaln.io.formats.raster.masks import image_bands
 from udaln.io.formats.raster.pages import open_parts
 from udaln.io.formats.reader import Reader, files_only
 from udaln.io.formats.source import Source
-from udaln.io.formats.spectral_axis import checked_axis
-from udaln.io.formats.stored import PerBand, Stored, joined
+from udaln.io.formats.stored import Stored, joined
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
-
-_IN_IMAGERY = ("CENTRAL_WAVELENGTH_UM", "FWHM_UM")  # of the domain IMAGERY
 
 
 @dataclass(frozen=True)
@@ -154,29 +152,27 @@ def _raster(source: Source, path: Path, file: Any) -> Raster:
     def chosen(values: Sequence[Any]) -> list[Any]:
         return [values[band - 1] for band in bands]
 
+    scales, offsets, linear_notes = _linear(file, chosen)
     nodata = np.array([np.nan if value is None else value for value in chosen(file.nodatavals)], np.float64)
     stored = Stored(
         (*file.shape, len(bands)),
         np.result_type(*kinds),
         read,
-        np.array(chosen(file.scales), np.float64),
-        np.array(chosen(file.offsets), np.float64),
+        scales,
+        offsets,
         () if np.isnan(nodata).all() else (nodata,),
         masks=masks,
     )
     units = {unit or "" for unit in chosen(file.units)}
-    names = None
-    if any(chosen(file.descriptions)):
-        names = [name or f"band {number}" for number, name in zip(bands, chosen(file.descriptions), strict=True)]
-    wavelengths, fwhm, said = _wavelengths(file, bands)
+    described, band_notes = bands_of_raster(file, bands)
     grid, more = grid_of_raster(source, path, file)
     return Raster(
         stored,
         file.driver,
         grid,
-        Bands(names, wavelengths, fwhm),
+        described,
         units.pop() or None if len(units) == 1 else None,
-        (*notes, *said, *more),
+        (*notes, *linear_notes, *band_notes, *more),
     )
 
 
@@ -195,20 +191,17 @@ def _check_size(source: Source, path: Path, file: Any) -> None:
         raise source.error(f"expected {expected} bytes, as its header says, got {got}", path)
 
 
-def _wavelengths(file: Any, bands: Sequence[int]) -> tuple[PerBand | None, PerBand | None, tuple[str, ...]]:
-    """Wavelengths and FWHM [nm] of some bands, None if no tag has usable ones; and a line for what is not usable."""
-    own = [{key.lower(): value for key, value in file.tags(band).items()} for band in bands]
-    imagery = [file.tags(band, ns="IMAGERY") for band in bands]
-    own_unit = next((tag["wavelength_units"] for tag in own if "wavelength_units" in tag), None)
-    notes: list[str] = []
-    for tags, names, unit in ((own, ("wavelength", "fwhm"), own_unit), (imagery, _IN_IMAGERY, "um")):
-        values, widths = ([tag.get(name, "") for tag in tags] for name in names)
-        if any(values):
-            wavelengths, fwhm, said = checked_axis(values, unit, widths if any(widths) else None, names=names)
-            notes += said
-            if wavelengths is not None:
-                return wavelengths, fwhm, tuple(notes)
-    return None, None, tuple(notes)
+def _linear(
+    file: Any, chosen: Callable[[Sequence[Any]], list[Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Scales and offsets of the bands, 1 and 0 where they cannot be used, and notes."""
+    scales, offsets = (np.array(chosen(values), np.float64) for values in (file.scales, file.offsets))
+    unusable = ~np.isfinite(scales) | (scales == 0) | ~np.isfinite(offsets)
+    notes = []
+    if unusable.any():
+        got = f"{scales[unusable][0]:g} and {offsets[unusable][0]:g}"
+        notes.append(f"scale and offset of {unusable.sum()} bands, {got}, cannot be used; left aside")
+    return np.where(unusable, 1.0, scales), np.where(unusable, 0.0, offsets), notes
 
 
 READER = Reader("raster", files_only(lambda source: True), open_raster)
