@@ -28,7 +28,7 @@ def test_a_run_that_is_going_on_has_its_settings_and_no_end(tmp_path):
     content = metadata["_hparams_/session_start_info"].plugin_data.content
     found = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
     assert found["seed"].number_value == 3 and found["method"].string_value == "udaln"
-    assert found["dataset.snr_hsi"].string_value == "None" and found["shuffle"].bool_value is True
+    assert found["dataset.snr_hsi"].string_value == "None" and found["shuffle"].string_value == "True"
     session.end()
     assert "_hparams_/session_end_info" in written(tmp_path).summary_metadata
     writer.close()

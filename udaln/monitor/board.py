@@ -46,13 +46,11 @@ class Session:
 
     Args:
         writer: TensorBoard's.
-        settings: The settings of the run by name.
+        settings: The settings of the run by name: numbers, words, truth values, or none.
     """
 
     def __init__(self, writer: SummaryWriter, settings: Mapping[str, Any]) -> None:
-        shown = {
-            key: value if isinstance(value, bool | int | float | str) else str(value) for key, value in settings.items()
-        }
+        shown = {k: str(v) if v is None or isinstance(v, bool) else v for k, v in settings.items()}
         _, self._start, self._end = hparams(shown, {})  # type: ignore[no-untyped-call]
         self._writer = writer
 
