@@ -51,7 +51,7 @@ SENSORS = {
 }
 CHOICES = {
     "dataset=houston": "dataset: expected one of chikusei, houston2018, mat, pair, synthetic, got 'houston'",
-    "stages=papr": "stages: expected one of closed_form, joint_only, no_joint, paper, sampled, *udaln, got 'papr'",
+    "stages=papr": "stages: expected one of closed_form, joint_only, no_joint, paper, sampled, got 'papr'",
     "experiment=nope": "experiment: expected one of *, got 'nope'",
     "instruments=different": "instruments: expected one of alike, auto, unlike, got 'different'",
     "scale=5": "scale: expected one of auto, x5, x8, got 5",
@@ -95,7 +95,7 @@ VALUES = {
     PAIR + "dataset.saturation=[1,2,3]": "dataset.saturation: expected a number, *, got [1,*",
     PAIR + "dataset.saturation=0": "dataset.saturation: expected it to leave some values of the LR-HSI, got none",
     PAIR + "dataset.bad_bands=drop": "dataset.bad_bands: expected one of fill, leave_out, keep, got 'drop'",
-    "degradation.psf=guessed": "degradation.psf: expected one of estimated, known, got 'guessed'",
+    "degradation.psf=guessed": "degradation.psf: expected one of estimated, known, true, got 'guessed'",
     "stages.psf=known": "stages.psf: is now degradation.psf",
     "-m stages=fast,paper": "stages=fast: is now method=closed_form",
     "+network=paper": "network: is now method.network",

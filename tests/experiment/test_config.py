@@ -138,7 +138,7 @@ def test_the_ablations_are_the_papers_stages():
 def test_a_preset_that_is_not_there():
     with pytest.raises(
         InputError,
-        match=r"^stages: expected one of closed_form, joint_only, no_joint, paper, sampled, udaln, got 'long'$",
+        match=r"^stages: expected one of closed_form, joint_only, no_joint, paper, sampled, got 'long'$",
     ):
         method_preset(stages="long")
 
