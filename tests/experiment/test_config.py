@@ -3,6 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
+from places import ROOT
 
 from udaln.errors import InputError
 from udaln.experiment.config import ACCELERATORS, choices, known_keys, method_of, typed
@@ -14,7 +15,7 @@ from udaln.methods.udaln.speunet import SPEUNETS
 from udaln.methods.udaln.stages import STAGES
 from udaln.physics.instruments import OutputGrid
 
-GROUPS = choices()
+GROUPS, CONF = choices(), ROOT / "conf"
 DATASETS = {
     "synthetic": ([], SyntheticDataset),
     "mat": (["dataset.reference=x.mat"], ReferenceDataset),
@@ -81,6 +82,15 @@ def test_methods_and_their_stages(configure):
         assert same(method_of(config), method) and config.refine is refine
     with pytest.raises(InputError, match=r"^method.name: expected one of closed_form, .*udaln, got 'other'; "):
         configure("method.name=other")
+
+
+@pytest.mark.parametrize("name", GROUPS["method"])
+def test_every_method_has_a_file_of_its_default_settings(configure, name):
+    config = configure(f"method={name}")
+    method, refine = method_preset(name)
+    assert same(method_of(config), method) and config.refine is refine
+    assert config.method == type(method).Settings()
+    assert (CONF / "method" / f"{name}.yaml").exists()
 
 
 @pytest.mark.parametrize("name", GROUPS["experiment"])
