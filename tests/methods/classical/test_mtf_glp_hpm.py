@@ -19,7 +19,7 @@ def test_bands_that_are_multiples_of_an_msi_band_are_exact(pan, bands):
 
 
 def test_contrast_is_kept_where_the_band_is_brighter_than_its_pan_image():
-    """Half of the image has a second factor. The multiplicative pyramid keeps the contrast there, the additive does not."""
+    """Half of the image has a second factor: its contrast is larger than that of the pan image."""
     pan = textured(80, 1)
     factor = torch.where(torch.arange(80) < 40, 1.0, 3.0)[:, None, None].double()
     scene = pair(pan * factor, pan)
