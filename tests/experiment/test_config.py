@@ -10,12 +10,14 @@ from udaln.experiment.config import ACCELERATORS, choices, known_keys, method_of
 from udaln.experiment.dataset_schema import PairDataset, ReferenceDataset, SyntheticDataset
 from udaln.experiment.presets import instruments_preset, method_preset
 from udaln.experiment.schema import PsfShape, Refine, Source, Support
+from udaln.methods.registry import method_class, names
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.speunet import SPEUNETS
 from udaln.methods.udaln.stages import STAGES
 from udaln.physics.instruments import OutputGrid
 
-GROUPS, CONF = choices(), ROOT / "conf"
+GROUPS = choices()
+METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 DATASETS = {
     "synthetic": ([], SyntheticDataset),
     "mat": (["dataset.reference=x.mat"], ReferenceDataset),
@@ -84,13 +86,17 @@ def test_methods_and_their_stages(configure):
         configure("method.name=other")
 
 
-@pytest.mark.parametrize("name", GROUPS["method"])
-def test_every_method_has_a_file_of_its_default_settings(configure, name):
+def test_every_method_of_the_package_has_a_file():
+    own = {name for name in names() if method_class(name).__module__.startswith("udaln.")}
+    assert own == set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_the_settings_of_its_file(configure, name):
     config = configure(f"method={name}")
     method, refine = method_preset(name)
     assert same(method_of(config), method) and config.refine is refine
     assert config.method == type(method).Settings()
-    assert (CONF / "method" / f"{name}.yaml").exists()
 
 
 @pytest.mark.parametrize("name", GROUPS["experiment"])
