@@ -34,16 +34,16 @@ class Model(nn.Module, ABC):
 
     Args:
         degradation: PSF, SRF and radiometry of the two sensors, as they were estimated or given.
-
-    Attributes:
-        margin: LR pixels around a part of a scene that its fused image depends on.
     """
-
-    margin: ClassVar[int] = 0
 
     def __init__(self, degradation: Degradation) -> None:
         super().__init__()
         self.degradation = degradation
+
+    @property
+    def margin(self) -> int:
+        """LR pixels around a part of a scene that its fused image depends on."""
+        return 0
 
     @abstractmethod
     def fuse(self, scene: Scene) -> Estimate:

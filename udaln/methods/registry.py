@@ -7,6 +7,12 @@ from typing import TypeVar
 
 from udaln.errors import InputError
 from udaln.methods.base import Method
+from udaln.methods.classical.gsa import Gsa
+from udaln.methods.classical.interpolation import Interpolation
+from udaln.methods.classical.mtf_glp import MtfGlp
+from udaln.methods.classical.mtf_glp_hpm import MtfGlpHpm
+from udaln.methods.classical.regression import Regression
+from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.udaln.method import Udaln
 
@@ -53,4 +59,10 @@ def method_class(name: str, *, key: str = "method.name") -> type[Method]:
 
 
 register(ClosedForm)
+register(Gsa)
+register(Interpolation)
+register(MtfGlp)
+register(MtfGlpHpm)
+register(Regression)
+register(RegressionResidual)
 register(Udaln)
