@@ -39,7 +39,8 @@ def with_sharpened_bands(image: Image, scale: int) -> Image:
     sharp = np.flatnonzero(factors == 1)
     if len(sharp) in (0, len(factors)):
         return image
-    parts, notes = [], []
+    parts, notes, causes = [], [], list(image.causes)
+    left_out = factors >= max(scale, 2)
     for factor in sorted(set(factors.tolist()) - {1}):
         bands = np.flatnonzero(factors == factor)
         found = f"{describe_bands(torch.from_numpy(factors == factor))}: upsampled from pixels {factor} times as large"
@@ -54,10 +55,15 @@ def with_sharpened_bands(image: Image, scale: int) -> Image:
         for bands, part in parts:
             missing = np.isnan(values[..., bands])
             values[..., bands] = np.where(missing, np.nan, part.read(rows, cols))
-        values[..., factors >= max(scale, 2)] = np.nan
+        values[..., left_out] = np.nan
         return values
 
-    return replace(image, read=read, notes=(*image.notes, *notes))
+    def flags(rows: slice, cols: slice) -> NDArray[np.bool_]:
+        return np.broadcast_to(left_out, (rows.stop - rows.start, cols.stop - cols.start, len(left_out)))
+
+    if left_out.any():
+        causes.append(Cause("bands no finer than the LR-HSI", flags))
+    return replace(image, read=read, causes=tuple(causes), notes=(*image.notes, *notes))
 
 
 def _sharpened_part(
