@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from udaln.errors import InputError
 from udaln.experiment.cli import check_arguments, one_line_errors
+from udaln.experiment.comparison.command import report
 from udaln.experiment.config import choices, known_keys, typed
 from udaln.experiment.fuse_words import USAGE, asks_for_help, hydra_words
 from udaln.experiment.inspect import inspect
@@ -33,6 +34,8 @@ def main() -> None:
         words = sys.argv[1:]
         if words[:1] == ["inspect"]:
             return inspect(words[1:])
+        if words[:1] == ["report"]:
+            return report(words[1:])
         if words[:1] == ["fuse"]:
             if asks_for_help(words[1:]):
                 return print(USAGE)
