@@ -21,6 +21,7 @@ from udaln.experiment.error_keys import solver_errors
 from udaln.experiment.fusion import Fusion, fit, fuse_fitted, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
+from udaln.experiment.run_files import CHECKPOINT, CONFIG, LOG, METRICS
 from udaln.experiment.schema import Config
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.missing import describe_shares
@@ -28,8 +29,6 @@ from udaln.methods.base import Model, StageRecord, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor.console import print_columns, run_log
 from udaln.monitor.run_monitor import RunMonitor
-
-CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 
 
 @threads.single()
@@ -56,7 +55,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             files = stack.enter_context(open_pair(config.dataset, config.scale))
         job = prepare(config, folder, files)
         results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
-        log = stack.enter_context(run_log(folder / "udaln.log"))
+        log = stack.enter_context(run_log(folder / LOG))
         stack.enter_context(report.log_how_to_resume(folder, log))
         _log_scene(job, log)
         logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)

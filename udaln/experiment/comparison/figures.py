@@ -43,6 +43,8 @@ class Figure:
                 return "∞" if value > 0 else "−∞" if value < 0 else ""
             if self.decimals is None:
                 return f"{value:g}"
+            if self.unit == "s":
+                return f"{value:.{self.decimals if value >= 1 else self.decimals + 1}f}"
             return _small(value) if 0 < abs(value) < 10**-self.decimals else f"{value:.{self.decimals}f}"
         if isinstance(value, list):
             return ", ".join(map(str, value))

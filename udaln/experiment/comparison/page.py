@@ -16,9 +16,10 @@ from PIL import Image, UnidentifiedImageError
 import udaln
 from udaln.experiment.comparison import settings
 from udaln.experiment.comparison.chart import quality_against_time
-from udaln.experiment.comparison.run_folder import OVERVIEW, RunFolder
+from udaln.experiment.comparison.run_folder import RunFolder
 from udaln.experiment.comparison.table import Row, Table
 from udaln.experiment.comparison.texts import is_number_column
+from udaln.experiment.run_files import OVERVIEW
 
 WIDTH, WIDTH_OF_MANY, MANY = 1100, 640, 24  # of an embedded picture [pixels], and from how many runs on it is smaller
 PICTURES = 200  # that are embedded at most

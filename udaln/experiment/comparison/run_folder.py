@@ -15,9 +15,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from udaln.errors import InputError
+from udaln.experiment.run_files import CHECKPOINT, CONFIG, ERROR, LOG, METRICS, STAGES
 
-CONFIG, METRICS, STAGES, LOG = "config.yaml", "metrics.json", "stages.csv", "udaln.log"
-CHECKPOINT, OVERVIEW, ERROR = "resume.ckpt", "overview.png", "error.txt"
 _GROUPS = {"dataset", "scale", "method"}  # keys of every configuration of a run
 
 
