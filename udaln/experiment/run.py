@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from udaln import threads
 from udaln.errors import InputError
-from udaln.experiment import report, results
+from udaln.experiment import costs, report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.datasets.pair_files import open_pair
@@ -27,6 +27,7 @@ from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.missing import describe_shares
 from udaln.methods.base import Model, StageRecord, Training
 from udaln.methods.training.trainer import quiet_lightning
+from udaln.metrics.figures import of_whole_image
 from udaln.monitor.console import print_columns, run_log
 from udaln.monitor.run_monitor import RunMonitor
 
@@ -48,6 +49,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     if (folder / METRICS).exists():
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
     quiet_lightning()
+    costs.reset_peak_memory()
     with ExitStack() as stack:
         stack.enter_context(solver_errors())
         files = None
@@ -72,6 +74,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         write_products(job, fusion, monitor.rows)
         metrics |= write_images(job, fusion)
         metrics |= count_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None)
+        metrics |= of_whole_image(fusion.scene, fusion.estimate.image) | costs.costs(job, fusion, monitor)
         metrics |= report.verdict(fusion) | _settings(job) | results.versions()
         results.write_metrics(folder / METRICS, metrics)  # last, since it marks the run as finished
         (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -113,7 +116,7 @@ def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
     """Fuse the scene; if there is a consistency step, its figures are recorded as those of a stage."""
     start = monotonic()
     fusion = fuse_fitted(job.scene, model, job.options, job.device)
-    seconds = monotonic() - start
+    seconds = monitor.fuse_seconds = monotonic() - start
     fusion = with_figures(fusion, job.options)
     if job.options.refine:
         monitor.add_row(StageRecord("refine", 0, seconds), fusion.figures)

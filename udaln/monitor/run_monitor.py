@@ -23,6 +23,7 @@ class RunMonitor:
     Attributes:
         rows: The rows of ``stages.csv`` so far.
         steps: Optimisation steps so far.
+        fuse_seconds: How long the fitted model took to fuse, with the step that follows it.
     """
 
     def __init__(self, scene: Scene, logger: TensorBoardLogger) -> None:
@@ -30,6 +31,7 @@ class RunMonitor:
         self.figure_log, self.gallery = FigureLog(scene), Gallery(scene)
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
+        self.fuse_seconds = 0.0
 
     @property
     def callbacks(self) -> list[Any]:

@@ -27,18 +27,18 @@ def runs(tmp_path):
 
 def test_markdown(runs):
     assert markdown(make_table(find_runs([runs]))).splitlines() == [
-        "| method | runs | PSNR [dB] | status |",
-        "| --- | ---: | ---: | --- |",
-        "| a_b | 2 | **40.50 ± 0.71** |  |",
-        "| c | 2 | 39.12 | 1 finished; 1 failed: 50 % \\| of_it & more |",
+        "| method | runs | status | PSNR [dB] |",
+        "| --- | ---: | --- | ---: |",
+        "| a_b | 2 |  | **40.50 ± 0.71** |",
+        "| c | 2 | 1 finished; 1 failed: 50 % \\| of_it & more | 39.12 |",
     ]
 
 
 def test_latex(runs):
     lines = latex(make_table(find_runs([runs]))).splitlines()
-    assert lines[1] == "\\begin{tabular}{lrrl}" and lines[-1] == "\\end{tabular}"
-    assert lines[5] == "a\\_b & 2 & \\textbf{40.50 $\\pm$ 0.71} &  \\\\"
-    assert lines[6].endswith("failed: 50 \\% | of\\_it \\& more \\\\")
+    assert lines[1] == "\\begin{tabular}{lrlr}" and lines[-1] == "\\end{tabular}"
+    assert lines[5] == "a\\_b & 2 &  & \\textbf{40.50 $\\pm$ 0.71} \\\\"
+    assert lines[6].endswith("failed: 50 \\% | of\\_it \\& more & 39.12 \\\\")
     assert not re.findall(r"[^\x00-\x7f]", "".join(lines))
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from udaln.experiment.comparison.figures import Figure, figure
 from udaln.experiment.comparison.run_folder import RunFolder
+from udaln.experiment.comparison.settings import SCENE, titles
 from udaln.experiment.comparison.table import Row, Table
 
 PANELS = 6  # scenes that are drawn at most
@@ -63,7 +64,9 @@ def _panel(axes: Axes, table: Table, rows: Sequence[Row], *, with_title: bool) -
             )
     if seconds and min(seconds) > 0 and max(seconds) > 5 * min(seconds):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("time since the start of the fit [s]")
     axes.set_ylabel(_heading(column))
     axes.grid(alpha=0.3)
@@ -89,17 +92,16 @@ def _heading(column: Figure) -> str:
 
 
 def _label(table: Table, row: Row) -> str:
-    own = [
-        text
-        for key, text in zip(table.keys, table.names(row), strict=False)
-        if not key.startswith(("dataset.", "scale."))
-    ]
+    """The settings of a row that do not belong to its scene."""
+    own = [text for key, text in zip(table.keys, table.names(row), strict=False) if not key.startswith(SCENE)]
     return _plain(" ".join(own if own else table.names(row)))
 
 
 def _scene_title(table: Table, row: Row) -> str:
-    parts: list[Any] = [
-        text for key, text in zip(table.keys, table.names(row), strict=False) if key.startswith(("dataset.", "scale."))
+    """The settings of a row's scene: its name, and what else differs."""
+    named = zip(table.keys, titles(table.keys), table.names(row), strict=False)
+    parts = [
+        text if key.endswith(".name") else f"{title} {text}" for key, title, text in named if key.startswith(SCENE)
     ]
     return _plain(", ".join(parts))
 

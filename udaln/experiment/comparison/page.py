@@ -62,11 +62,13 @@ def html_table(table: Table) -> str:
     )
     lines = []
     for row in table.rows:
-        cells = zip(table.texts(row), _sort_values(table, row), numbers, table.is_best(row), strict=True)
+        kinds = ["number" if number else "" for number in numbers]
+        if table.incomplete:
+            kinds[len(kinds) - len(table.columns) - 1] = "status"
+        cells = zip(table.texts(row), _sort_values(table, row), kinds, table.is_best(row), strict=True)
         line = "".join(
-            f'<td{_css("number" if number else "", "best" if best else "")} data-value="{escape(value)}">'
-            f"{escape(text)}</td>"
-            for text, value, number, best in cells
+            f'<td{_css(kind, "best" if best else "")} data-value="{escape(value)}">{escape(text)}</td>'
+            for text, value, kind, best in cells
         )
         failed = any(not run.finished for run in row.runs)
         lines.append(f"<tr{_css('incomplete' if failed else '')}>{line}</tr>")
@@ -88,7 +90,7 @@ def _sort_values(table: Table, row: Row) -> list[str]:
     cells = [row.cells[column.key].mean for column in table.columns]
     figures = ["" if value is None else str(value) for value in cells]
     count = [str(len(row.runs))] if table.repeated else []
-    return [*names, *count, *figures, *([row.status] if table.incomplete else [])]
+    return [*names, *count, *([row.status] if table.incomplete else []), *figures]
 
 
 def _pictures(table: Table) -> str:

@@ -33,7 +33,9 @@ class Cell:
         text = column.text(self.mean)
         if self.deviation is None or not text:
             return text
-        return f"{text} ± {column.text(float(self.deviation))}"
+        digits = len(text.partition(".")[2])
+        exact = column.text(float(self.deviation)) if "e" in text else f"{self.deviation:.{digits}f}"
+        return f"{text} ± {exact}"
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,13 @@ class Table:
 
     @property
     def headings(self) -> list[str]:
-        """The titles of all columns: settings, number of runs, figures, status."""
+        """The titles of all columns: settings, number of runs, status, figures."""
         names = settings.titles(self.keys) if self.keys else ["run"]
         return [
             *names,
             *(["runs"] if self.repeated else []),
-            *(column.heading for column in self.columns),
             *(["status"] if self.incomplete else []),
+            *(column.heading for column in self.columns),
         ]
 
     @property
@@ -97,22 +99,19 @@ class Table:
         return [
             *self.names(row),
             *([str(len(row.runs))] if self.repeated else []),
-            *(row.cells[column.key].text(column) for column in self.columns),
             *([row.status] if self.incomplete else []),
+            *(row.cells[column.key].text(column) for column in self.columns),
         ]
 
     def is_best(self, row: Row) -> list[bool]:
         """Which of a row's texts are the best of their scene."""
-        before = max(len(self.keys), 1) + self.repeated
-        return [
-            *[False] * before,
-            *(row.cells[column.key].best for column in self.columns),
-            *([False] if self.incomplete else []),
-        ]
+        before = len(self.headings) - len(self.columns)
+        return [*[False] * before, *(row.cells[column.key].best for column in self.columns)]
 
-    def scene(self, row: Row) -> tuple[Any, ...]:
-        """The values of a row that belong to the scene."""
-        return tuple(value for key, value in zip(self.keys, row.values, strict=True) if key.startswith(settings.SCENE))
+    def scene(self, row: Row) -> tuple[str, ...]:
+        """The values of a row that belong to the scene, as texts."""
+        named = zip(self.keys, row.values, strict=True)
+        return tuple(settings.value_text(value) for key, value in named if key.startswith(settings.SCENE))
 
 
 def make_table(runs: Sequence[RunFolder], columns: Sequence[str] | None = None) -> Table:
@@ -199,9 +198,8 @@ def _told(run: RunFolder) -> str:
 
 def _by_scene(table: Table) -> Table:
     """The rows of one scene below each other, otherwise in the order in which they came."""
-    scenes = list(dict.fromkeys(map(table.scene, table.rows), None)) if table.keys else []
-    order = {str(scene): place for place, scene in enumerate(scenes)}
-    rows = sorted(table.rows, key=lambda row: order.get(str(table.scene(row)), 0))
+    scenes = list(dict.fromkeys(map(table.scene, table.rows)))
+    rows = sorted(table.rows, key=lambda row: scenes.index(table.scene(row)))
     return Table(table.keys, table.columns, tuple(rows))
 
 

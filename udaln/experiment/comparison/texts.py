@@ -88,7 +88,7 @@ def is_number_column(table: Table) -> list[bool]:
     """Which columns, in the order of the headings, hold figures and are aligned to the right."""
     figures = [not any(isinstance(row.cells[column.key].mean, str) for row in table.rows) for column in table.columns]
     names = [False] * max(len(table.keys), 1)
-    return [*names, *([True] if table.repeated else []), *figures, *([False] if table.incomplete else [])]
+    return [*names, *([True] if table.repeated else []), *([False] if table.incomplete else []), *figures]
 
 
 def _alignment(table: Table, left: str, right: str) -> list[str]:

@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-LONGEST = 100  # of a name, below the 255 bytes that file systems allow
-_LONGEST_VALUE = 40
+LONGEST = 60  # of a name [characters], so that it has less than the 255 bytes that file systems allow
+_LONGEST_VALUE = 30
 _UNSAFE = re.compile(r"[^\w.+-]+")
 
 
@@ -46,7 +46,7 @@ def job_name(overrides: Sequence[str], keys: Sequence[str]) -> str:
     for key, value in values.items():
         plain = value.strip("'\"")
         safe = _UNSAFE.sub("_", plain)[-_LONGEST_VALUE:]
-        changed |= safe != plain or "__" in safe or len(safe.encode()) > 2 * _LONGEST_VALUE
+        changed |= safe != plain or "__" in safe
         parts.append(f"{_UNSAFE.sub('_', key)}-{safe}")
     name = "__".join(parts) or "run"
     if changed or len(name) > LONGEST:
