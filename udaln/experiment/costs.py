@@ -52,7 +52,7 @@ def reset_peak_memory() -> None:
         _RESET.write_text("5")
     except OSError:
         pass  # then the peak is that of the process since its start
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
 
 

@@ -127,6 +127,8 @@ def make_table(runs: Sequence[RunFolder], columns: Sequence[str] | None = None) 
     """
     known = [run for run in runs if run.settings]
     keys = settings.varying([run.settings for run in known])
+    if not keys and 1 < len(known) == len(runs):
+        keys = ["method.name"]  # repetitions of one run
     groups: dict[tuple[Any, ...], list[RunFolder]] = {}
     for run in runs:
         values = tuple(run.settings.get(key) for key in keys)
