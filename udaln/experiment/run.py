@@ -66,7 +66,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         fusion = _fuse(job, model, monitor)
         for line in report.estimates(fusion):
             log.info("%s", line)
-        metrics = _report_stages(job, monitor, log)
+        metrics = fusion.figures | _report_stages(job, monitor, log)
         if job.check:
             checked = reduced_resolution(model.degradation, job.scene, job.options, Training(seed=config.seed))
             report.log_check(checked, log)

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def run_job(composed: DictConfig, hydra: Any) -> Any:
     asked = OmegaConf.select(composed, "optimize") is not None
     try:
         with quiet_terminal():
-            metrics, done_before = _metrics(composed, folder)
+            metrics, done_before = run_or_read(typed(composed), folder)
         result = objective(metrics, OmegaConf.select(composed, "optimize"))
     except Exception as error:  # whatever it is, the others must run
         reason = _record(error, composed, folder, list(hydra.overrides.task))
@@ -78,9 +78,19 @@ def outcome(metrics: Mapping[str, Any]) -> str:
     return ", ".join([*texts, f"{metrics.get('seconds', 0):.1f} s"])
 
 
-def _metrics(composed: DictConfig, folder: Path) -> tuple[dict[str, Any], bool]:
-    """The figures of the job, and whether they were there before."""
-    config = typed(composed)
+def run_or_read(config: Config, folder: Path) -> tuple[dict[str, Any], bool]:
+    """Run a configuration in a folder, go on with it, or read its figures if it is finished.
+
+    Args:
+        config: The checked configuration.
+        folder: Of the run.
+
+    Returns:
+        The content of ``metrics.json``, and whether it was there before.
+
+    Raises:
+        InputError: If the folder is that of a run with other settings, or the run is not possible.
+    """
     (folder / ERROR).unlink(missing_ok=True)
     if (folder / METRICS).exists() or (folder / CHECKPOINT).exists():
         _check_same(folder, config)
@@ -105,11 +115,10 @@ def _check_same(folder: Path, config: Config) -> None:
     except (InputError, OSError, AssertionError) as error:
         why = " ".join(str(error).split())
         raise InputError(f"hydra.sweep.dir: {folder} is of another version of udaln or damaged: {why}") from error
-    differing = [key for key in differing_keys(before, config) if key not in ("optimize",)]
-    if differing:
+    if differing := differing_keys(replace(before, optimize=config.optimize), config):  # the result is the same
         raise InputError(
             f"hydra.sweep.dir: expected a folder without runs of other settings; {folder} differs in "
-            f"{', '.join(differing)}. Remove that folder, or choose another hydra.sweep.dir"
+            f"{', '.join(differing)}; remove that folder, or choose another hydra.sweep.dir"
         )
 
 

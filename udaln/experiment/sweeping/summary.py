@@ -60,17 +60,19 @@ def end(sweep: Sweep) -> bool:
         runs = []
     if runs:
         _write(sweep, runs)
-    problems = _problems(sweep, runs)
+    problems, not_started = _problems(sweep, runs)
     for line in problems:
         print(line, file=sys.stderr)
-    if problems:
-        count = sweep.info.jobs or len(runs)
-        print(
-            f"udaln: {len(problems)} of {count} runs of the sweep are not finished; go on with: "
-            f"udaln resume={sweep.folder}",
-            file=sys.stderr,
-        )
-    return not problems
+    if not problems and not not_started:
+        return True
+    count = sweep.info.jobs or len(runs)
+    waiting = f", {not_started} of which were not started" if not_started else ""
+    print(
+        f"udaln: {len(problems) + not_started} of {count} runs of the sweep are not finished{waiting}; go on with: "
+        f"udaln resume={sweep.folder}",
+        file=sys.stderr,
+    )
+    return False
 
 
 def _write(sweep: Sweep, runs: Sequence[RunFolder]) -> None:
@@ -84,23 +86,25 @@ def _write(sweep: Sweep, runs: Sequence[RunFolder]) -> None:
         print(f"udaln: {error}", file=sys.stderr)
 
 
-def _problems(sweep: Sweep, runs: Sequence[RunFolder]) -> list[str]:
-    """A line for each job that is not finished, or that was refused."""
+def _problems(sweep: Sweep, runs: Sequence[RunFolder]) -> tuple[list[str], int]:
+    """A line for each job that is not finished, or that was refused, and how many were not started."""
     if not sweep.jobs:  # the sweeper chose them as it went
-        return [f"{run.path.name}: {_told(run)}" for run in runs if not run.finished]
-    lines = []
+        return [f"{run.path.name}: {_told(run)}" for run in runs if not run.finished], 0
+    lines, not_started = [], 0
     for number, folder in enumerate(sweep.folders):
         run = read_run(folder) if folder.exists() else None
         if run is None:
-            told = "was not started"
+            not_started += 1
         elif (folder / ERROR).exists():  # also beside a finished run of other settings
-            told = f"failed: {(folder / ERROR).read_text(encoding='utf-8').splitlines()[0]}"
-        elif run.finished:
-            continue
-        else:
-            told = _told(run)
-        lines.append(f"[{number + 1}/{len(sweep.jobs)}] {sweep.told(number)}: {told} ({folder})")
-    return lines
+            reason = (folder / ERROR).read_text(encoding="utf-8").partition("\n")[0]
+            lines.append(f"{_place(sweep, number)}: failed: {reason} ({folder})")
+        elif not run.finished:
+            lines.append(f"{_place(sweep, number)}: {_told(run)} ({folder})")
+    return lines, not_started
+
+
+def _place(sweep: Sweep, number: int) -> str:
+    return f"[{number + 1}/{len(sweep.jobs)}] {sweep.told(number)}"
 
 
 def _told(run: RunFolder) -> str:
