@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from udaln.experiment.sweeping.names import job_name
-from udaln.experiment.sweeping.sweep import RESOLVER, Sweep, SweepInfo, plan
+from udaln.experiment.sweeping.sweep import RESOLVER, Sweep, SweepInfo, is_remote, plan
 
 
 class SweepCallback(Callback):
@@ -23,12 +23,13 @@ class SweepCallback(Callback):
     sweep: ClassVar[Sweep | None] = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Plan the sweep and say what will run, and how it goes on if it is stopped."""
+        """Plan the sweep. It is announced by its first job, when all could be composed, if the terminal shows jobs."""
         sweep = plan(config)
         with read_write(config), open_dict(config):
             config.hydra.overrides.hydra.append(sweep.info.override())
         SweepCallback.sweep = sweep
-        print(_begin(sweep), file=sys.stderr, flush=True)
+        if is_remote(config.hydra):
+            print(sweep.info.beginning(sweep.folder), file=sys.stderr, flush=True)
 
 
 def register_resolver() -> None:
@@ -39,13 +40,6 @@ def register_resolver() -> None:
 def _name_of_this_job() -> str:
     hydra = HydraConfig.get()
     return job_name(list(hydra.overrides.task), SweepInfo.of_job(hydra).keys)
-
-
-def _begin(sweep: Sweep) -> str:
-    count, before = sweep.info.jobs, sweep.info.before
-    runs = f"{count} runs" if count else "runs"
-    known = f", {before} of them finished before" if before else ""
-    return f"sweep: {runs} in {sweep.folder}{known}; if it is stopped, go on with: udaln resume={sweep.folder}"
 
 
 register_resolver()

@@ -28,7 +28,7 @@ from udaln.experiment.run_files import CHECKPOINT, CONFIG, ERROR, METRICS
 from udaln.experiment.schema import Config
 from udaln.experiment.sweeping.callback import register_resolver
 from udaln.experiment.sweeping.names import swept_values, told
-from udaln.experiment.sweeping.sweep import SweepInfo, ended_since
+from udaln.experiment.sweeping.sweep import SweepInfo, ended_since, is_remote
 from udaln.monitor.console import quiet_terminal
 
 _SHOWN = ("psnr", "sam", "ergas"), ("hqnr", "check_psnr", "verdict")  # with a truth, and without
@@ -46,6 +46,8 @@ def run_job(composed: DictConfig, hydra: Any) -> Any:
     """
     register_resolver()  # this process may be a launcher's
     folder, info = Path(hydra.runtime.output_dir), SweepInfo.of_job(hydra)
+    if int(hydra.job.num) == 0 and not is_remote(hydra):
+        sys.stderr.write(info.beginning(Path(str(hydra.sweep.dir)).absolute()) + "\n")
     name = told(swept_values(list(hydra.overrides.task), info.keys)) or folder.name
     asked = OmegaConf.select(composed, "optimize") is not None
     try:

@@ -39,6 +39,16 @@ class SweepInfo:
     before: int = 0
     started: float = 0.0
 
+    def beginning(self, folder: Path) -> str:
+        """What will run, and how it goes on if it is stopped.
+
+        Args:
+            folder: Of the sweep.
+        """
+        runs = f"{self.jobs} runs" if self.jobs else "runs"
+        known = f", {self.before} of them finished before" if self.before else ""
+        return f"sweep: {runs} in {folder}{known}; if it is stopped, go on with: udaln resume={folder}"
+
     def override(self) -> str:
         """This, as an override of Hydra's configuration."""
         text = json.dumps([list(self.keys), self.jobs, self.before, self.started])
@@ -97,6 +107,15 @@ def plan(config: DictConfig) -> Sweep:
     folders = [folder / _subfolder(config, job, number, keys) for number, job in enumerate(jobs)]
     before = sum((path / METRICS).exists() for path in folders)
     return Sweep(folder, SweepInfo(keys, len(jobs), before, time.time()), jobs, folders)
+
+
+def is_remote(hydra: Any) -> bool:
+    """Whether what jobs print goes to files of the launcher instead of the terminal.
+
+    Args:
+        hydra: The ``hydra`` node of a configuration.
+    """
+    return "submitit" in str(hydra.launcher._target_)
 
 
 def ended_since(folder: Path, moment: float) -> int:
