@@ -61,7 +61,7 @@ def installed(wheel, tmp_path_factory):
 
 
 def test_the_wheel_has_every_source_and_configuration_and_nothing_else(wheel):
-    sources = [path for kind in ("*.py", "py.typed") for path in (ROOT / "udaln").rglob(kind)]
+    sources = [path for kind in ("*.py", "*.html", "py.typed") for path in (ROOT / "udaln").rglob(kind)]
     configs = [path for kind in ("*.yaml", "__init__.py") for path in (ROOT / "conf").rglob(kind)]
     expected = {path.relative_to(ROOT).as_posix() for path in sources}
     expected |= {f"udaln/{path.relative_to(ROOT).as_posix()}" for path in configs}

@@ -1,5 +1,6 @@
 """Whatever a user gets wrong: one line that names it, exit status 2, no traceback, and nothing left behind."""
 
+import fnmatch
 import re
 import subprocess
 import sys
@@ -144,11 +145,14 @@ VALUES = {
     "hydra.run.dir=hr.npy": "hr.npy: cannot be made or opened: File exists",
 }
 MISTAKES = FILES | SENSORS | CHOICES | KEYS | VALUES
-SWEEPS = {
-    "-m dataset=mat seed=0,1": "dataset.reference: expected a value, got none*",
+SWEEPS = {  # that cannot be composed
     "-m scale=x5,x6": "scale: expected one of auto, x5, x8, got 'x6'",
     "-m scale=5,8": "scale: expected one of auto, x5, x8, got 5,8",
-    "-m scale.factor=1,5": "scale.factor: expected at least 2, got 1",
+}
+SWEPT = {  # each run is refused by itself
+    "-m dataset=mat seed=0,1": "dataset.reference: expected a value, got none*",
+    "-m scale.factor=1,0": "scale.factor: expected at least 2, got [01]",
+    "-m scale.factor=1,0 hydra/launcher=joblib": "scale.factor: expected at least 2, got [01]",
 }
 RESUMED = {
     "resume=nowhere": "resume: nowhere/config.yaml: no such file",
@@ -181,12 +185,24 @@ def test_one_line_and_nothing_left(command, words):
 
 
 @pytest.mark.parametrize("words", SWEEPS)
-def test_a_sweep_stops_at_its_first_mistake(command, words):
+def test_a_sweep_that_cannot_be_is_one_line(command, words):
     outcome = command(*words.split())
     assert outcome.status == 2
     (line,) = outcome.lines
     assert matches(line, SWEEPS[words]), line
     assert all(re.fullmatch(r"outputs(/sweeps(/[^/]+(/multirun.yaml)?)?)?", path) for path in outcome.left)
+
+
+@pytest.mark.parametrize("words", SWEPT)
+def test_each_run_of_a_sweep_has_its_line(words, tmp_path):
+    call = [sys.executable, "-m", "udaln", *words.split(), "hydra.sweep.dir=s"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    begin, first, second, *named, last = done.stderr.splitlines()
+    assert begin.startswith("sweep: 2 runs in ") and last.startswith("udaln: 2 of 2 runs of the sweep are not finished")
+    for line in (first, second, *named):
+        assert fnmatch.fnmatch(re.split("failed: | \\(/", line)[1], SWEPT[words]), line
+    assert len(named) == 2
 
 
 def test_a_device_that_is_not_there(command, monkeypatch):

@@ -66,7 +66,8 @@ def same(one, other):
 
 
 def figures(run):
-    timeless = {k: v for k, v in json.loads((run / "metrics.json").read_text()).items() if "seconds" not in k}
+    metrics = json.loads((run / "metrics.json").read_text())
+    timeless = {k: v for k, v in metrics.items() if "seconds" not in k and "memory" not in k}
     stages = [line.split(",") for line in (run / "stages.csv").read_text().splitlines()]
     return timeless, [line[:2] + line[3:] for line in stages]  # the third column is the time
 

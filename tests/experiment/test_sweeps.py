@@ -66,19 +66,20 @@ def sweep(tmp_path_factory):
 def test_a_mistake_is_told_and_does_not_stop_the_others(sweep):
     _, done = sweep
     assert done.returncode == 2
-    *_, which, why = done.stderr.splitlines()
-    assert which.startswith("Error executing job with overrides:") and "dataset.name=east" in which
-    assert why == "udaln: dataset.lr_hsi: east/hsi.npy: no such file"
-    assert "Traceback" not in done.stderr and done.stderr.count("no such file") == 1
+    *_, which, last = done.stderr.splitlines()
+    assert which.startswith("[2/3] dataset=east: failed: dataset.lr_hsi: east/hsi.npy: no such file (")
+    assert last.startswith("udaln: 1 of 3 runs of the sweep are not finished; go on with: udaln resume=")
+    assert "Traceback" not in done.stderr and done.stderr.count("no such file") == 2  # when it was, and at the end
 
 
 def test_every_scene_has_a_folder_of_its_own(sweep):
     folder, _ = sweep
     names = {path.name for path in (folder / "runs").iterdir()}
-    assert names == {"multirun.yaml", "0_north_auto_closed_form_seed2", "2_south_auto_closed_form_seed2"}
-    for name in names - {"multirun.yaml"}:
+    reports = {"multirun.yaml", *(f"report.{suffix}" for suffix in ("html", "md", "csv", "tex"))}
+    assert names == reports | {f"dataset-{name}" for name in ("north", "east", "south")}
+    for name in ("dataset-north", "dataset-south"):
         run = folder / "runs" / name
-        assert json.loads((run / "metrics.json").read_text())["dataset"] == name.split("_")[1]
+        assert json.loads((run / "metrics.json").read_text())["dataset"] == name.split("-")[1]
         log = (run / "udaln.log").read_text()
         assert log.count("scale factor 4") == log.count("done: ") == 1  # nothing of the run beside it
         assert list((run / "tensorboard").iterdir())

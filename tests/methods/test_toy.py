@@ -59,10 +59,7 @@ def test_it_is_swept_also_by_joblib(folder):
         words = ["-m", "method=closed_form,toy", "refine=none", PLUGIN, *SMALL, f"hydra/launcher={launcher}"]
         run(*words, f"hydra.sweep.dir={name}", cwd=folder)
         runs = {path.name: metrics(path)["psnr"] for path in (folder / name).iterdir() if path.is_dir()}
-        assert {path.split("_", 1)[1] for path in runs} == {
-            "synthetic_x5_closed_form_seed2",
-            "synthetic_x5_toy_seed2",
-        }
+        assert set(runs) == {"method-closed_form", "method-toy"}
 
 
 def test_a_stopped_run_goes_on(folder):

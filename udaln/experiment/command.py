@@ -11,18 +11,25 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from udaln.errors import InputError
 from udaln.experiment.cli import check_arguments, one_line_errors
+from udaln.experiment.comparison.command import report
 from udaln.experiment.config import choices, known_keys, typed
 from udaln.experiment.fuse_words import USAGE, asks_for_help, hydra_words
 from udaln.experiment.inspect import inspect
+from udaln.experiment.objective import objective
 from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.presets import check_stages
-from udaln.experiment.run import CHECKPOINT, CONFIG, METRICS, run
+from udaln.experiment.run import run
+from udaln.experiment.run_files import CHECKPOINT, CONFIG, METRICS
 from udaln.experiment.schema import Config
 from udaln.experiment.shorthands import check_degradation
+from udaln.experiment.sweeping.job import run_job
+from udaln.experiment.sweeping.resume import is_sweep, words_of
+from udaln.experiment.sweeping.summary import told_at_the_end
 from udaln.files import reading
 
 RESUME = "resume="
@@ -34,6 +41,8 @@ def main() -> None:
         words = sys.argv[1:]
         if words[:1] == ["inspect"]:
             return inspect(words[1:])
+        if words[:1] == ["report"]:
+            return report(words[1:])
         if words[:1] == ["fuse"]:
             if asks_for_help(words[1:]):
                 return print(USAGE)
@@ -41,15 +50,25 @@ def main() -> None:
             sys.argv[1:] = words  # Hydra reads them there
         resumed = [word for word in words if word.startswith(RESUME)]
         if not resumed:
-            import_plugins(plugins_of(words))
-            check_arguments(words, choices())
-            check_degradation(words)
-            check_stages(_chosen(words, "method"), _chosen(words, "stages"))
-            _compose_and_run()
-        elif others := [word for word in words if word not in resumed[:1]]:
+            return _start(words)
+        if others := [word for word in words if word not in resumed[:1]]:
             raise InputError(f"resume: goes on with the run's own settings, expected no others, got {' '.join(others)}")
-        else:
-            resume(Path(resumed[0].removeprefix(RESUME)))
+        folder = Path(resumed[0].removeprefix(RESUME))
+        if is_sweep(folder):
+            words = words_of(folder)
+            sys.argv[1:] = words
+            return _start(words)
+        resume(folder)
+
+
+def _start(words: list[str]) -> None:
+    """Compose the configuration and run it, once or as a sweep."""
+    import_plugins(plugins_of(words))
+    check_arguments(words, choices())
+    check_degradation(words)
+    check_stages(_chosen(words, "method"), _chosen(words, "stages"))
+    with told_at_the_end():
+        _compose_and_run()
 
 
 def _chosen(words: Sequence[str], group: str) -> list[str]:
@@ -59,8 +78,11 @@ def _chosen(words: Sequence[str], group: str) -> list[str]:
 
 
 @hydra.main(version_base="1.3", config_path="pkg://udaln.conf", config_name="config")
-def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
-    folder = Path(HydraConfig.get().runtime.output_dir)
+def _compose_and_run(composed: DictConfig) -> Any:
+    hydra_config = HydraConfig.get()
+    folder = Path(hydra_config.runtime.output_dir)
+    if hydra_config.mode is RunMode.MULTIRUN:
+        return run_job(composed, hydra_config)
     try:
         # Here, too, since Hydra would add a line of its own. Jobs of a launcher inherit HYDRA_FULL_ERROR and pass the
         # error on to the command, which prints it when all jobs are done.
@@ -68,7 +90,7 @@ def _compose_and_run(composed: DictConfig) -> dict[str, Any]:
             config = typed(composed)
             if (folder / CHECKPOINT).exists() and _config_of(folder, "hydra.run.dir") != config:
                 raise InputError(f"hydra.run.dir: expected no run with other settings there, got {folder}")
-            return run(config, folder)
+            return objective(run(config, folder), config.optimize)
     finally:
         with suppress(OSError):  # the folder is not empty
             os.removedirs(os.path.relpath(folder))

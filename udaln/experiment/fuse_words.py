@@ -14,7 +14,7 @@ USAGE = """udaln fuse LR-HSI HR-MSI [key=value ...]
 
 Fuses two files. Their names may contain any characters; a file that holds several images is given as FILE:VARIABLE.
 The settings are those of dataset=pair: udaln fuse lr.tif hr.tif sensor=sentinel2 output=img
-The result is in outputs/NAME/auto/TIME, where NAME is that of the LR-HSI or dataset.name=NAME.
+The result is in outputs/NAME/auto/METHOD_TIME, where NAME is that of the LR-HSI or dataset.name=NAME.
 `udaln dataset=pair --cfg job` prints all settings. `udaln inspect LR-HSI HR-MSI` describes the files first."""
 
 _HELP = ("-h", "--help")

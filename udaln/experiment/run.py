@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from udaln import threads
 from udaln.errors import InputError
-from udaln.experiment import provenance, report, results
+from udaln.experiment import costs, provenance, report, results
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.dataset_schema import PairDataset
 from udaln.experiment.datasets.pair_files import open_pair
@@ -21,16 +21,16 @@ from udaln.experiment.error_keys import solver_errors
 from udaln.experiment.fusion import Fusion, fit, fuse_fitted, with_figures
 from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
+from udaln.experiment.run_files import CHECKPOINT, CONFIG, LOG, METRICS
 from udaln.experiment.schema import Config
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.clipped import describe_clipped
 from udaln.io.missing import describe_shares
 from udaln.methods.base import Model, Training
 from udaln.methods.training.trainer import quiet_lightning
+from udaln.metrics.figures import of_whole_image
 from udaln.monitor.console import print_columns, run_log
 from udaln.monitor.run_monitor import RunMonitor
-
-CONFIG, CHECKPOINT, METRICS = "config.yaml", "resume.ckpt", "metrics.json"
 
 
 @threads.single()
@@ -50,6 +50,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
     if (folder / METRICS).exists():
         raise InputError(f"hydra.run.dir: expected a folder without a finished run, got {folder}")
     quiet_lightning()
+    costs.reset_peak_memory()
     with ExitStack() as stack:
         stack.enter_context(solver_errors())
         files = None
@@ -57,7 +58,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             files = stack.enter_context(open_pair(config.dataset, config.scale))
         job = prepare(config, folder, files)
         results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
-        log = stack.enter_context(run_log(folder / "udaln.log"))
+        log = stack.enter_context(run_log(folder / LOG))
         stack.enter_context(report.log_how_to_resume(folder, log))
         _log_scene(job, log)
         logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
@@ -66,7 +67,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         fusion = _fuse(job, model, monitor)
         for line in report.estimates(fusion):
             log.info("%s", line)
-        metrics = _report_stages(job, monitor, log)
+        metrics = fusion.figures | _report_stages(job, monitor, log)
         if job.check:
             checked = reduced_resolution(model.degradation, job.scene, job.options, Training(seed=config.seed))
             report.log_check(checked, log)
@@ -74,6 +75,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         write_products(job, fusion, monitor.rows)
         metrics |= write_images(job, fusion)
         metrics |= count_dropped_bands(job.scene.dropped_bands, filled=job.filled_bands is not None)
+        metrics |= of_whole_image(fusion.scene, fusion.estimate.image) | costs.costs(job, fusion, monitor)
         judged = report.verdict(fusion)
         metrics |= judged | _settings(job)
         monitor.finish(metrics, {"1 result": provenance.table(judged | metrics)})
@@ -132,7 +134,7 @@ def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
     """Fuse the scene; if there is a consistency step, its figures are recorded as those of a stage."""
     start = monotonic()
     fusion = fuse_fitted(job.scene, model, job.options, job.device)
-    seconds = monotonic() - start
+    seconds = monitor.fuse_seconds = monotonic() - start
     fusion = with_figures(fusion, job.options)
     if job.options.refine:
         monitor.on_refined(seconds, model, fusion.complete, fusion.figures)
@@ -159,7 +161,6 @@ def _settings(job: Job) -> dict[str, Any]:
         "method": config.method.name,
         "stages": None if config.stages is None else config.stages.name,
         "refine": config.refine.name,
-        "given": config.degradation.given,
         "seed": config.seed,
         "accelerator": config.trainer.accelerator,
         "devices": config.trainer.devices,

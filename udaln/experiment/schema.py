@@ -206,6 +206,7 @@ class Config:
         monitor: What is monitored.
         trust: Quality control of the result.
         memory: Memory for large pairs.
+        optimize: The figure of ``metrics.json`` that a run returns to an optimizer; None for all of them.
         output: Format of the fused image's file.
         seed: Seed of initial weights and random draws.
     """
@@ -224,5 +225,6 @@ class Config:
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     trust: Trust = field(default_factory=Trust)
     memory: Memory = field(default_factory=Memory)
+    optimize: str | None = None
     output: Format = Format.auto
     seed: int = MISSING

@@ -6,6 +6,7 @@ With a reference: functions and torchmetrics classes. Without a reference: funct
 from udaln.metrics.collection import CC, ERGAS, PSNR, RMSE, SAM, UIQI, fusion_metrics
 from udaln.metrics.functional import cc, ergas, psnr, rmse, sam, uiqi, zero_spectra
 from udaln.metrics.no_reference import d_lambda, d_s, hqnr, quality_without_reference
+from udaln.metrics.whole_image import psnr_cube, ssim
 
 __all__ = [
     "CC",
@@ -21,9 +22,11 @@ __all__ = [
     "fusion_metrics",
     "hqnr",
     "psnr",
+    "psnr_cube",
     "quality_without_reference",
     "rmse",
     "sam",
+    "ssim",
     "uiqi",
     "zero_spectra",
 ]

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from udaln.estimation.psf import centre_shift
-from udaln.metrics import fusion_metrics, psnr, quality_without_reference
+from udaln.metrics import fusion_metrics, psnr, psnr_cube, quality_without_reference, ssim
 from udaln.physics.degradation import Degradation
 from udaln.physics.observation import MAX_INVALID, degraded, usable_lr_pixels
 from udaln.physics.windows import degrade
@@ -91,6 +91,23 @@ def without_reference(degradation: Degradation, scene: Scene, fused: Tensor) -> 
         hr_msi = torch.where(scene.hr_valid[..., None], hr_msi, torch.nan)
     quality = quality_without_reference(fused, lr_hsi, hr_msi, degradation.psf, scene.shift)
     return {name: float(value) for name, value in quality.items()}
+
+
+@torch.no_grad()
+def of_whole_image(scene: Scene, fused: Tensor) -> dict[str, float]:
+    """The figures against the truth that are computed once, at the end of a run.
+
+    Args:
+        scene: The pair, on the CPU.
+        fused: H×W×C, on the CPU; NaN for pixels without data.
+
+    Returns:
+        ``psnr_cube`` and ``ssim``; nothing without a reference.
+    """
+    truth = scene.truth.image
+    if truth is None:
+        return {}
+    return {"psnr_cube": float(psnr_cube(truth, fused)), "ssim": float(ssim(truth, fused))}
 
 
 def _psf_error(psf: Tensor, shift: tuple[int, int], true: Tensor, scale: int) -> float:

@@ -29,6 +29,16 @@ def print_columns(rows: Sequence[Mapping[str, object]], heading: str) -> None:
 
 
 @contextmanager
+def quiet_terminal() -> Iterator[None]:
+    """Show nothing of a run on the terminal; its log file is complete all the same."""
+    before, console.quiet = console.quiet, True
+    try:
+        yield
+    finally:
+        console.quiet = before
+
+
+@contextmanager
 def run_log(path: Path) -> Iterator[logging.Logger]:
     """Log to the terminal and, in more detail, to a file, which is appended to."""
     logger = logging.getLogger("udaln")

@@ -31,6 +31,7 @@ class RunMonitor:
     Attributes:
         rows: The rows of ``stages.csv`` so far.
         steps: Optimisation steps so far; a stage without any counts as one.
+        fuse_seconds: How long the fitted model took to fuse, with the step that follows it.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class RunMonitor:
         self.figure_log, self.gallery = FigureLog(scene), Gallery(scene, pictures, points)
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
+        self.fuse_seconds = 0.0
         self._session = board.Session(logger.experiment, settings)
         if settings:
             self._session.start()

@@ -1,0 +1,1 @@
+"""``udaln report``: runs found on disk, side by side in one table."""

@@ -1,0 +1,1 @@
+"""Sweeps: several runs of one command, which go on where they were stopped."""
