@@ -23,11 +23,11 @@ def test_the_columns_that_tables_have(tmp_path):
     assert 0 < metrics["ssim"] <= 1 and 20 < metrics["psnr_cube"] < 80
     assert metrics["seconds_fit"] + metrics["refine_seconds"] == pytest.approx(metrics["seconds"], abs=2e-3)
     assert metrics["seconds_fuse"] == pytest.approx(metrics["refine_seconds"], abs=2e-3)
-    assert metrics["blind"] is True and metrics["given"] == "nothing"
+    assert metrics["blind"] is True and metrics["given"] == "none"
     assert 50 < metrics["peak_memory_mib"] < 100_000
     assert isinstance(metrics["parameters"], int)
     given = metrics_of(tmp_path / "given", "degradation.psf=known", "degradation.srf=known", "refine=none")
-    assert given["blind"] is False and given["given"] == "psf and srf"
+    assert given["blind"] is False and given["given"] == "psf+srf"
     assert given["seconds_fuse"] > 0
 
 

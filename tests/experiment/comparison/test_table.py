@@ -109,7 +109,7 @@ def test_runs_without_a_truth_have_the_columns_that_need_none(tmp_path):
 
 
 def test_what_was_given_is_told_where_it_differs(tmp_path):
-    write_run(tmp_path / "a", {"psnr": 40.0, "given": "nothing"}, degradation__psf="estimated")
+    write_run(tmp_path / "a", {"psnr": 40.0, "given": "none"}, degradation__psf="estimated")
     write_run(tmp_path / "b", {"psnr": 41.0, "given": "psf"}, degradation__psf="known")
     assert table_of(tmp_path).headings == ["psf", "PSNR [dB]", "given"]
 
