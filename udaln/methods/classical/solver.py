@@ -1,0 +1,44 @@
+"""A model that solves an optimisation problem for every scene that it fuses."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from udaln.methods.base import Estimate, Model
+from udaln.methods.classical.observed import Observed
+from udaln.physics.degradation import Degradation
+from udaln.scene import Scene
+
+
+class Solver(Model):
+    """A model whose image is the solution of an optimisation problem.
+
+    A run asks for the image of the same scene several times. The last one is kept, and given again as long as neither
+    the scene nor the model has changed.
+    """
+
+    def __init__(self, degradation: Degradation) -> None:
+        super().__init__(degradation)
+        self._asked: list[tuple[Tensor, int]] = []
+        self._answer: Tensor | None = None
+
+    @abstractmethod
+    def solve(self, pair: Observed) -> Tensor:
+        """The image of a pair, H×W×C float64, in network units."""
+
+    @torch.no_grad()
+    def fuse(self, scene: Scene) -> Estimate:
+        """Solve the problem of a scene."""
+        inputs = scene.lr_hsi, scene.hr_msi, *self.parameters(), *self.buffers()
+        same = len(inputs) == len(self._asked) and all(
+            tensor is known and tensor._version == version
+            for tensor, (known, version) in zip(inputs, self._asked, strict=True)
+        )
+        if self._answer is None or not same:
+            solved = self.solve(Observed.of(scene, self.degradation))
+            self._answer = (solved * self.degradation.unit.to(solved)).float()
+            self._asked = [(tensor, tensor._version) for tensor in inputs]
+        return Estimate(self._answer.clone())
