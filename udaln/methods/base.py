@@ -37,9 +37,11 @@ class Model(nn.Module, ABC):
 
     Attributes:
         margin: LR pixels around a part of a scene that its fused image depends on.
+        local: Whether it depends on nothing else. If not, windows of a scene differ a little from those of the whole.
     """
 
     margin: ClassVar[int] = 0
+    local: ClassVar[bool] = True
 
     def __init__(self, degradation: Degradation) -> None:
         super().__init__()
