@@ -8,6 +8,7 @@ from typing import TypeVar
 from udaln.errors import InputError
 from udaln.methods.base import Method
 from udaln.methods.classical.cnmf import Cnmf
+from udaln.methods.classical.fuse import Fuse
 from udaln.methods.classical.hysure import HySure
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.udaln.method import Udaln
@@ -56,5 +57,6 @@ def method_class(name: str, *, key: str = "method.name") -> type[Method]:
 
 register(ClosedForm)
 register(Cnmf)
+register(Fuse)
 register(HySure)
 register(Udaln)
