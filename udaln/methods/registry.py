@@ -10,6 +10,7 @@ from udaln.methods.base import Method
 from udaln.methods.classical.cnmf import Cnmf
 from udaln.methods.classical.fuse import Fuse
 from udaln.methods.classical.hysure import HySure
+from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.udaln.method import Udaln
 
@@ -59,4 +60,5 @@ register(ClosedForm)
 register(Cnmf)
 register(Fuse)
 register(HySure)
+register(Stereo)
 register(Udaln)

@@ -5,6 +5,7 @@ from udaln.methods.classical.blur import Blur
 from udaln.methods.classical.hysure import Settings, objective, smooth_coefficients
 from udaln.methods.classical.observed import Observed
 from udaln.physics.windows import degrade
+from udaln.scene import Scene
 
 
 def test_the_solution_is_the_minimum():
@@ -31,6 +32,14 @@ def test_few_endmembers_without_noise_are_recovered():
     """Three endmembers of 24 bands, which four MSI bands tell apart at each pixel."""
     reached, interpolated = quality("hysure", mixtures(), endmembers=3, smoothness=1e-6, iterations=1000)
     assert reached > 55 > 30 > interpolated
+
+
+def test_a_window_is_nearly_that_of_the_whole():
+    model, scene = fitted("hysure", mixtures(side=64), endmembers=3)
+    window = Scene(scene.lr_hsi[:10], scene.hr_msi[:40], scene.support)
+    whole = model.fuse(scene).image[:24]
+    error = (whole - scene.truth.image[:24]).norm()
+    assert 0 < (model.fuse(window).image[:24] - whole).norm() < 0.1 * error
 
 
 def test_a_wide_psf():

@@ -26,7 +26,7 @@ from udaln.methods.classical.vca import largest_simplex
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
-PADDING = 2  # LR pixels in which the image is mirrored if the PSF reaches beyond it
+PADDING = 2  # LR pixels in which the image is mirrored on each side: the transforms join opposite sides
 
 
 @dataclass
@@ -77,9 +77,8 @@ class VectorTotalVariation(Solver):
 
     def solve(self, pair: Observed) -> Tensor:
         """Coefficients by SALSA."""
-        padding = PADDING if pair.reaches_beyond else 0
-        coefficients = smooth_coefficients(pair.mirrored(padding), self.endmembers, self.settings)
-        rows, columns = (slice(padding * pair.scale, padding * pair.scale + side) for side in pair.hr_msi.shape[:2])
+        coefficients = smooth_coefficients(pair.mirrored(PADDING), self.endmembers, self.settings)
+        rows, columns = (slice(PADDING * pair.scale, PADDING * pair.scale + side) for side in pair.hr_msi.shape[:2])
         return coefficients[:, rows, columns].permute(1, 2, 0) @ self.endmembers.T
 
 
