@@ -8,6 +8,7 @@ from typing import TypeVar
 from udaln.errors import InputError
 from udaln.methods.base import Method
 from udaln.methods.classical.cnmf import Cnmf
+from udaln.methods.classical.cstf import Cstf
 from udaln.methods.classical.fuse import Fuse
 from udaln.methods.classical.hysure import HySure
 from udaln.methods.classical.stereo import Stereo
@@ -58,6 +59,7 @@ def method_class(name: str, *, key: str = "method.name") -> type[Method]:
 
 register(ClosedForm)
 register(Cnmf)
+register(Cstf)
 register(Fuse)
 register(HySure)
 register(Stereo)

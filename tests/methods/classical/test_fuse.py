@@ -5,7 +5,7 @@ from made_up_mixtures import fitted, mixtures, muufl, quality
 from udaln.methods.classical.blur import Blur
 from udaln.methods.classical.fuse import interpolation_covariance, noise_variances, posterior_mode
 from udaln.methods.classical.observed import Observed
-from udaln.methods.classical.subspace import principal_spectra
+from udaln.methods.classical.subspace import principal_directions
 from udaln.physics.interpolation import interpolate
 from udaln.scene import Scene
 
@@ -62,7 +62,7 @@ def test_a_given_noise_is_used():
 def test_the_prior_is_the_error_of_interpolation():
     scene = mixtures()
     model, scene = fitted("fuse", scene)
-    pair, basis = Observed.of(scene, model.degradation), principal_spectra(scene.lr_hsi.flatten(0, 1), 3)
+    pair, basis = Observed.of(scene, model.degradation), principal_directions(scene.lr_hsi.flatten(0, 1), 3)
     constant = Observed(torch.ones_like(pair.lr_hsi), pair.hr_msi, pair.psf, pair.srf, pair.scale)
     assert interpolation_covariance(constant, basis).norm() < 1e-9
     assert torch.linalg.eigvalsh(interpolation_covariance(pair, basis)).min() > 0

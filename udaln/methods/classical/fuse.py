@@ -22,7 +22,7 @@ from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.classical.blur import Blur
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.solver import Solver
-from udaln.methods.classical.subspace import principal_spectra
+from udaln.methods.classical.subspace import principal_directions
 from udaln.physics.degradation import Degradation
 from udaln.physics.interpolation import interpolate
 from udaln.physics.windows import degrade
@@ -105,7 +105,7 @@ class Fuse(Method):
         """Find the subspace, and the covariance of the prior."""
         assert isinstance(model, GaussianPrior)
         pair = Observed.of(scene, model.degradation)
-        model.basis.copy_(principal_spectra(pair.lr_hsi.flatten(0, 1), model.basis.shape[1]))
+        model.basis.copy_(principal_directions(pair.lr_hsi.flatten(0, 1), model.basis.shape[1]))
         model.covariance.copy_(interpolation_covariance(pair, model.basis))
         model.noise.copy_(noise_variances(pair, model.basis))
         for index, (image, ratio) in enumerate(

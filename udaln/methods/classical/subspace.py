@@ -1,4 +1,4 @@
-"""The subspace in which the spectra of an image lie."""
+"""The subspace in which the spectra, the rows or the columns of an image lie."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 
-def principal_spectra(spectra: Tensor, count: int) -> Tensor:
-    """The orthonormal spectra that explain most of the power of an image.
+def principal_directions(samples: Tensor, count: int) -> Tensor:
+    """The orthonormal directions that explain most of the power of some samples.
 
     Args:
-        spectra: N×C float64.
-        count: At most C.
+        samples: N×D float64.
+        count: At most D.
 
     Returns:
-        C×count, the most powerful first; of each, the largest value is positive.
+        D×count, the most powerful first; of each, the value of largest size is positive.
     """
-    basis: Tensor = torch.linalg.eigh(spectra.T @ spectra)[1].flip(1)[:, :count]
+    basis: Tensor = torch.linalg.eigh(samples.T @ samples)[1].flip(1)[:, :count]
     largest = basis.gather(0, basis.abs().argmax(0, keepdim=True))
     return basis * largest.sign()
