@@ -36,16 +36,20 @@ class Model(nn.Module, ABC):
         degradation: PSF, SRF and radiometry of the two sensors, as they were estimated or given.
 
     Attributes:
-        margin: LR pixels around a part of a scene that its fused image depends on.
-        local: Whether it depends on nothing else. If not, windows of a scene differ a little from those of the whole.
+        local: Whether the image of a part of a scene depends on nothing beyond ``margin``. If not, windows of a scene
+            differ from those of the whole.
     """
 
-    margin: ClassVar[int] = 0
     local: ClassVar[bool] = True
 
     def __init__(self, degradation: Degradation) -> None:
         super().__init__()
         self.degradation = degradation
+
+    @property
+    def margin(self) -> int:
+        """LR pixels around a part of a scene that its fused image depends on."""
+        return 0
 
     @abstractmethod
     def fuse(self, scene: Scene) -> Estimate:

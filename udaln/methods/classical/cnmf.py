@@ -23,6 +23,7 @@ from udaln.methods.classical.nmf import (
     with_sum_to_one,
 )
 from udaln.methods.classical.observed import Observed
+from udaln.methods.classical.progress import Progress, steps
 from udaln.methods.classical.solver import Solver
 from udaln.methods.classical.vca import vertex_component_analysis
 from udaln.physics.degradation import Degradation
@@ -67,7 +68,6 @@ class CoupledFactors(Solver):
         sum_weight: Weight of the sum of the abundances.
     """
 
-    margin: ClassVar[int] = KERNEL_RADIUS
     endmembers: Tensor
     sum_weight: Tensor
 
@@ -79,14 +79,20 @@ class CoupledFactors(Solver):
         self.register_buffer("endmembers", torch.ones(bands, count, dtype=torch.float64))
         self.register_buffer("sum_weight", torch.zeros((), dtype=torch.float64))
 
-    def solve(self, pair: Observed) -> Tensor:
+    @property
+    def margin(self) -> int:
+        """LR pixels that interpolation reaches."""
+        return KERNEL_RADIUS
+
+    def solve(self, pair: Observed, progress: Progress) -> Tensor:
         """Abundances by multiplicative updates from the interpolated abundances of the LR-HSI."""
         y, z = pair.lr_hsi.flatten(0, 1).T, pair.hr_msi.flatten(0, 1).T.clamp(min=0)
         weight = self.sum_weight.item()
         lr = nonnegative_abundances(with_sum_to_one(y, weight), with_sum_to_one(self.endmembers, weight))
         abundances = interpolated_abundances(lr, pair)
         v, w = with_sum_to_one(z, weight), with_sum_to_one(msi_endmembers(self.endmembers, pair), weight)
-        for _ in range(2 * self.settings.inner * (self.settings.outer + 1)):  # as many as the fit makes at most
+        most = 2 * self.settings.inner * (self.settings.outer + 1)  # that the fit makes
+        for _ in steps(most, progress):
             abundances = updated_abundances(v, w, abundances)
         return (self.endmembers @ abundances).T.reshape(*pair.hr_msi.shape[:2], -1)
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.classical.observed import Observed
+from udaln.methods.classical.progress import Progress, steps, unseen
 from udaln.methods.classical.separable import degradation_matrices
 from udaln.methods.classical.solver import Solver
 from udaln.methods.classical.solvers import sylvester
@@ -67,7 +68,6 @@ class TuckerDecomposition(Solver):
         spectra: C×s float64.
     """
 
-    margin: ClassVar[int] = 2
     local: ClassVar[bool] = False
     spectra: Tensor
 
@@ -77,9 +77,14 @@ class TuckerDecomposition(Solver):
         bands = degradation.support.shape[0]
         self.register_buffer("spectra", torch.ones(bands, min(settings.spectra, bands), dtype=torch.float64))
 
-    def solve(self, pair: Observed) -> Tensor:
+    @property
+    def margin(self) -> int:
+        """LR pixels that a window has more than is wanted of it."""
+        return 2
+
+    def solve(self, pair: Observed, progress: Progress) -> Tensor:
         """Decompose a pair."""
-        core, dictionaries = coupled_factorisation(pair, self.spectra, self.settings)
+        core, dictionaries = coupled_factorisation(pair, self.spectra, self.settings, progress)
         return dictionaries.cube(core)
 
 
@@ -114,13 +119,16 @@ class Cstf(Method):
         return []
 
 
-def coupled_factorisation(pair: Observed, spectra: Tensor, settings: Settings) -> tuple[Tensor, Dictionaries]:
+def coupled_factorisation(
+    pair: Observed, spectra: Tensor, settings: Settings, progress: Progress = unseen
+) -> tuple[Tensor, Dictionaries]:
     """The core and the dictionaries of the image of a pair.
 
     Args:
         pair: The pair.
         spectra: The first dictionary of spectra, C×s.
         settings: Of the method.
+        progress: Is called with the share of the work that is done.
     """
     columns, rows = (
         principal_directions(samples, min(settings.atoms, samples.shape[1]))
@@ -128,7 +136,7 @@ def coupled_factorisation(pair: Observed, spectra: Tensor, settings: Settings) -
     )
     dictionaries, operators = Dictionaries(columns, rows, spectra), degradation_matrices(pair)
     core = spectra.new_zeros([dictionary.shape[1] for dictionary in dictionaries])
-    for _ in range(settings.iterations):
+    for _ in steps(settings.iterations, progress):
         core = sparse_core(
             _views(pair, dictionaries, operators),
             core,

@@ -21,6 +21,7 @@ from udaln.estimation.noise import estimate_noise
 from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.classical.blur import Blur
 from udaln.methods.classical.observed import Observed
+from udaln.methods.classical.progress import Progress
 from udaln.methods.classical.solver import Solver
 from udaln.methods.classical.subspace import principal_directions
 from udaln.physics.degradation import Degradation
@@ -63,7 +64,6 @@ class GaussianPrior(Solver):
         noise: Variances of the noise of the LR-HSI and of the HR-MSI, 2 float64.
     """
 
-    margin: ClassVar[int] = 4
     local: ClassVar[bool] = False
     basis: Tensor
     covariance: Tensor
@@ -77,7 +77,12 @@ class GaussianPrior(Solver):
         self.register_buffer("covariance", torch.eye(basis.shape[1], dtype=torch.float64))
         self.register_buffer("noise", torch.ones(2, dtype=torch.float64))
 
-    def solve(self, pair: Observed) -> Tensor:
+    @property
+    def margin(self) -> int:
+        """LR pixels beyond which little changes; with a PSF no wider than an LR pixel, nothing."""
+        return 4
+
+    def solve(self, pair: Observed, progress: Progress) -> Tensor:
         """The maximum a posteriori estimate."""
         padding = PADDING if pair.reaches_beyond else 0
         coefficients = posterior_mode(pair.mirrored(padding), self.basis, self.covariance, self.noise)

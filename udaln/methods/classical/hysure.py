@@ -21,6 +21,7 @@ from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.classical.blur import Blur
 from udaln.methods.classical.observed import Observed
+from udaln.methods.classical.progress import Progress, steps, unseen
 from udaln.methods.classical.solver import Solver
 from udaln.methods.classical.vca import largest_simplex
 from udaln.physics.degradation import Degradation
@@ -64,7 +65,6 @@ class VectorTotalVariation(Solver):
         endmembers: E, C×p float64.
     """
 
-    margin: ClassVar[int] = 4
     local: ClassVar[bool] = False
     endmembers: Tensor
 
@@ -75,9 +75,14 @@ class VectorTotalVariation(Solver):
         count = min(settings.endmembers, bands)
         self.register_buffer("endmembers", torch.ones(bands, count, dtype=torch.float64))
 
-    def solve(self, pair: Observed) -> Tensor:
+    @property
+    def margin(self) -> int:
+        """LR pixels beyond which little changes."""
+        return 4
+
+    def solve(self, pair: Observed, progress: Progress) -> Tensor:
         """Coefficients by SALSA."""
-        coefficients = smooth_coefficients(pair.mirrored(PADDING), self.endmembers, self.settings)
+        coefficients = smooth_coefficients(pair.mirrored(PADDING), self.endmembers, self.settings, progress)
         rows, columns = (slice(PADDING * pair.scale, PADDING * pair.scale + side) for side in pair.hr_msi.shape[:2])
         return coefficients[:, rows, columns].permute(1, 2, 0) @ self.endmembers.T
 
@@ -114,13 +119,14 @@ class HySure(Method):
         return []
 
 
-def smooth_coefficients(pair: Observed, endmembers: Tensor, settings: Settings) -> Tensor:
+def smooth_coefficients(pair: Observed, endmembers: Tensor, settings: Settings, progress: Progress = unseen) -> Tensor:
     """The coefficients U, p×H×W, of a pair.
 
     Args:
         pair: Of which the image goes on at the opposite side.
         endmembers: E, C×p.
         settings: Of the method.
+        progress: Is called with the share of the work that is done.
     """
     blur, mu, r = Blur.of(pair), settings.penalty, pair.scale
     seen = pair.srf.T @ endmembers
@@ -134,7 +140,7 @@ def smooth_coefficients(pair: Observed, endmembers: Tensor, settings: Settings) 
     blurred, plain, down, across = (pair.hr_msi.new_zeros(len(identity), *blur.sides) for _ in range(4))
     duals = [torch.zeros_like(blurred) for _ in range(4)]
     coefficients = plain
-    for _ in range(settings.iterations):
+    for _ in steps(settings.iterations, progress):
         targets = [split + dual for split, dual in zip((blurred, plain, down, across), duals, strict=True)]
         direct = targets[1] + _differences_adjoint(targets[2], targets[3])
         spectrum = inverse * (blur.transfer.conj() * blur.spectrum(targets[0]) + blur.spectrum(direct))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from udaln.methods.base import Estimate, Model
 from udaln.methods.classical.observed import Observed
+from udaln.methods.classical.progress import Progress, unseen
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
@@ -26,19 +27,24 @@ class Solver(Model):
         self._answer: Tensor | None = None
 
     @abstractmethod
-    def solve(self, pair: Observed) -> Tensor:
+    def solve(self, pair: Observed, progress: Progress) -> Tensor:
         """The image of a pair, H×W×C float64, in network units."""
 
     @torch.no_grad()
-    def fuse(self, scene: Scene) -> Estimate:
-        """Solve the problem of a scene."""
+    def fuse(self, scene: Scene, progress: Progress = unseen) -> Estimate:
+        """Solve the problem of a scene.
+
+        Args:
+            scene: The pair, or a window of it.
+            progress: Is called with the share of the work that is done.
+        """
         inputs = scene.lr_hsi, scene.hr_msi, *self.parameters(), *self.buffers()
         same = len(inputs) == len(self._asked) and all(
             tensor is known and tensor._version == version
             for tensor, (known, version) in zip(inputs, self._asked, strict=True)
         )
         if self._answer is None or not same:
-            solved = self.solve(Observed.of(scene, self.degradation))
+            solved = self.solve(Observed.of(scene, self.degradation), progress)
             self._answer = (solved * self.degradation.unit.to(solved)).float()
             self._asked = [(tensor, tensor._version) for tensor in inputs]
         return Estimate(self._answer.clone())

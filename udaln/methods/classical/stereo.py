@@ -21,6 +21,7 @@ from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.polyadic import Factors, balanced, cube_of, decomposition, gram, projected
+from udaln.methods.classical.progress import Progress, steps, unseen
 from udaln.methods.classical.separable import degradation_matrices
 from udaln.methods.classical.solver import Solver
 from udaln.methods.classical.solvers import solved, sylvester
@@ -59,7 +60,6 @@ class PolyadicDecomposition(Solver):
         seed: Of the first factors.
     """
 
-    margin: ClassVar[int] = 2
     local: ClassVar[bool] = False
     seed: Tensor
 
@@ -68,9 +68,14 @@ class PolyadicDecomposition(Solver):
         self.settings = settings
         self.register_buffer("seed", torch.zeros((), dtype=torch.int64))
 
-    def solve(self, pair: Observed) -> Tensor:
+    @property
+    def margin(self) -> int:
+        """LR pixels that a window has more than is wanted of it."""
+        return 2
+
+    def solve(self, pair: Observed, progress: Progress) -> Tensor:
         """Decompose a pair."""
-        return cube_of(coupled_decomposition(pair, self.settings, int(self.seed.item())))
+        return cube_of(coupled_decomposition(pair, self.settings, int(self.seed.item()), progress))
 
 
 class Stereo(Method):
@@ -98,7 +103,7 @@ class Stereo(Method):
         return []
 
 
-def coupled_decomposition(pair: Observed, settings: Settings, seed: int) -> Factors:
+def coupled_decomposition(pair: Observed, settings: Settings, seed: int, progress: Progress = unseen) -> Factors:
     """The factors A, H×F, B, W×F, and C, C×F, of the image of a pair."""
     y, z, srf, weight = pair.lr_hsi, pair.hr_msi, pair.srf, settings.msi_weight
     rank = min(settings.rank, max(1, y.shape[0] * y.shape[1] // LR_PIXELS_PER_TERM))
@@ -106,7 +111,7 @@ def coupled_decomposition(pair: Observed, settings: Settings, seed: int) -> Fact
     a, b, _ = decomposition(z, rank, settings.first_iterations, generator)
     p, q = degradation_matrices(pair)
     c = solved(gram(p @ a, q @ b), projected(y, (p @ a, q @ b, srf), 2))
-    for _ in range(settings.iterations):
+    for _ in steps(settings.iterations, progress):
         lr, hr = (p @ a, q @ b, c), (a, b, srf.T @ c)
         constants = p.T @ projected(y, lr, 0) + weight * projected(z, hr, 0)
         a = sylvester(p.T @ p, gram(lr[1], c), weight * gram(b, hr[2]), constants)
