@@ -53,6 +53,13 @@ def test_the_noise_is_estimated():
     assert (noise_variances(pair, model.basis[:, :1]) > model.noise).all()
 
 
+def test_four_lr_pixels():
+    generator = torch.Generator().manual_seed(0)
+    lr_hsi, hr_msi = torch.rand(2, 2, 6, generator=generator), torch.rand(4, 4, 2, generator=generator)
+    model, scene = fitted("fuse", Scene(lr_hsi, hr_msi, torch.ones(6, 2, dtype=torch.bool)), known=False)
+    assert model.fuse(scene).image.isfinite().all()
+
+
 def test_a_given_noise_is_used():
     model, scene = fitted("fuse", mixtures(), dimensions=3, snr_hsi=20.0, snr_msi=30.0)
     assert torch.isclose(model.noise[1], scene.hr_msi.square().mean() / 1000)

@@ -132,7 +132,8 @@ def noise_variances(pair: Observed, basis: Tensor) -> Tensor:
     sensors = torch.stack([noise.lr_hsi.square().mean(), noise.hr_msi.square().mean()])
     outside = spectra - spectra @ basis @ basis.T
     truncated = torch.stack([outside.square().mean(), (outside @ pair.srf).square().mean()])
-    return torch.maximum(sensors, truncated) + LEAST * spectra.square().mean()
+    # a handful of pixels does not tell the noise: it is not a number then
+    return torch.fmax(sensors, truncated) + LEAST * spectra.square().mean()
 
 
 def interpolation_covariance(pair: Observed, basis: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from udaln.methods.classical.solvers import solved, sylvester
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
-LR_PIXELS_PER_TERM = 4  # with fewer, the LR-HSI does not determine the spectra
+LR_PIXELS_PER_TERM = 2  # with fewer, the LR-HSI does not determine the spectra
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Settings:
     """The published settings.
 
     Attributes:
-        rank: Number of outer products; at most one for every four LR pixels.
+        rank: Number of outer products; at most one for every two LR pixels.
         msi_weight: λ, how much the HR-MSI counts.
         first_iterations: Of the decomposition of the HR-MSI alone.
         iterations: Of the coupled decomposition.
