@@ -1,4 +1,4 @@
-"""The settings of the methods: those of the files are those of the code, all can be changed, and bad ones are refused."""
+"""Settings: those of the files are those of the code, all can be changed, and what cannot be carried out is refused."""
 
 from dataclasses import asdict
 

@@ -100,9 +100,9 @@ class Cstf(Method):
             if (value := getattr(self.settings, key)) < 1:
                 raise InputError(f"method.{key}: expected at least 1, got {value}")
         for key in ("proximity", "penalty"):
-            if (value := getattr(self.settings, key)) <= 0:
+            if not (value := getattr(self.settings, key)) > 0:
                 raise InputError(f"method.{key}: expected a positive number, got {value}")
-        if self.settings.sparsity < 0:
+        if not self.settings.sparsity >= 0:
             raise InputError(f"method.sparsity: expected at least 0, got {self.settings.sparsity}")
 
     def model(self, degradation: Degradation) -> TuckerDecomposition:

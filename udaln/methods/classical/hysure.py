@@ -98,10 +98,10 @@ class HySure(Method):
         for key in ("endmembers", "tries", "iterations"):
             if (value := getattr(self.settings, key)) < 1:
                 raise InputError(f"method.{key}: expected at least 1, got {value}")
-        if self.settings.penalty <= 0:
+        if not self.settings.penalty > 0:
             raise InputError(f"method.penalty: expected a positive number, got {self.settings.penalty}")
         for key in ("msi_weight", "smoothness"):
-            if (value := getattr(self.settings, key)) < 0:
+            if not (value := getattr(self.settings, key)) >= 0:
                 raise InputError(f"method.{key}: expected at least 0, got {value}")
 
     def model(self, degradation: Degradation) -> VectorTotalVariation:

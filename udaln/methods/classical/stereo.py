@@ -89,7 +89,7 @@ class Stereo(Method):
         for key, least in (("rank", 1), ("first_iterations", 1), ("iterations", 0)):
             if (value := getattr(self.settings, key)) < least:
                 raise InputError(f"method.{key}: expected at least {least}, got {value}")
-        if self.settings.msi_weight <= 0:
+        if not self.settings.msi_weight > 0:
             raise InputError(f"method.msi_weight: expected a positive number, got {self.settings.msi_weight}")
 
     def model(self, degradation: Degradation) -> PolyadicDecomposition:
