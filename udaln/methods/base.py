@@ -51,6 +51,11 @@ class Model(nn.Module, ABC):
         """LR pixels around a part of a scene that its fused image depends on."""
         return 0
 
+    @property
+    def pixel_bytes(self) -> int:
+        """Memory that ``fuse`` takes for each HR pixel beyond the image and the pair [bytes]."""
+        return 0
+
     @abstractmethod
     def fuse(self, scene: Scene) -> Estimate:
         """Fuse a scene of these sensors, on the device of the model.

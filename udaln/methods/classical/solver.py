@@ -13,6 +13,8 @@ from udaln.methods.classical.progress import Progress, unseen
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
+SOLVER_VALUES = 400  # that a solver holds for each HR pixel, at most about
+
 
 class Solver(Model):
     """A model whose image is the solution of an optimisation problem.
@@ -25,6 +27,11 @@ class Solver(Model):
         super().__init__(degradation)
         self._asked: list[tuple[Tensor, int]] = []
         self._answer: Tensor | None = None
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Memory for each HR pixel: the image in twice the precision, twice, and what the solver holds."""
+        return 8 * (2 * self.degradation.support.shape[0] + SOLVER_VALUES)
 
     @abstractmethod
     def solve(self, pair: Observed, progress: Progress) -> Tensor:
