@@ -20,6 +20,7 @@ from udaln.experiment.error_keys import solver_errors
 from udaln.experiment.preparation import Aligned, FusionOptions, align
 from udaln.io.bad_bands import fill_bad_bands
 from udaln.methods.base import Estimate, Model, StageRecord, Training
+from udaln.methods.classical.solver import Solver
 from udaln.methods.training.trainer import root_device
 from udaln.metrics.figures import figures, without_reference
 from udaln.monitor.progress import progress_bar
@@ -128,7 +129,11 @@ def fit(
     if method.needs_degradation and pair.degradation.unknown:
         on_stage(StageRecord("degradation", 0, pair.seconds), model, False)
     start = monotonic()
-    records = method.fit(model, pair.scene, training) or [StageRecord("fit", 0, monotonic() - start)]
+    records = method.fit(model, pair.scene, training)
+    if isinstance(model, Solver):  # keeps its image, which is asked for again
+        with progress_bar("fuse", shown=options.progress) as progress:
+            model.fuse(pair.scene, progress)
+    records = records or [StageRecord("fit", 0, monotonic() - start)]
     for record in records:
         on_stage(record, model, True)
     return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from math import ceil
 from time import monotonic
@@ -59,6 +60,11 @@ def write_images(job: Job, fusion: Fusion) -> dict[str, float]:
     bands = fused_bands(job.pair, job.scene, filled=filled is not None)
     if job.streamed:
         assert job.pair is not None
+        if not fusion.model.local:
+            message = (
+                "method=%s: each window is solved by itself, the image may have seams; memory.limit makes them fewer"
+            )
+            logging.getLogger("udaln").warning(message, job.config.method.name)
         start = monotonic()
         fuse_to_files(
             fusion.fuser,

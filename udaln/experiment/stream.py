@@ -109,7 +109,8 @@ def fuse_to_files(
     count, msi_count = fuser.model.degradation.support.shape
 
     def bytes_needed(rows: int, columns: int) -> int:
-        return working_set(rows, columns, pair.scale, count, msi_count, deviation=len(files) > 1)
+        solver = rows * columns * pair.scale**2 * fuser.model.pixel_bytes
+        return solver + working_set(rows, columns, pair.scale, count, msi_count, deviation=len(files) > 1)
 
     def work(scene: Scene | None, part: Part) -> list[Tensor] | None:
         if scene is None:

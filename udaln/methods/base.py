@@ -34,7 +34,13 @@ class Model(nn.Module, ABC):
 
     Args:
         degradation: PSF, SRF and radiometry of the two sensors, as they were estimated or given.
+
+    Attributes:
+        local: Whether the image of a part of a scene depends on nothing beyond ``margin``. If not, windows of a scene
+            differ from those of the whole.
     """
+
+    local: ClassVar[bool] = True
 
     def __init__(self, degradation: Degradation) -> None:
         super().__init__()
@@ -43,6 +49,11 @@ class Model(nn.Module, ABC):
     @property
     def margin(self) -> int:
         """LR pixels around a part of a scene that its fused image depends on."""
+        return 0
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Memory that ``fuse`` takes for each HR pixel beyond the image and the pair [bytes]."""
         return 0
 
     @abstractmethod
