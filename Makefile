@@ -25,7 +25,7 @@ test: setup  ## style, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --cov --cov-fail-under=95 --cov-report=term:skip-covered
+	$(BIN)/pytest -n auto --dist loadfile --cov --cov-fail-under=95 --cov-report=term:skip-covered
 
 benchmark: setup  ## cost of a step, time to quality, cost against scene size
 	$(BIN)/python scripts/benchmark.py

@@ -3,10 +3,10 @@ import scipy.linalg
 import torch
 from made_up_mixtures import box_srf, fitted, mixtures, muufl, quality, wide_psf
 
+from udaln.methods.classical.matrix_equations import sylvester
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.polyadic import balanced, cube_of, decomposition
 from udaln.methods.classical.separable import degradation_matrices
-from udaln.methods.classical.solvers import sylvester
 from udaln.methods.classical.stereo import Settings, coupled_decomposition, misfit
 from udaln.physics.simulation import simulate
 from udaln.physics.windows import degrade

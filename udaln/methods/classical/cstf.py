@@ -20,11 +20,11 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
+from udaln.methods.classical.matrix_equations import sylvester
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.progress import Progress, steps, unseen
 from udaln.methods.classical.separable import degradation_matrices
 from udaln.methods.classical.solver import Solver
-from udaln.methods.classical.solvers import sylvester
 from udaln.methods.classical.sparse_core import View, sparse_core
 from udaln.methods.classical.subspace import principal_directions
 from udaln.methods.classical.tucker import Dictionaries, unfolded

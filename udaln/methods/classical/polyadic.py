@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from udaln.methods.classical.solvers import solved
+from udaln.methods.classical.matrix_equations import solved
 
 Factors = tuple[Tensor, Tensor, Tensor]
 

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
+from udaln.methods.classical.matrix_equations import solved, sylvester
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.polyadic import Factors, balanced, cube_of, decomposition, gram, projected
 from udaln.methods.classical.progress import Progress, steps, unseen
 from udaln.methods.classical.separable import degradation_matrices
 from udaln.methods.classical.solver import Solver
-from udaln.methods.classical.solvers import solved, sylvester
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
