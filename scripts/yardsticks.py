@@ -1,4 +1,8 @@
-"""What simple fusions reach with the true PSF: a method that does not beat them is not worth its time."""
+"""What simple fusions reach with the true PSF: a method that does not beat them is not worth its time.
+
+``method=interpolation``, ``regression`` and ``regression_residual`` are the same in a run, with what is known there.
+Here nothing is estimated or left out, not even LR pixels at the border, and everything is float64.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import Tensor
 
+from udaln.estimation.regression import affine_regression
 from udaln.physics.interpolation import interpolate
 from udaln.physics.windows import degrade
 
@@ -38,29 +43,17 @@ def yardsticks(
         HR-MSI, applied to the HR-MSI; ``residual``: with its interpolated residual; with noise, ``denoised``: the
         regression applied to the HR-MSI after `non_local_means`.
     """
-    weights = regression(degrade(hr_msi, psf, scale), lr_hsi)
-    mapped = with_constant(hr_msi) @ weights
+    lr_msi = degrade(hr_msi, psf, scale)
+    weights, constants = affine_regression(lr_msi.flatten(0, 1), lr_hsi.flatten(0, 1))
+    mapped = hr_msi @ weights + constants
     images = {
         "bicubic": interpolate(lr_hsi, scale, shift),
         "regression": mapped,
         "residual": mapped + interpolate(lr_hsi - degrade(mapped, psf, scale), scale, shift),
     }
     if msi_noise is not None:
-        images["denoised"] = with_constant(non_local_means(hr_msi, msi_noise)) @ weights
+        images["denoised"] = non_local_means(hr_msi, msi_noise) @ weights + constants
     return images
-
-
-def with_constant(image: Tensor) -> Tensor:
-    """Append a band of ones to an image, H×W×c."""
-    return torch.cat([image, torch.ones_like(image[..., :1])], -1)
-
-
-def regression(lr_msi: Tensor, lr_hsi: Tensor) -> Tensor:
-    """Weights, (c+1)×C, of the affine least-squares map from MSI pixels to spectra; of minimum norm if not unique."""
-    solution: Tensor = torch.linalg.lstsq(
-        with_constant(lr_msi).flatten(0, 1), lr_hsi.flatten(0, 1), driver="gelsd"
-    ).solution
-    return solution
 
 
 def non_local_means(image: Tensor, noise: Tensor) -> Tensor:

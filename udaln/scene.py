@@ -17,6 +17,8 @@ T = TypeVar("T")
 class Truth:
     """The answer, known in a simulation. It is used for reports only, never to train, to choose or to stop.
 
+    The exception is a run that is told to take PSF and SRF from it: there, they are `Known`.
+
     Attributes:
         image: The reference, H×W×C, in the units of the pair.
         psf: Point spread function, k×k, sums to 1.

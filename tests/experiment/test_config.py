@@ -3,18 +3,21 @@
 import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
+from places import ROOT
 
 from udaln.errors import InputError
 from udaln.experiment.config import ACCELERATORS, choices, known_keys, method_of, typed
 from udaln.experiment.dataset_schema import PairDataset, ReferenceDataset, SyntheticDataset
 from udaln.experiment.presets import instruments_preset, method_preset
 from udaln.experiment.schema import PsfShape, Refine, Source, Support
+from udaln.methods.registry import method_class, names
 from udaln.methods.training.schedule import Init, Schedule
 from udaln.methods.udaln.speunet import SPEUNETS
 from udaln.methods.udaln.stages import STAGES
 from udaln.physics.instruments import OutputGrid
 
 GROUPS = choices()
+METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 DATASETS = {
     "synthetic": ([], SyntheticDataset),
     "mat": (["dataset.reference=x.mat"], ReferenceDataset),
@@ -83,6 +86,19 @@ def test_methods_and_their_stages(configure):
         configure("method.name=other")
 
 
+def test_every_method_of_the_package_has_a_file():
+    own = {name for name in names() if method_class(name).__module__.startswith("udaln.")}
+    assert own == set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_the_settings_of_its_file(configure, name):
+    config = configure(f"method={name}")
+    method, refine = method_preset(name)
+    assert same(method_of(config), method) and config.refine is refine
+    assert config.method == type(method).Settings()
+
+
 @pytest.mark.parametrize("name", GROUPS["experiment"])
 def test_every_experiment_composes_and_yields_to_the_command_line(configure, name):
     files = DATASETS["houston2018"][0] if name.startswith("houston2018") else []
@@ -138,7 +154,7 @@ def test_the_ablations_are_the_papers_stages():
 def test_a_preset_that_is_not_there():
     with pytest.raises(
         InputError,
-        match=r"^stages: expected one of closed_form, joint_only, no_joint, paper, sampled, udaln, got 'long'$",
+        match=r"^stages: expected one of closed_form, joint_only, no_joint, paper, sampled, got 'long'$",
     ):
         method_preset(stages="long")
 

@@ -14,6 +14,7 @@ from made_up_pairs import write_raster
 from places import ROOT, SCRIPTS
 
 from udaln.io.formats import open_image
+from udaln.methods.registry import names
 
 PLUGIN = "plugins=[toy_regression]"
 SMALL = ["dataset.size=40", "dataset.bands=16", "trainer=cpu"]
@@ -95,6 +96,7 @@ def test_a_model_of_a_method_that_is_not_registered_is_refused(folder):
     np.save(folder / "hr.npy", np.random.default_rng(0).random((8, 8, 8)).astype(np.float32))
     said = run("model=one", "hr_msi=hr.npy", "out=x.mat", cwd=folder, script="fuse.py", status=2)
     (line,) = said.splitlines()
-    assert line.startswith("udaln: model: one/model.ckpt: method: expected one of closed_form, udaln, got 'toy'; ")
+    methods = ", ".join(name for name in names() if name != "toy")
+    assert line.startswith(f"udaln: model: one/model.ckpt: method: expected one of {methods}, got 'toy'; ")
     (line,) = run("method=toy", *SMALL, cwd=folder, status=2).splitlines()
-    assert line == "udaln: method: expected one of closed_form, udaln, got 'toy'"
+    assert line == f"udaln: method: expected one of {methods}, got 'toy'"

@@ -22,6 +22,7 @@ from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.presets import check_stages
 from udaln.experiment.run import CHECKPOINT, CONFIG, METRICS, run
 from udaln.experiment.schema import Config
+from udaln.experiment.shorthands import check_degradation
 from udaln.files import reading
 
 RESUME = "resume="
@@ -42,6 +43,7 @@ def main() -> None:
         if not resumed:
             import_plugins(plugins_of(words))
             check_arguments(words, choices())
+            check_degradation(words)
             check_stages(_chosen(words, "method"), _chosen(words, "stages"))
             _compose_and_run()
         elif others := [word for word in words if word not in resumed[:1]]:

@@ -14,6 +14,7 @@ from udaln.experiment.cli import describe
 from udaln.experiment.dataset_schema import DATASETS, Simulated, SyntheticDataset
 from udaln.experiment.plugins import import_plugins
 from udaln.experiment.schema import Config, PsfShape, SensorConfig
+from udaln.experiment.shorthands import expand_degradation
 from udaln.methods.base import Method
 from udaln.methods.registry import method_class, names
 
@@ -29,6 +30,7 @@ def typed(composed: DictConfig) -> Config:
     """
     try:
         import_plugins(OmegaConf.select(composed, "plugins", default=[]) or [])
+        composed = expand_degradation(composed)
         kind = OmegaConf.select(composed, "dataset.kind")
         if kind not in DATASETS:
             raise InputError(f"dataset.kind: expected one of {', '.join(DATASETS)}, got {kind!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from udaln.experiment.datasets.pair_files import PairFiles
 from udaln.experiment.datasets.simulated import simulated_scene
 from udaln.experiment.output import output_format
 from udaln.experiment.preparation import Aligned, FusionOptions, align
-from udaln.experiment.schema import Config, PsfShape, Refine, Source
+from udaln.experiment.schema import Config, DegradationConfig, PsfShape, Refine, Source
 from udaln.io.pair import Pair
 from udaln.io.write import check_output
 from udaln.methods.training.trainer import root_device
@@ -83,6 +83,7 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
     else:
         scene, pair = pair_scene(config, files, shift=instruments.shift is not False)
         instruments = on_grid(instruments, georeferenced=pair.grid is not None, streamed=streamed)
+    scene = _with_truth_known(scene, config.degradation)
     image_file = folder / f"fused.{output_format(config.output, pair)}"
     check_output(image_file, key="output", georeferenced=pair is not None and pair.grid is not None)
     trust = config.trust.resolved(real=real, streamed=streamed)
@@ -90,8 +91,8 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
         method,
         refine=config.refine is Refine.consistent,
         instruments=instruments,
-        known_psf=config.degradation.psf is Source.known,
-        known_srf=config.degradation.srf is Source.known,
+        known_psf=config.degradation.psf is not Source.estimated,
+        known_srf=config.degradation.srf is not Source.estimated,
         gaussian=config.degradation.shape is PsfShape.gaussian,
         kernel_size=config.scale.kernel_size,
         uncertainty=bool(trust.uncertainty),
@@ -100,3 +101,9 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
     trainer = config.trainer
     device = root_device(trainer.accelerator, trainer.precision, trainer.devices if config.stages else 1)
     return Job(config, folder, pair, streamed, aligned, options, device, bool(trust.check), image_file)
+
+
+def _with_truth_known(scene: Scene, degradation: DegradationConfig) -> Scene:
+    """The scene, with that PSF and that SRF known of which the truth is to be used."""
+    true = {name: getattr(scene.truth, name) for name in ("psf", "srf") if getattr(degradation, name) is Source.true}
+    return replace(scene, known=replace(scene.known, **true)) if true else scene

@@ -40,7 +40,10 @@ def import_plugins(modules: Iterable[str]) -> None:
             sys.path.remove("")
     built_in = {path.name.removesuffix(".yaml") for path in (resources.files("udaln.conf") / "method").iterdir()}
     for name in set(names()) - built_in:
-        settings = OmegaConf.to_container(OmegaConf.structured(method_class(name).Settings()), enum_to_str=True)
-        preset = {"method": settings, "refine": "consistent"}
-        for group, node in (("method", preset), ("stages", {})):  # files of ``conf/`` that are not on disk
-            ConfigStore.instance().store(group=group, name=name, node=node, package="_global_", provider="udaln")
+        method = method_class(name)
+        parts = {"method": method.Settings()} | ({} if method.Stages is None else {"stages": method.Stages()})
+        settings = {
+            key: OmegaConf.to_container(OmegaConf.structured(part), enum_to_str=True) for key, part in parts.items()
+        }
+        preset = settings | {"refine": "consistent"}  # a file of ``conf/method`` that is not on disk
+        ConfigStore.instance().store(group="method", name=name, node=preset, package="_global_", provider="udaln")

@@ -50,8 +50,7 @@ def method_preset(
     chosen = name or OmegaConf.select(composed, "method.name") or "closed_form"
     method = method_class(chosen, key="method")
     if stages is None:
-        for group in ("method", "stages"):
-            composed.merge_with(_file(group, chosen))
+        composed.merge_with(_file("method", chosen))
     elif name is not None:
         check_stages([name], [stages])
     schema = OmegaConf.structured(_Preset(method=method.Settings(), stages=method.Stages and method.Stages()))
@@ -96,11 +95,19 @@ def instruments_preset(name: str) -> Instruments:
 
 
 def _file(group: str, name: str) -> DictConfig:
-    """A file of ``conf/``, merged with its defaults of the same group; empty if there is no such file."""
+    """A file of ``conf/``, merged with its defaults; empty if there is no such file.
+
+    These are files of the same group by their names, and others as ``/group@package: name``.
+    """
     path = resources.files("udaln.conf") / group / f"{name}.yaml"
     preset = OmegaConf.create(path.read_text() if path.is_file() else "")
     assert isinstance(preset, DictConfig)
-    base = [_file(group, str(entry)) for entry in preset.pop("defaults", []) if entry != "_self_"]
-    merged = OmegaConf.merge(*base, preset)
+    defaults = [
+        entry if isinstance(entry, DictConfig) else {f"/{group}": entry} for entry in preset.pop("defaults", [])
+    ]
+    others = [item for entry in defaults for item in entry.items() if item[1] != "_self_"]
+    merged = OmegaConf.merge(
+        *(_file(str(key).strip("/").partition("@")[0], str(other)) for key, other in others), preset
+    )
     assert isinstance(merged, DictConfig)
     return merged

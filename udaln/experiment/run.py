@@ -147,6 +147,7 @@ def _settings(job: Job) -> dict[str, Any]:
         "method": config.method.name,
         "stages": None if config.stages is None else config.stages.name,
         "refine": config.refine.name,
+        "given": config.degradation.given,
         "seed": config.seed,
         "accelerator": config.trainer.accelerator,
         "devices": config.trainer.devices,

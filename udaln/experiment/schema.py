@@ -14,10 +14,15 @@ from udaln.physics.instruments import Instruments
 
 
 class Source(Enum):
-    """Where the PSF or the SRF comes from: ``estimated`` from the pair, or ``known`` beforehand."""
+    """Where the PSF or the SRF comes from.
+
+    ``estimated`` from the pair, ``known`` beforehand, or the ``true`` one of a simulation, or of a pair whose truth is
+    known.
+    """
 
     estimated = "estimated"
     known = "known"
+    true = "true"
 
 
 class PsfShape(Enum):
@@ -75,11 +80,16 @@ class SensorConfig:
 
 @dataclass
 class DegradationConfig:
-    """Whether PSF and SRF are estimated or known, and the shape of an estimated PSF."""
+    """Where PSF and SRF come from, and the shape of an estimated PSF. ``degradation=true`` stands for both true."""
 
     psf: Source = Source.estimated
     srf: Source = Source.estimated
     shape: PsfShape = PsfShape.free
+
+    @property
+    def given(self) -> str:
+        """What is not estimated: ``none``, ``psf``, ``srf`` or ``psf+srf``."""
+        return "+".join(name for name in ("psf", "srf") if getattr(self, name) is not Source.estimated) or "none"
 
 
 @dataclass

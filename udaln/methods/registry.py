@@ -10,7 +10,13 @@ from udaln.methods.base import Method
 from udaln.methods.classical.cnmf import Cnmf
 from udaln.methods.classical.cstf import Cstf
 from udaln.methods.classical.fuse import Fuse
+from udaln.methods.classical.gsa import Gsa
 from udaln.methods.classical.hysure import HySure
+from udaln.methods.classical.interpolation import Interpolation
+from udaln.methods.classical.mtf_glp import MtfGlp
+from udaln.methods.classical.mtf_glp_hpm import MtfGlpHpm
+from udaln.methods.classical.regression import Regression
+from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.udaln.method import Udaln
@@ -61,6 +67,12 @@ register(ClosedForm)
 register(Cnmf)
 register(Cstf)
 register(Fuse)
+register(Gsa)
 register(HySure)
+register(Interpolation)
+register(MtfGlp)
+register(MtfGlpHpm)
+register(Regression)
+register(RegressionResidual)
 register(Stereo)
 register(Udaln)

@@ -59,7 +59,7 @@ def pair_scene(config: Config, files: PairFiles, *, shift: bool = False) -> tupl
             if not torch.isfinite(image.float()).any():  # the networks calculate in float32
                 raise InputError(files.why_empty(name))
         scene = _assemble(dataset, pair, (lr_hsi, hr_msi), sensors)
-    _check_known(config.degradation, scene.known)
+    _check_given(config.degradation, scene)
     return scene, pair
 
 
@@ -139,8 +139,14 @@ def _assemble(dataset: PairDataset, pair: Pair, images: tuple[Tensor, Tensor], s
     )
 
 
-def _check_known(degradation: DegradationConfig, known: Known) -> None:
+def _check_given(degradation: DegradationConfig, scene: Scene) -> None:
     """Check that the scene has what is not to be estimated."""
     for name in ("psf", "srf"):
-        if getattr(degradation, name) is Source.known and getattr(known, name) is None:
+        source = getattr(degradation, name)
+        if source is Source.known and getattr(scene.known, name) is None:
             raise InputError(f"dataset.{name}: expected a file for degradation.{name}=known, got none")
+        if source is Source.true and getattr(scene.truth, name) is None:
+            raise InputError(
+                f"dataset.true_{name}: expected a file for degradation.{name}=true, as a pair of files has no truth of "
+                f"its own, got none; degradation.{name}=estimated needs none"
+            )

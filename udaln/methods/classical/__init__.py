@@ -1,1 +1,1 @@
-"""The classical methods of the literature, which a fusion method is compared with; one module each."""
+"""Simple and classical methods of fusion and of pan-sharpening, one in each module, and what several of them share."""
