@@ -70,8 +70,8 @@ class PolyadicDecomposition(Solver):
 
     @property
     def margin(self) -> int:
-        """LR pixels that a window has more than is wanted of it."""
-        return 2
+        """LR pixels that a window has more than is wanted of it: few would not determine the factors."""
+        return 8
 
     def solve(self, pair: Observed, progress: Progress) -> Tensor:
         """Decompose a pair."""
