@@ -10,6 +10,7 @@ from torch.nn.functional import max_pool2d
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from udaln.metrics.checks import checked_pair, valid_pixels, without_data
+from udaln.metrics.functional import psnr
 
 WINDOW = 11  # side of the Gaussian window of SSIM [pixels]; its standard deviation is 1.5
 
@@ -35,10 +36,7 @@ def psnr_cube(reference: Tensor, fused: Tensor) -> Tensor:
         24.082
     """
     reference, fused = valid_pixels(reference, fused)
-    mse = (reference - fused).square().mean()
-    if mse == 0:
-        return torch.full_like(mse, math.inf)
-    return 10 * torch.log10(reference.max().square() / mse)
+    return psnr(reference.reshape(-1, 1, 1), fused.reshape(-1, 1, 1))
 
 
 def ssim(reference: Tensor, fused: Tensor) -> Tensor:

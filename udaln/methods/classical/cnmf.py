@@ -14,8 +14,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
+from udaln.methods.classical.limits import check_least
 from udaln.methods.classical.nmf import (
     nonnegative_abundances,
     updated_abundances,
@@ -105,9 +105,7 @@ class Cnmf(Method):
 
     def check(self, devices: int = 1) -> None:
         """Refuse numbers below their least."""
-        for key, least in (("endmembers", 1), ("inner", 1), ("outer", 0)):
-            if (value := getattr(self.settings, key)) < least:
-                raise InputError(f"method.{key}: expected at least {least}, got {value}")
+        check_least(self.settings, endmembers=1, inner=1, outer=0)
 
     def model(self, degradation: Degradation) -> CoupledFactors:
         """Endmembers that are not known yet."""

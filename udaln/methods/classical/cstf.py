@@ -18,8 +18,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
+from udaln.methods.classical.limits import check_least, check_positive
 from udaln.methods.classical.matrix_equations import sylvester
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.progress import Progress, steps, unseen
@@ -96,14 +96,8 @@ class Cstf(Method):
 
     def check(self, devices: int = 1) -> None:
         """Refuse numbers that are too small."""
-        for key in ("atoms", "spectra", "iterations", "core_iterations"):
-            if (value := getattr(self.settings, key)) < 1:
-                raise InputError(f"method.{key}: expected at least 1, got {value}")
-        for key in ("proximity", "penalty"):
-            if not (value := getattr(self.settings, key)) > 0:
-                raise InputError(f"method.{key}: expected a positive number, got {value}")
-        if not self.settings.sparsity >= 0:
-            raise InputError(f"method.sparsity: expected at least 0, got {self.settings.sparsity}")
+        check_least(self.settings, atoms=1, spectra=1, iterations=1, core_iterations=1, sparsity=0)
+        check_positive(self.settings, "proximity", "penalty")
 
     def model(self, degradation: Degradation) -> TuckerDecomposition:
         """Spectra that are not known yet."""

@@ -16,10 +16,10 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from udaln.errors import InputError
 from udaln.estimation.noise import estimate_noise
 from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.classical.blur import Blur
+from udaln.methods.classical.limits import check_least
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.progress import Progress
 from udaln.methods.classical.solver import Solver
@@ -98,8 +98,7 @@ class Fuse(Method):
 
     def check(self, devices: int = 1) -> None:
         """Refuse an empty subspace."""
-        if self.settings.dimensions < 1:
-            raise InputError(f"method.dimensions: expected at least 1, got {self.settings.dimensions}")
+        check_least(self.settings, dimensions=1)
 
     def model(self, degradation: Degradation) -> GaussianPrior:
         """A prior that is not known yet."""

@@ -17,9 +17,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
 from udaln.methods.classical.blur import Blur
+from udaln.methods.classical.limits import check_least, check_positive
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.progress import Progress, steps, unseen
 from udaln.methods.classical.solver import Solver
@@ -95,14 +95,8 @@ class HySure(Method):
 
     def check(self, devices: int = 1) -> None:
         """Refuse numbers that are too small."""
-        for key in ("endmembers", "tries", "iterations"):
-            if (value := getattr(self.settings, key)) < 1:
-                raise InputError(f"method.{key}: expected at least 1, got {value}")
-        if not self.settings.penalty > 0:
-            raise InputError(f"method.penalty: expected a positive number, got {self.settings.penalty}")
-        for key in ("msi_weight", "smoothness"):
-            if not (value := getattr(self.settings, key)) >= 0:
-                raise InputError(f"method.{key}: expected at least 0, got {value}")
+        check_least(self.settings, endmembers=1, tries=1, iterations=1, msi_weight=0, smoothness=0)
+        check_positive(self.settings, "penalty")
 
     def model(self, degradation: Degradation) -> VectorTotalVariation:
         """Endmembers that are not known yet."""

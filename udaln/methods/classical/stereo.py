@@ -17,8 +17,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from udaln.errors import InputError
 from udaln.methods.base import Method, Model, StageRecord, Training
+from udaln.methods.classical.limits import check_least, check_positive
 from udaln.methods.classical.matrix_equations import solved, sylvester
 from udaln.methods.classical.observed import Observed
 from udaln.methods.classical.polyadic import Factors, balanced, cube_of, decomposition, gram, projected
@@ -86,11 +86,8 @@ class Stereo(Method):
 
     def check(self, devices: int = 1) -> None:
         """Refuse numbers that are too small."""
-        for key, least in (("rank", 1), ("first_iterations", 1), ("iterations", 0)):
-            if (value := getattr(self.settings, key)) < least:
-                raise InputError(f"method.{key}: expected at least {least}, got {value}")
-        if not self.settings.msi_weight > 0:
-            raise InputError(f"method.msi_weight: expected a positive number, got {self.settings.msi_weight}")
+        check_least(self.settings, rank=1, first_iterations=1, iterations=0)
+        check_positive(self.settings, "msi_weight")
 
     def model(self, degradation: Degradation) -> PolyadicDecomposition:
         """A decomposition without a seed."""
