@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from made_up_pairs import write_raster
+from made_up_stacks import textured, upsampled
 
 from udaln.errors import InputError
 from udaln.experiment.inspect import _reduced, describe_image, inspect
@@ -105,6 +106,19 @@ def test_whether_two_files_look_alike(files, capsys):
     write_raster("other.tif", 1000 * np.random.default_rng(0).random(hr_msi.shape), 10.0)
     (pair,) = [lines for title, lines in shown(capsys, "lr.tif", "other.tif").items() if title == "as a pair"]
     assert "are they of the same place and season?" in pair["alike"] and "differ" in pair["units"]
+
+
+def test_bands_that_were_upsampled_are_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cube = textured(side=120, bands=24)
+    hr_msi = cube[..., ::4].copy()
+    hr_msi[..., [1, 5]] = upsampled(hr_msi[..., [1, 5]], 2, "bilinear")
+    np.save("lr.npy", cube.reshape(40, 3, 40, 3, 24).mean((1, 3)))
+    np.save("hr.npy", hr_msi)
+    lines = shown(capsys, "lr.npy", "hr.npy")["as a pair"]
+    assert lines["HR-MSI bands"].startswith("bands 1, 5 (counted from 0): upsampled from pixels 2")
+    np.save("hr.npy", cube[..., ::4])
+    assert "HR-MSI bands" not in shown(capsys, "lr.npy", "hr.npy")["as a pair"]
 
 
 def test_ranges_in_stored_and_in_physical_numbers(files, capsys):

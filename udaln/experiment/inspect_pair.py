@@ -7,6 +7,7 @@ import torch
 
 from udaln.experiment.schema import Memory
 from udaln.experiment.stream_windows import working_set
+from udaln.io.coarse_stack import with_sharpened_bands
 from udaln.io.image import Image
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
@@ -34,7 +35,13 @@ def describe_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
         lines["memory"] = f"whole, about {whole / 2**30:.1f} GiB"
     minutes = rows * columns * SECONDS * max(1, pair.scale / 5) ** 4 / 60
     lines["time"] = f"about {max(0.3, minutes):.1f} min on two cores, and a minute to learn the sensors"
-    return lines | _likeness(pair)
+    return lines | _upsampled_bands(pair) | _likeness(pair)
+
+
+def _upsampled_bands(pair: Pair) -> dict[str, str]:
+    """The bands of the HR-MSI that were made of larger pixels, and what a run makes of them."""
+    found = with_sharpened_bands(pair.hr_msi, pair.scale).notes[len(pair.hr_msi.notes) :]
+    return {"HR-MSI bands": "; ".join(found)} if found else {}
 
 
 def _likeness(pair: Pair) -> dict[str, str]:
