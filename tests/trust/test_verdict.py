@@ -5,9 +5,11 @@ import torch
 
 from udaln.consistency.calibration import HeldOut
 from udaln.trust.agreement import Agreement
+from udaln.trust.fidelity import Fidelity
 from udaln.trust.verdict import Level, judge
 
 GOOD = HeldOut(0.05, 0.06, 0.4, False)
+FAITHFUL = Fidelity(0.01, 0.001)
 
 
 def agreeing(disagreement=(0.0, 0.0, 0.0), lr_pixels=400, changed=0.0, rim=0.0):
@@ -15,9 +17,9 @@ def agreeing(disagreement=(0.0, 0.0, 0.0), lr_pixels=400, changed=0.0, rim=0.0):
 
 
 def test_a_pair_that_agrees_is_fit_to_use():
-    verdict = judge(agreeing(), GOOD)
+    verdict = judge(agreeing(), FAITHFUL, GOOD)
     assert verdict.level is Level.fit and verdict.reasons == () and str(verdict) == "fit to use"
-    assert judge(agreeing(), None) == verdict
+    assert judge(agreeing(), FAITHFUL) == verdict
 
 
 @pytest.mark.parametrize(
@@ -36,13 +38,33 @@ def test_a_pair_that_agrees_is_fit_to_use():
     ],
 )
 def test_each_sign_of_a_fault_is_named(found, held_out, given, level, words):
-    verdict = judge(found, held_out, given)
+    verdict = judge(found, FAITHFUL, held_out, given)
     assert verdict.level is level
     assert str(verdict).startswith(f"{level.value}: ") and words in str(verdict)
     assert len(verdict.reasons) == 1
 
 
 def test_the_worst_sign_decides_and_all_are_told():
-    verdict = judge(agreeing((0.05, 0.05, 0.05), rim=0.9), HeldOut(0.4, 0.5, 0.4, True))
+    verdict = judge(agreeing((0.05, 0.05, 0.05), rim=0.9), FAITHFUL, HeldOut(0.4, 0.5, 0.4, True))
     assert verdict.level is Level.unfit and len(verdict.reasons) == 3
     assert "interpolated" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "level", "words"),
+    [
+        (Fidelity(1.0, 0.02), Level.unfit, "lacks 100% of the detail"),
+        (Fidelity(40.0, 0.02), Level.unfit, "lacks 100% of the detail"),
+        (Fidelity(0.2, 0.001), Level.care, "lacks 20% of the detail"),
+        (Fidelity(0.01, 0.05), Level.care, "differs from the LR-HSI by 5% of the variance"),
+        (Fidelity(0.01, 0.4), Level.unfit, "differs from the LR-HSI by 40% of the variance"),
+    ],
+)
+@pytest.mark.parametrize("held_out", [None, GOOD])
+def test_an_image_that_does_not_show_what_the_pair_does_is_told(fidelity, level, words, held_out):
+    verdict = judge(agreeing(), fidelity, held_out)
+    assert verdict.level is level and words in str(verdict) and len(verdict.reasons) == 1
+
+
+def test_what_images_that_disagree_cannot_both_show_is_not_told_again():
+    assert len(judge(agreeing((0.2, 0.3, 0.25)), Fidelity(0.9, 0.5)).reasons) == 1

@@ -181,5 +181,5 @@ def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
         values["bands_interpolated"] = held_out.bands_interpolated
     if fusion.fuser.refinement is not None:
         values["bands_displaced"] = int(fusion.fuser.refinement.displacement.any(0).sum())
-    verdict = assess(degradation, scene, held_out, options.instruments, options.known(scene))
+    verdict = assess(degradation, scene, fusion.complete, held_out, options.instruments, options.known(scene))
     return replace(fusion, figures=values, verdict=verdict)

@@ -46,12 +46,10 @@ def agreement(degradation: Degradation, scene: Scene) -> Agreement:
     """
     psf, srf = degradation.psf, degradation.srf
     usable = usable_lr_pixels(scene, psf)
-    hr_msi = degradation.matched(scene.hr_msi.double())
-    lr_hsi = scene.lr_hsi.flatten(0, 1)[usable].double()
     seen, lr_msi = (way[usable] for way in both_ways(degradation, scene))
     difference = seen - lr_msi
-    noise = srf.square().T @ unique_variances(lr_hsi[:, :, None])
-    noise = noise + psf.square().sum() * unique_variances(homogeneous_patches(hr_msi, scene.hr_valid))
+    lr_noise, hr_noise = noise_variances(degradation, scene)
+    noise = srf.square().T @ lr_noise + psf.square().sum() * hr_noise
     variance = lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)
     centre, spread = centre_and_spread(difference)
     spread = torch.maximum(spread, noise.sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
@@ -63,3 +61,18 @@ def agreement(degradation: Degradation, scene: Scene) -> Agreement:
         changed=float(deviates.double().mean()),
         rim=rim_weight(psf) if len(psf) > scene.scale else 0.0,
     )
+
+
+def noise_variances(degradation: Degradation, scene: Scene) -> tuple[Tensor, Tensor]:
+    """What neither other bands nor neighbours explain: at most so large is the noise of each band.
+
+    Args:
+        degradation: Whose gains and offsets bring the HR-MSI to the radiometry of the LR-HSI.
+        scene: The pair, aligned.
+
+    Returns:
+        Variances of the LR-HSI, C, and of the HR-MSI, c, float64.
+    """
+    lr_hsi = scene.lr_hsi.flatten(0, 1)[usable_lr_pixels(scene, degradation.psf)].double()
+    hr_msi = degradation.matched(scene.hr_msi.double())
+    return unique_variances(lr_hsi[:, :, None]), unique_variances(homogeneous_patches(hr_msi, scene.hr_valid))

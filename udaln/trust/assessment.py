@@ -1,8 +1,10 @@
-"""The verdict on a fused pair, from what the pair itself shows."""
+"""The verdict on a fused image, from what the pair itself shows."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+
+from torch import Tensor
 
 from udaln.consistency.calibration import HeldOut
 from udaln.estimation.alignment import error_of_given
@@ -11,19 +13,26 @@ from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
 from udaln.scene import Known, Scene
 from udaln.trust.agreement import agreement
+from udaln.trust.fidelity import fidelity
 from udaln.trust.verdict import Verdict, judge
 
 SUSPICIOUS = 1e-3  # disagreement, as a share of the variance, from which on what is given is doubted
 
 
 def assess(
-    degradation: Degradation, scene: Scene, held_out: HeldOut | None, instruments: Instruments, known: Known
+    degradation: Degradation,
+    scene: Scene,
+    image: Tensor,
+    held_out: HeldOut | None,
+    instruments: Instruments,
+    known: Known,
 ) -> Verdict:
     """Judge a result by the pair alone.
 
     Args:
         degradation: As it was estimated, on the CPU.
         scene: The pair, aligned, on the CPU.
+        image: The fused image, H×W×C, with a value for every pixel.
         held_out: How well the fused image predicts LR pixels that were held out, if that is known.
         instruments: The differences between the sensors that were allowed for.
         known: What was given of the sensors.
@@ -37,4 +46,4 @@ def assess(
         sped = degradation.sped
         form = Form(degradation.kernel_size, sped.gain.requires_grad, sped.offset.requires_grad)
         given = error_of_given(replace(scene, shift=(0, 0)), instruments, form, known)
-    return judge(found, held_out, given)
+    return judge(found, fidelity(degradation, scene, image), held_out, given)

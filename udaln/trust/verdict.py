@@ -7,6 +7,7 @@ from enum import Enum
 
 from udaln.consistency.calibration import HeldOut
 from udaln.trust.agreement import Agreement
+from udaln.trust.fidelity import Fidelity
 
 FEW_LR_PIXELS = 40  # that hardly determine PSF and SRF
 UNRELATED = 0.5  # disagreement, as a share of the variance, of images that hardly have anything in common
@@ -14,6 +15,9 @@ WRONG = 0.1  # the same of images of which the degradation is wrong
 DISAGREEMENT = 0.02  # the same of images that differ more than two instruments do
 UNEXPLAINED = 0.3  # the same of an MSI band that the LR-HSI does not explain
 CHANGED = 0.15  # share of LR pixels that disagree
+NO_DETAIL = 0.5  # lacking detail, as a share, of an image that is hardly sharper than the LR-HSI
+LITTLE_DETAIL = 0.1  # the same of a blurred image; that of all methods that were tried was at most 0.04
+OTHER_SPECTRA, WRONG_SPECTRA = 0.03, 0.1  # difference from the LR-HSI at its pixels, as a share; interpolated: 0.02
 RIM = 0.5  # weight of the outermost pixels of a PSF's window, relative to all, that shows that it is too small
 ESTIMATED_IS_BETTER = 1.5  # held-out error of what was given, relative to that of an estimate
 ESTIMATED_IS_FAR_BETTER = 5.0  # the same, if it makes the result useless
@@ -43,11 +47,14 @@ class Verdict:
         return ": ".join([self.level.value, *(["; ".join(self.reasons)] if self.reasons else [])])
 
 
-def judge(agreement: Agreement, held_out: HeldOut | None, given: float | None = None) -> Verdict:
+def judge(
+    agreement: Agreement, fidelity: Fidelity, held_out: HeldOut | None = None, given: float | None = None
+) -> Verdict:
     """Judge a result by what the pair says of it.
 
     Args:
         agreement: How far the two images agree.
+        fidelity: How much the fused image shows of both.
         held_out: How well the fused image predicts LR pixels that were held out, if that is known.
         given: Held-out error of the degradation with what was given, as a multiple of that with nothing given; None if
             nothing was given, or no estimate is better beyond chance.
@@ -62,6 +69,12 @@ def judge(agreement: Agreement, held_out: HeldOut | None, given: float | None = 
         (unfit if disagreement > WRONG else care).append(reason)
     if held_out is not None and held_out.no_help:
         unfit.append("the HR-MSI hardly helps to predict the LR-HSI; the image is the interpolated LR-HSI")
+    elif fidelity.detail > LITTLE_DETAIL and disagreement <= WRONG:
+        sharpness = f"the image lacks {min(fidelity.detail, 1):.0%} of the detail of the HR-MSI"
+        (unfit if fidelity.detail > NO_DETAIL else care).append(sharpness)
+    if fidelity.spectra > OTHER_SPECTRA and disagreement <= WRONG:
+        reason = f"the image differs from the LR-HSI by {min(fidelity.spectra, 1):.0%} of the variance at its pixels"
+        (unfit if fidelity.spectra > WRONG_SPECTRA else care).append(reason)
     unexplained = [str(band) for band, share in enumerate(agreement.disagreement.tolist()) if share > UNEXPLAINED]
     if unexplained and disagreement <= UNRELATED:
         care.append(f"the LR-HSI does not explain MSI band {', '.join(unexplained)} (counted from 0)")
