@@ -28,6 +28,7 @@ from udaln.io.coarse_stack import sharpened_values
 from udaln.io.dead_lines import find_dead_lines
 from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
+from udaln.io.hot_values import find_hot_values
 from udaln.io.partial_fill import find_partial_fill
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
@@ -218,6 +219,10 @@ def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
     if dead is not None:
         logging.getLogger("udaln").warning("%s: left out: %s", name, dead)
         valid &= ~torch.from_numpy(dead.flags(slice(None), slice(None)))
+    hot = find_hot_values([torch.where(valid, image, torch.nan).numpy()])
+    if hot is not None:
+        logging.getLogger("udaln").warning("%s: left out: %s", name, hot)
+        valid &= ~torch.from_numpy(hot.flags(image.numpy()))
     return valid
 
 

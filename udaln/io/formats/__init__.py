@@ -33,6 +33,7 @@ from udaln.io.formats.products.enmap import ENMAP
 from udaln.io.formats.raster.reader import READER as RASTER
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
+from udaln.io.hot_values import without_hot_values
 from udaln.io.image import Image, Pixels
 from udaln.io.partial_fill import without_partial_fill
 
@@ -71,7 +72,7 @@ def open_image(
         quality: Whether pixels that the quality masks of a product mark as unusable are NaN.
         nodata: Further numbers, as they are stored, that mean no data.
         saturation: Stored numbers from this one on are saturated.
-        find_fill: Whether fill and dead lines that the file does not declare are looked for; such values are NaN.
+        find_fill: Whether fill, dead lines and hot values, which no file declares, are looked for; such values are NaN.
 
     Raises:
         InputError: If the file or the image in it cannot be opened or, from ``Image.read``, cannot be read.
@@ -88,7 +89,9 @@ def open_image(
                 return opened.read(rows, cols)
 
         image = replace(opened, read=read)
-        yield without_dead_lines(without_partial_fill(without_fill(image))) if find_fill else image
+        if find_fill:
+            image = without_hot_values(without_dead_lines(without_partial_fill(without_fill(image))))
+        yield image
 
 
 def register_reader(reader: Reader) -> None:
