@@ -79,7 +79,7 @@ def register(
     best, shift, std = ROUNDING, (0.0, 0.0), (scale * WIDTHS[0], scale * WIDTHS[0])
     if valid.any():
         covered = support.cpu().numpy().astype(float)
-        coarse = _phase_correlation(
+        coarse = phase_correlation(
             y @ (covered / covered.sum(0)), np.where(valid[..., None], means, means[valid].mean(0))
         )
         images = _Images(_principal_components(y, lr_mask), lr_mask, z * hr_mask[..., None], hr_mask, scale)
@@ -98,7 +98,7 @@ def _block_means(image: Array, mask: Array, scale: int) -> tuple[Array, Mask]:
     return blocks.mean((1, 3)), share > FULLY_VALID
 
 
-def _phase_correlation(y: Array, z: Array) -> tuple[int, int]:
+def phase_correlation(y: Array, z: Array) -> tuple[int, int]:
     """The shift [LR pixels] at which two images, h×w×c, correlate best in phase, summed over bands."""
     taper = np.outer(*(np.hanning(side + 2)[1:-1] for side in y.shape[:2]))[..., None]
     spectra = [np.fft.fft2((image - image.mean((0, 1))) * taper, axes=(0, 1)) for image in (z, y)]

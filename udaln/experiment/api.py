@@ -30,6 +30,7 @@ from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
 from udaln.io.hot_values import find_hot_values
 from udaln.io.partial_fill import find_partial_fill
+from udaln.io.striped_lines import describe_striped, find_striped_lines
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor import StageProgress
@@ -193,6 +194,7 @@ def _scene(
         z, z_valid, notes = sharpened_values(z, z_valid, scale_factor(y, z))
         for note in notes:
             logging.getLogger("udaln").warning("HR-MSI: %s", note)
+        y_valid, z_valid = _without_stripes((y, y_valid), (z, z_valid), bands)
     return assemble_scene(
         y,
         z,
@@ -217,13 +219,27 @@ def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
         valid &= ~torch.from_numpy(part.flags(image.numpy()))
     dead = find_dead_lines([torch.where(valid, image, torch.nan).numpy()])
     if dead is not None:
-        logging.getLogger("udaln").warning("%s: left out: %s", name, dead)
+        logging.getLogger("udaln").warning("%s: left out: one number along %s", name, dead)
         valid &= ~torch.from_numpy(dead.flags(slice(None), slice(None)))
     hot = find_hot_values([torch.where(valid, image, torch.nan).numpy()])
     if hot is not None:
         logging.getLogger("udaln").warning("%s: left out: %s", name, hot)
         valid &= ~torch.from_numpy(hot.flags(image.numpy()))
     return valid
+
+
+def _without_stripes(
+    lr_hsi: tuple[Tensor, Tensor], hr_msi: tuple[Tensor, Tensor], support: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Which values of both images, each with those that are measurements, are in no striped line; others are logged."""
+    measured = [torch.where(valid, image, torch.nan) for image, valid in (lr_hsi, hr_msi)]
+    found = find_striped_lines(measured[0], measured[1], support)
+    for name, other, lines in zip(("LR-HSI", "HR-MSI"), ("HR-MSI", "LR-HSI"), found, strict=True):
+        if lines:
+            logging.getLogger("udaln").warning("%s: left out: %s", name, describe_striped(lines, other))
+    flags = (torch.from_numpy(lines.flags(slice(None), slice(None))) for lines in found)
+    lr_valid, hr_valid = (valid & ~striped for (_, valid), striped in zip((lr_hsi, hr_msi), flags, strict=True))
+    return lr_valid, hr_valid
 
 
 def _tensor(array: NDArray[Any] | None) -> Tensor | None:

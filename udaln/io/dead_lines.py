@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from udaln.io.image import Cause, Image, Pixels
+from udaln.io.lines import Lines
 from udaln.io.missing import strips
 from udaln.io.views import masked
 
@@ -16,38 +17,8 @@ LEAST_PIXELS = 8  # with data, in a line that can be told to be dead
 ADJACENT = 3  # dead lines beside each other, at most
 JUMP = 2.0  # from a dead line to its neighbours, in terms of the difference of other neighbours
 CONTRAST = 0.15  # of the same, in terms of the range of values along a line
-LISTED = 5  # lines that are named
 FEW = 0.2  # fraction of the lines of a band that may be dead; an image of flat areas has more
 MOST_BANDS = 0.5  # a line that is dead in more than this fraction of the bands is so wherever it is constant
-
-
-@dataclass(frozen=True)
-class DeadLines:
-    """Rows and columns without a measurement.
-
-    Attributes:
-        rows: H×B bool.
-        columns: W×B bool.
-    """
-
-    rows: NDArray[np.bool_]
-    columns: NDArray[np.bool_]
-
-    def flags(self, rows: slice, cols: slice) -> NDArray[np.bool_]:
-        """The values of a window that are in such lines, h×w×B bool."""
-        return np.asarray(self.rows[rows][:, None] | self.columns[cols][None])
-
-    def __str__(self) -> str:
-        """Which lines, counted from 0, in how many bands."""
-        texts = []
-        for what, lines in (("row", self.rows), ("column", self.columns)):
-            numbers = np.flatnonzero(lines.any(1))
-            if len(numbers):
-                listed = ", ".join(map(str, numbers[:LISTED]))
-                listed += f" and {len(numbers) - LISTED} more" if len(numbers) > LISTED else ""
-                bands = int(lines.any(0).sum())
-                texts.append(f"{what}{'s' * (len(numbers) > 1)} {listed} (counted from 0) in {bands} bands")
-        return f"one number along {'; '.join(texts)}"
 
 
 def without_dead_lines(image: Image) -> Image:
@@ -59,11 +30,11 @@ def without_dead_lines(image: Image) -> Image:
     windows = list(strips(image))
     dead = find_dead_lines(image.read(*window) for window in windows)
     if dead is not None and len(dead.rows) != image.shape[0]:
-        dead = DeadLines(np.zeros((image.shape[0], image.shape[2]), bool), dead.columns)
-    return image if dead is None else masked(image, Cause(str(dead), dead.flags))
+        dead = Lines(np.zeros((image.shape[0], image.shape[2]), bool), dead.columns)
+    return image if dead is None else masked(image, Cause(f"one number along {dead}", dead.flags))
 
 
-def find_dead_lines(windows: Iterable[Pixels]) -> DeadLines | None:
+def find_dead_lines(windows: Iterable[Pixels]) -> Lines | None:
     """The dead lines in windows of an image that are below each other.
 
     Args:
@@ -88,8 +59,8 @@ def find_dead_lines(windows: Iterable[Pixels]) -> DeadLines | None:
         return None
     names = [field.name for field in fields(_Lines)]
     joined = _Lines(**{name: np.concatenate([getattr(part, name) for part in rows]) for name in names})
-    found = DeadLines(_dead(joined), _dead(columns))
-    return found if found.rows.any() or found.columns.any() else None
+    found = Lines(_dead(joined), _dead(columns))
+    return found or None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -68,7 +69,7 @@ def without_hot_values(image: Image) -> Image:
     pixels around them are like them.
     """
     windows = list(strips(image))
-    hot = find_hot_values([image.read(*window) for window in windows], whole=np.prod(image.shape) <= LOOKED_AT)
+    hot = find_hot_values([image.read(*window) for window in windows], whole=math.prod(image.shape) <= LOOKED_AT)
     if hot is None:
         return image
     return masked(image, Cause(str(hot), lambda rows, cols: hot.flags(image.read(rows, cols))))

@@ -24,6 +24,7 @@ from udaln.io.assembly import assemble_scene
 from udaln.io.pair import Pair
 from udaln.io.sample import find_shift, plots, sample
 from udaln.io.srf_files import read_srf
+from udaln.io.striped_lines import without_striped_lines
 from udaln.physics.srf import SRF
 from udaln.scene import Known, Scene, Truth
 
@@ -52,6 +53,8 @@ def pair_scene(config: Config, files: PairFiles, *, shift: bool = False) -> tupl
     pair = files.pair
     with errors_name_key(keys):
         sensors = _sensors(config, pair)
+        if dataset.bad_bands is not BadBands.keep:
+            pair = without_striped_lines(pair, sensors.support)
         if shift and is_sampled(pair, config.memory):
             pair = _without_shift(pair, sensors.support, config.seed)
         lr_hsi, hr_msi = training_images(pair, config.memory, config.seed)
