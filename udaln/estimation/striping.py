@@ -12,18 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from udaln.estimation.line_steps import LEAST_LINES, Steps, contrast_of, neighbours
+
 COMPONENTS = 10  # principal components of the LR-HSI that predict the HR-MSI
 RIDGE = 1e-6  # of the variance of a regressor
 PIXELS_PER_REGRESSOR = 4
 FOLDS = 4  # every fourth line is held out, while the others tell how to predict it
-LEAST_LINES = 12  # along each axis; with fewer, nothing can be said of what is usual
 FILLED = 0.5  # fraction of the pixels in which a band that is looked at has data
-ONE_SIGN = 0.9  # fraction of the pixels of a striped line whose difference from its neighbours has one sign
-DEVIATES = 6.0  # robust standard deviations from what is usual of lines; twice as many for one at the border
 DISAGREES = 4.0  # the same of what the LR-HSI does not predict of the HR-MSI, from which on the images disagree
-MAD = 1.4826  # standard deviation of the normal distribution [median absolute deviation]
-UNUSUAL = 2.0  # least size of the differences along a striped line, relative to other lines
-NEAR = 3  # distance of the two neighbours of a line: at most two lines beside each other are striped
 SIZE = 0.1  # smallest difference [standard deviation of the band]; smaller ones do no harm
 WORTH = 0.02  # the same, mean of all bands
 LESS = 0.5  # contrast of a line in the other image, relative to that of a stripe, at most; both in standard deviations
@@ -117,7 +113,7 @@ def _strongest(images: tuple[Tensor, ...], known: tuple[Lines, ...]) -> _Stripe 
         if len(predictions) < len(images):
             return None
         excluded, across = (known[0][i].any(1) | known[1][i].any(1) for i in (axis, 1 - axis))
-        steps = [_Steps.of(_lines(found.residual, axis)[:, ~across], excluded) for found in predictions]
+        steps = [Steps.of(_lines(found.residual, axis)[:, ~across], excluded) for found in predictions]
         agree = steps[1].distance.amax(1) < DISAGREES
         for which, (found, step) in enumerate(zip(predictions, steps, strict=True)):
             size = torch.where(step.deviates, step.median.abs() / found.spread, 0)
@@ -125,7 +121,7 @@ def _strongest(images: tuple[Tensor, ...], known: tuple[Lines, ...]) -> _Stripe 
             size = torch.where(size > SIZE, size, 0)
             strength = size.mean(1)
             mean = size.sum(1) / (size > 0).sum(1).clamp(min=1)
-            ground = _contrast(_lines(found.regressors, axis)[:, ~across]) > LESS * mean
+            ground = contrast_of(_lines(found.regressors, axis)[:, ~across]) > LESS * mean
             peak = strength == torch.nn.functional.max_pool1d(strength[None], 5, 1, 2)[0]
             strength = torch.where(agree | ground | ~peak | (strength < WORTH), 0, strength)
             line = int(strength.argmax())
@@ -193,7 +189,7 @@ def _around(image: Tensor, excluded: Lines) -> Tensor:
     """Each pixel with its neighbours in the lines that are not excluded, h×w×9B: they tell shift and blur."""
     rows, columns = (
         (before, torch.arange(len(before)), after)
-        for before, after, _ in (_neighbours(lines.any(1)) for lines in excluded)
+        for before, after, _ in (neighbours(lines.any(1)) for lines in excluded)
     )
     return torch.cat([image[row][:, column] for row in rows for column in columns], 2)
 
@@ -207,68 +203,3 @@ def _regression(regressors: Tensor, values: Tensor, used: Tensor, held: Tensor) 
     slope: Tensor = torch.linalg.solve(design.T @ design + ridge, design.T @ (values[used] - mean))
     predicted: Tensor = (regressors[held] - centre) @ slope + mean
     return predicted
-
-
-class _Steps(NamedTuple):
-    """How the lines of an image differ from their neighbours.
-
-    Attributes:
-        median: Along each line, n×B.
-        distance: Its size, relative to what is usual of lines [robust standard deviations], n×B.
-        unusual: Whether the differences along the line are larger than those along others, n×B.
-        deviates: Whether this is so, the median is far from what is usual, and nearly all differences have its sign.
-        far: Which lines have no neighbours near enough to tell, n.
-    """
-
-    median: Tensor
-    distance: Tensor
-    unusual: Tensor
-    deviates: Tensor
-    far: Tensor
-
-    @classmethod
-    def of(cls, residual: Tensor, excluded: Tensor) -> _Steps:
-        """Those of lines of residuals, n×m×B; n bool: the lines that are no neighbours."""
-        steps, alone = _beside(residual, excluded)
-        median, size = steps.nanmedian(1).values, steps.abs().nanmean(1)
-        usual, usual_size = (part[~excluded].nanmedian(0).values for part in (median.abs(), size))
-        distance = (median.abs() / (MAD * usual)).nan_to_num(0, 0, 0)
-        unusual = size > UNUSUAL * usual_size
-        deviates = distance > torch.where(alone[:, None], 2 * DEVIATES, DEVIATES)
-        before, after, _ = _neighbours(excluded)
-        return cls(median, distance, unusual, unusual & deviates & _one_sign(steps, median), after - before > NEAR)
-
-
-def _contrast(regressors: Tensor) -> Tensor:
-    """How far each line or one beside it differs from its neighbours, along nearly all of it, n: a line or an edge."""
-    steps, _ = _beside(regressors, torch.zeros(len(regressors), dtype=torch.bool))
-    median = steps.nanmedian(1).values
-    contrast = torch.where(_one_sign(steps, median), median.abs(), 0).amax(1)
-    near: Tensor = torch.nn.functional.max_pool1d(contrast[None], 3, 1, 1)[0]
-    return near
-
-
-def _one_sign(steps: Tensor, median: Tensor) -> Tensor:
-    """Which lines of n×m×B differences have one sign nearly all along, n×B."""
-    count = steps.isfinite().sum(1)
-    return ((steps * median[:, None] > 0).sum(1) >= ONE_SIGN * count) & (count >= LEAST_LINES)
-
-
-def _beside(image: Tensor, excluded: Tensor) -> tuple[Tensor, Tensor]:
-    """Difference of each line from the mean of its neighbours, n×m×B, and which have one neighbour only, n bool."""
-    before, after, alone = _neighbours(excluded)
-    return image - (image[before] + image[after]) / 2, alone
-
-
-def _neighbours(excluded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The nearest line that is not excluded on each side of each of n lines, and which have one on one side only.
-
-    At the border, both are the only one.
-    """
-    number = torch.arange(len(excluded))
-    kept = number[~excluded]
-    before = torch.searchsorted(kept, number) - 1
-    after = torch.searchsorted(kept, number, right=True)
-    first, last = before < 0, after >= len(kept)
-    before, after = torch.where(first, after, before), torch.where(last, before, after)
-    return kept[before.clamp(0, len(kept) - 1)], kept[after.clamp(0, len(kept) - 1)], first | last

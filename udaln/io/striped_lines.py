@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from udaln.errors import scale_factor
+from udaln.estimation.line_steps import ONE_SIGN
 from udaln.estimation.registration import phase_correlation
-from udaln.estimation.striping import ONE_SIGN, striped_lines
+from udaln.estimation.striping import striped_lines
 from udaln.io.image import Cause
 from udaln.io.lines import Lines
 from udaln.io.pair import Pair
