@@ -10,7 +10,7 @@ from torch import Tensor
 from udaln.errors import InputError
 from udaln.io.bad_bands import dead_bands, describe_bands, describe_dropped_bands, noise_bands
 from udaln.io.coarse_bands import coarse_factors
-from udaln.io.gaps import Filled, fill_gaps
+from udaln.io.gaps import Filled, fill_gaps, means_in_lr_pixels
 from udaln.io.unexplained_bands import unexplained_bands
 from udaln.scene import DroppedBands, Known, Scene, Truth
 
@@ -68,6 +68,8 @@ def assemble_scene(
     msi_kept = dropped_bands.msi_kept
     _check_coverage(dropped_bands, support, known)
     z = _select_and_fill(hr_msi, hr_valid, msi_kept, "HR-MSI")
+    if y.gaps is not None:
+        y = _select_and_fill(lr_hsi, lr_valid, kept, "LR-HSI", means_in_lr_pixels(lr_hsi, z))
     return Scene(
         y.image,
         z.image,
@@ -136,13 +138,15 @@ def _with_unexplained(
     return replace(dropped_bands, msi_unexplained=unexplained) if unexplained.any() else dropped_bands
 
 
-def _select_and_fill(image: Tensor, valid: Tensor, kept: Tensor, name: str) -> Filled:
-    """The bands kept, with gaps filled."""
+def _select_and_fill(
+    image: Tensor, valid: Tensor, kept: Tensor, name: str, beside: Tensor | None = None
+) -> Filled:
+    """The bands kept, with gaps filled; ``beside``: what the other image shows there."""
     if not kept.all():
         image, valid = image[..., kept], valid[..., kept]
     if not (with_data := valid.flatten(0, 1).any(0)).all():
         raise InputError(f"{name}: expected data in every band, got none in {describe_bands(~with_data)}")
-    filled = fill_gaps(image, valid, predictable=name == "HR-MSI")
+    filled = fill_gaps(image, valid, predictable=name == "HR-MSI", beside=beside)
     if filled.valid is not None and not filled.valid.any():
         raise InputError(f"{name}: expected some pixels with data in most bands, got none")
     return filled

@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from udaln.errors import InputError
+from udaln.errors import InputError, scale_factor
 from udaln.io.imputation import impute
 
 LEAST_MEASURED = 0.5  # fraction of the bands of a pixel that must be measured
@@ -61,7 +61,9 @@ class Filled(NamedTuple):
     gaps: Tensor | None
 
 
-def fill_gaps(image: Tensor, valid: Tensor | None = None, *, predictable: bool = False) -> Filled:
+def fill_gaps(
+    image: Tensor, valid: Tensor | None = None, *, predictable: bool = False, beside: Tensor | None = None
+) -> Filled:
     """Fill the gaps of an image, so that all values are finite.
 
     A pixel holds data if at least `LEAST_MEASURED` of its bands are measured; what is missing in the others is
@@ -72,6 +74,8 @@ def fill_gaps(image: Tensor, valid: Tensor | None = None, *, predictable: bool =
         image: H×W×B; NaN and infinity are not measured.
         valid: False for what is not measured either: H×W bool for pixels, or H×W×B for values. None if there is none.
         predictable: Whether a pixel holds data only if the bands that it lacks follow from the others.
+        beside: What another image shows of the same pixels, H×W×D, NaN where nothing; the gaps are estimated from it,
+            too.
     """
     measured = torch.isfinite(image)
     if valid is not None:
@@ -87,12 +91,20 @@ def fill_gaps(image: Tensor, valid: Tensor | None = None, *, predictable: bool =
     gaps = None
     if (enough & ~whole).any():
         gaps = enough[..., None] & ~measured
-        image = impute(image, measured, enough)
+        image = _imputed(image, measured, enough, beside)
     if enough.all():
         return Filled(image, None, gaps)
     nearest = distance_transform_edt(~enough.numpy(), return_distances=False, return_indices=True)
     rows, columns = torch.from_numpy(nearest).long()
     return Filled(image[rows, columns], enough, gaps)
+
+
+def _imputed(image: Tensor, measured: Tensor, pixels: Tensor, beside: Tensor | None) -> Tensor:
+    """The image with what pixels lack in some bands estimated from the others and from what is beside it."""
+    if beside is None:
+        return impute(image, measured, pixels)
+    both = torch.cat([image, beside.to(image)], 2)
+    return impute(both, torch.cat([measured, beside.isfinite()], 2), pixels)[..., : image.shape[2]]
 
 
 def _predictable(pixels: Tensor) -> Tensor:
@@ -105,3 +117,15 @@ def _predictable(pixels: Tensor) -> Tensor:
     covariance = scaled.T @ scaled / len(scaled) + 1e-9 * torch.eye(bands, dtype=torch.float64)
     unpredicted: Tensor = 1 / torch.linalg.inv(covariance).diagonal()
     return unpredicted < UNPREDICTED
+
+
+def means_in_lr_pixels(lr_hsi: Tensor, hr_msi: Filled) -> Tensor:
+    """The HR-MSI averaged over LR pixels, h×w×c; NaN where a part of one has no data.
+
+    Args:
+        lr_hsi: h×w×C.
+        hr_msi: rh×rw×c.
+    """
+    rows, columns, scale = *lr_hsi.shape[:2], scale_factor(lr_hsi, hr_msi.image)
+    image = hr_msi.image if hr_msi.valid is None else torch.where(hr_msi.valid[..., None], hr_msi.image, torch.nan)
+    return image.reshape(rows, scale, columns, scale, -1).mean((1, 3))

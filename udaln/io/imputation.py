@@ -10,6 +10,10 @@ from torch import Tensor
 SAMPLES = 4000  # pixels that the components are estimated from
 COMPONENTS = 8  # largest number of components
 ITERATIONS = 12
+PATTERNS = 16  # sets of bands that pixels lack, most frequent first, that are regressed on the others
+COMMON = 16  # pixels that lack the same bands
+SAMPLES_PER_BAND = 4  # complete pixels per regressor
+RIDGE = 1e-5  # of the variance of a regressor
 CHUNK = 1 << 14  # pixels that are solved for together
 
 
@@ -17,7 +21,9 @@ def impute(image: Tensor, measured: Tensor, pixels: Tensor) -> Tensor:
     """Estimate what is missing in some bands of pixels by their other bands.
 
     The spectra are taken to be normally distributed around their mean, with a few components in common (probabilistic
-    principal components, Tipping and Bishop, 1999); mean, components and missing values are estimated in turns.
+    principal components, Tipping and Bishop, 1999); mean, components and missing values are estimated in turns. Where
+    many pixels lack the same bands, as beside the footprint of a detector, and enough lack none, a linear regression on
+    all measured bands is more accurate.
 
     Args:
         image: H×W×B.
@@ -46,9 +52,35 @@ def impute(image: Tensor, measured: Tensor, pixels: Tensor) -> Tensor:
         sample[rows] = _expected(sample[rows], known[chosen][rows], components, noise)
     components, noise = _components(sample)
     scaled[incomplete] = _expected(scaled[incomplete], known[incomplete], components, noise)
+    _regress_common(scaled, known)
     filled = image.clone()
     filled[pixels] = torch.where(known, image[pixels], (scaled * spread + mean).to(image.dtype))
     return filled
+
+
+def _regress_common(x: Tensor, known: Tensor) -> None:
+    """Replace, in N×B values, what many pixels lack alike by its regression on what they have, in place.
+
+    Args:
+        x: Of mean 0 and variance 1, the unknown ones estimated.
+        known: N×B bool.
+    """
+    complete = known.all(1)
+    if 2 * complete.sum() < SAMPLES_PER_BAND * known.shape[1]:  # not even for half of the bands
+        return
+    sample = x[complete]
+    sample = sample[:: math.ceil(len(sample) / SAMPLES)]
+    patterns, which, counts = torch.unique(known, dim=0, return_inverse=True, return_counts=True)
+    for index in counts.argsort(descending=True)[:PATTERNS].tolist():
+        has = patterns[index]
+        if has.all() or counts[index] < COMMON or len(sample) < SAMPLES_PER_BAND * has.sum():
+            continue
+        mean = sample.mean(0)
+        design = sample[:, has] - mean[has]
+        ridge = RIDGE * len(design) * torch.eye(design.shape[1], dtype=x.dtype)
+        slope = torch.linalg.solve(design.T @ design + ridge, design.T @ (sample[:, ~has] - mean[~has]))
+        lacking = (which == index).nonzero()
+        x[lacking, (~has).nonzero().T] = (x[lacking[:, 0]][:, has] - mean[has]) @ slope + mean[~has]
 
 
 def _components(x: Tensor) -> tuple[Tensor, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from udaln.io.gaps import Filled, fill_gaps
+from udaln.io.gaps import Filled, fill_gaps, means_in_lr_pixels
 from udaln.io.grid import Grid
 from udaln.io.image import Image
 from udaln.io.views import cropped
@@ -106,4 +106,5 @@ def select_bands_and_fill_gaps(
     """
     if dropped_bands is not None:
         lr_hsi, hr_msi = lr_hsi[..., dropped_bands.kept], hr_msi[..., dropped_bands.msi_kept]
-    return fill_gaps(lr_hsi), fill_gaps(hr_msi, predictable=True)
+    z = fill_gaps(hr_msi, predictable=True)
+    return fill_gaps(lr_hsi, beside=means_in_lr_pixels(lr_hsi, z)), z
