@@ -132,3 +132,15 @@ def test_what_the_networks_could_not_hold_is_no_measurement():
 def test_what_leaves_nothing_is_named(given, message):
     with pytest.raises(InputError, match=f"^{message}$"):
         valid_values(**{"image": torch.ones(3, 4, 2), "name": "HR-MSI"} | given)
+
+
+def test_a_gap_of_a_whole_detector_follows_from_the_other_image():
+    rng = np.random.default_rng(0)
+    abundances = rng.random((24, 24, 6))
+    image = torch.from_numpy(abundances @ rng.random((6, 30)))
+    beside = image[..., :4] + 0.001 * torch.from_numpy(rng.standard_normal((24, 24, 4)))
+    gappy = image.clone()
+    gappy[:, :6, :10] = torch.nan
+    filled = fill_gaps(gappy, beside=beside)
+    assert filled.gaps.sum() == 24 * 6 * 10
+    assert (filled.image - image)[filled.gaps].abs().max() < 0.01 * image.std()

@@ -76,3 +76,13 @@ def test_a_large_image_is_looked_at_in_strips_with_both_ends(monkeypatch):
     monkeypatch.setattr(missing, "LOOKED_AT", 1)
     monkeypatch.setattr(missing, "STRIP", 200)
     assert [window[0] for window in strips(image)] == [slice(0, 100)]
+
+
+def test_the_largest_share_of_a_band_is_that_of_one_key():
+    def flags(rows, cols):
+        return np.broadcast_to(np.arange(3) == 1, (4, 5, 3)) & (np.arange(5) < 2)[:, None]
+
+    causes = (Cause("a", flags, "dataset.saturation"), Cause("b", lambda rows, cols: np.ones((4, 5, 1), bool)))
+    image = made_up_pairs.image(np.zeros((4, 5, 3)), causes=causes)
+    assert missing.largest_share(image, "dataset.saturation") == 0.4
+    assert missing.largest_share(image, "dataset.nodata") == 0

@@ -138,9 +138,7 @@ def _with_unexplained(
     return replace(dropped_bands, msi_unexplained=unexplained) if unexplained.any() else dropped_bands
 
 
-def _select_and_fill(
-    image: Tensor, valid: Tensor, kept: Tensor, name: str, beside: Tensor | None = None
-) -> Filled:
+def _select_and_fill(image: Tensor, valid: Tensor, kept: Tensor, name: str, beside: Tensor | None = None) -> Filled:
     """The bands kept, with gaps filled; ``beside``: what the other image shows there."""
     if not kept.all():
         image, valid = image[..., kept], valid[..., kept]

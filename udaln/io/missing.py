@@ -55,6 +55,18 @@ def shares(image: Image) -> tuple[list[tuple[Cause, float]], float]:
     return [(cause, count / total) for cause, count in pairs if count], own / total
 
 
+def largest_share(image: Image, key: str) -> float:
+    """Fraction of its values that a band lacks because a config key asks for it, of the band that lacks most."""
+    counts, total = np.zeros(image.shape[2], int), 0
+    causes = [cause for cause in image.causes if cause.key == key]
+    for window in strips(image):
+        shape = (window[0].stop - window[0].start, window[1].stop - window[1].start, image.shape[2])
+        total += shape[0] * shape[1]
+        for cause in causes:
+            counts += np.broadcast_to(cause.flags(*window), shape).sum((0, 1))
+    return float(counts.max() / total)
+
+
 def describe_shares(image: Image) -> list[str]:
     """A line of text for each cause that removes values, and for those that the file has as NaN or infinite."""
     removed, own = shares(image)

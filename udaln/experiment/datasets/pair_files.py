@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,14 @@ from udaln.io.coarse_stack import with_sharpened_bands
 from udaln.io.cubes import read_matrix
 from udaln.io.formats import open_image
 from udaln.io.image import Cause, Image
-from udaln.io.missing import has_values, shares
+from udaln.io.missing import has_values, largest_share, shares
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
 from udaln.io.views import masked
 
+SATURATION = "dataset.saturation"
+MANY = 0.1  # fraction of a band of the HR-MSI without which the image is less accurate than with clipped values
+ALL = 0.99  # fraction that is a mistake
 TITLES = {"lr_hsi": "LR-HSI", "hr_msi": "HR-MSI"}
 
 
@@ -97,22 +100,38 @@ def open_pair(dataset: PairDataset, scale: ScaleConfig) -> Iterator[PairFiles]:
 @contextmanager
 def _open_file(dataset: PairDataset, name: str) -> Iterator[Image]:
     key, mask_path = f"dataset.{name}", getattr(dataset, f"{name}_mask")
-    saturation = _numbers("saturation", dataset.saturation, name, ordered=True)
     with ExitStack() as stack:
-        image = stack.enter_context(
-            open_image(
-                getattr(dataset, name),
-                getattr(dataset, f"{name}_variable"),
-                key=key,
-                variable_key=f"{key}_variable",
-                nodata=_numbers("nodata", dataset.nodata, name),
-                saturation=saturation[0] if saturation else None,
-                find_fill=True,
+        image = stack.enter_context(_open_image(dataset, name, _limit(dataset, name)))
+        share = largest_share(image, SATURATION) if name == "hr_msi" else 0.0
+        if MANY < share < ALL:
+            image = stack.enter_context(_open_image(dataset, name, None))
+            note = (
+                f"{SATURATION}: {100 * share:.2g} % of a band's values are saturated; they are used as they are, since "
+                "without so many of them the image would be less accurate"
             )
-        )
+            image = replace(image, notes=(*image.notes, note))
         if mask_path is not None:
             image = masked(image, _mask(stack.enter_context(_open_mask(mask_path, f"{key}_mask", image)), key))
         yield image
+
+
+def _limit(dataset: PairDataset, name: str) -> float | None:
+    """The number from which on values of an image are saturated; None if they never are."""
+    limits = _numbers("saturation", dataset.saturation, name, ordered=True)
+    return limits[0] if limits else None
+
+
+def _open_image(dataset: PairDataset, name: str, saturation: float | None) -> AbstractContextManager[Image]:
+    key = f"dataset.{name}"
+    return open_image(
+        getattr(dataset, name),
+        getattr(dataset, f"{name}_variable"),
+        key=key,
+        variable_key=f"{key}_variable",
+        nodata=_numbers("nodata", dataset.nodata, name),
+        saturation=saturation,
+        find_fill=True,
+    )
 
 
 def _mask(mask: Image, key: str) -> Cause:
