@@ -28,6 +28,7 @@ from udaln.io.coarse_stack import sharpened_values
 from udaln.io.dead_lines import find_dead_lines
 from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
+from udaln.io.lone_fill import find_lone_fill
 from udaln.io.partial_fill import find_partial_fill
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
@@ -214,6 +215,9 @@ def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
     for part in find_partial_fill([torch.where(valid, image, torch.nan).numpy()]):
         logging.getLogger("udaln").warning("%s: %s", name, part)
         valid &= ~torch.from_numpy(part.flags(image.numpy()))
+    for lone in find_lone_fill([torch.where(valid, image, torch.nan).numpy()]):
+        logging.getLogger("udaln").warning("%s: %s", name, lone)
+        valid &= ~torch.from_numpy(lone.flags(image.numpy()))
     dead = find_dead_lines([torch.where(valid, image, torch.nan).numpy()])
     if dead is not None:
         logging.getLogger("udaln").warning("%s: left out: %s", name, dead)

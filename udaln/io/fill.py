@@ -138,7 +138,7 @@ def _is_fill(spectrum: Pixels, pixels: Pixels, windows: list[Pixels], varying: N
     low, high = np.nanpercentile(others, (TAIL, 100 - TAIL), axis=0)
     margin = GAP * (high - low)
     if len(spectrum) < MANY:  # a dark image of few levels is no series of fills
-        margin = np.maximum(margin, STEPS * np.array([_step(others[:, band]) for band in range(len(spectrum))]))
+        margin = np.maximum(margin, STEPS * np.array([step(others[:, band]) for band in range(len(spectrum))]))
     above = margin if len(spectrum) >= MANY else high - low  # few bands are often saturated together
     if (spectrum < low - margin).all() or (spectrum > high + above).all():
         return _flat_share(windows, varying, spectrum) <= SMOOTH or (constant and at_rim(spectrum, windows, varying))
@@ -148,7 +148,7 @@ def _is_fill(spectrum: Pixels, pixels: Pixels, windows: list[Pixels], varying: N
     return len(spectrum) >= MANY or _flat_share(windows, varying, spectrum) <= SMOOTH
 
 
-def _step(values: Pixels) -> float:
+def step(values: Pixels) -> float:
     """The smallest difference of a band's values; 0 if they are all the same."""
     steps = np.diff(np.unique(values[np.isfinite(values)]))
     return float(steps.min()) if steps.size else 0.0

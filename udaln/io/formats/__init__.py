@@ -34,6 +34,7 @@ from udaln.io.formats.raster.reader import READER as RASTER
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.image import Image, Pixels
+from udaln.io.lone_fill import without_lone_fill
 from udaln.io.partial_fill import without_partial_fill
 
 __all__ = ["Reader", "open_image", "register_reader"]
@@ -88,7 +89,9 @@ def open_image(
                 return opened.read(rows, cols)
 
         image = replace(opened, read=read)
-        yield without_dead_lines(without_partial_fill(without_fill(image))) if find_fill else image
+        if find_fill:
+            image = without_dead_lines(without_lone_fill(without_partial_fill(without_fill(image))))
+        yield image
 
 
 def register_reader(reader: Reader) -> None:
