@@ -29,6 +29,7 @@ from udaln.io.dead_lines import find_dead_lines
 from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
 from udaln.io.lone_fill import find_lone_fill
+from udaln.io.pair_fill import find_pair_fill
 from udaln.io.partial_fill import find_partial_fill
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
@@ -189,6 +190,10 @@ def _scene(
         bands = torch.from_numpy(nonzero != 0)
     y_valid = _measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid"))
     z_valid = _measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid"))
+    for fill in find_pair_fill(torch.where(y_valid, y, torch.nan), torch.where(z_valid, z, torch.nan)):
+        logging.getLogger("udaln").warning("HR-MSI: %s", fill if fill.certain else fill.doubt)
+        if fill.certain:
+            z_valid &= ~torch.from_numpy(fill.flags(z.numpy()))
     if not keep:
         z, z_valid, notes = sharpened_values(z, z_valid, scale_factor(y, z))
         for note in notes:

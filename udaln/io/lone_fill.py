@@ -15,6 +15,7 @@ from udaln.io.views import masked
 
 LEAST_BANDS = 3  # of an image; the numbers of fewer bands agree by chance
 PART = 0.25  # fraction of many bands that one number must fill
+BELOW = 0.5  # fraction of few bands in which fill is below nearly all others
 RARE = 0.01  # fraction of the pixels that may be single ones
 
 
@@ -84,7 +85,7 @@ def _is_single(fill: LoneFill, windows: list[Pixels]) -> bool:
     """Whether the pixels with a number are few, and no four of them are a block."""
     count = total = 0
     for window in windows:
-        there = fill.flags(window).any(2)
+        there = np.asarray(fill.flags(window).any(2))
         if (there[1:, 1:] & there[1:, :-1] & there[:-1, 1:] & there[:-1, :-1]).any():
             return False
         count, total = count + int(there.sum()), total + there.size
@@ -110,13 +111,30 @@ def _is_fill(fill: LoneFill, pixels: Pixels, windows: list[Pixels]) -> bool:
         return False
     if not whole.any():
         return True
+    if pixels.shape[1] < SURELY_MANY:
+        return _is_beyond(fill.number, others) and _amid_others(fill, others, windows)
+    return not _is_near(fill.number, others)
+
+
+def _is_near(number: float, others: Pixels) -> bool:
+    """Whether the spectrum that is a number in all bands is near to that of any of the others."""
     low, high = np.nanpercentile(others, (TAIL, 100 - TAIL), axis=0)
-    above = fill.number > np.nanmedian(others)  # a glint is far above the others, and saturated in all bands
-    steps = [step(others[:, band]) for band in range(others.shape[1])]
-    margin = np.maximum((high - low) * (1 if above else GAP), STEPS * np.array(steps))
-    if (np.abs(others - fill.number) <= margin).all(1).any():
-        return False
-    return pixels.shape[1] >= SURELY_MANY or _amid_others(fill, others, windows)
+    above = number > np.nanmedian(others)  # a grey panel or a glint is bright
+    margin = (high - low) * (1 if above else GAP)
+    return bool((np.abs(others - number) <= np.maximum(margin, _least(others))).all(1).any())
+
+
+def _is_beyond(number: float, others: Pixels) -> bool:
+    """Whether a number is far above the others in all bands, or below nearly all in most bands and unlike any."""
+    low, high = np.nanpercentile(others, (TAIL, 100 - TAIL), axis=0)
+    if number > np.nanmedian(others):
+        return bool((number > 2 * high - low).all())  # a glint is saturated in all bands
+    return bool((number <= low).mean() >= BELOW) and not _is_near(number, others)
+
+
+def _least(others: Pixels) -> Pixels:
+    """The least distance of fill from others that counts, B."""
+    return STEPS * np.array([step(others[:, band]) for band in range(others.shape[1])], others.dtype)
 
 
 def _ends_abruptly(fill: LoneFill, pixels: Pixels, others: Pixels) -> bool:
@@ -133,9 +151,8 @@ def _amid_others(fill: LoneFill, others: Pixels, windows: list[Pixels]) -> bool:
     """Whether the pixels around those with a number are as far from it as elsewhere; those around a shadow are dark."""
     around = []
     for window in windows:
-        there = fill.flags(window).any(2)
+        there = np.asarray(fill.flags(window).any(2))
         for image, flagged in ((window, there), (window.transpose(1, 0, 2), there.T)):
             around += [image[1:][flagged[:-1] & ~flagged[1:]], image[:-1][flagged[1:] & ~flagged[:-1]]]
     near, far = (np.nansum(np.abs(part - fill.number), 1) for part in (np.concatenate(around), others))
     return bool(near.size) and float(np.median(near)) >= JUMP * float(np.median(far))
-
