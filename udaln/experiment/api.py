@@ -29,6 +29,8 @@ from udaln.io.dead_lines import find_dead_lines
 from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
 from udaln.io.hot_values import find_hot_values
+from udaln.io.lone_fill import find_lone_fill
+from udaln.io.pair_fill import find_pair_fill
 from udaln.io.partial_fill import find_partial_fill
 from udaln.io.striped_lines import describe_striped, find_striped_lines
 from udaln.methods.base import Method, Training
@@ -190,6 +192,10 @@ def _scene(
         bands = torch.from_numpy(nonzero != 0)
     y_valid = _measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid"))
     z_valid = _measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid"))
+    for fill in find_pair_fill(torch.where(y_valid, y, torch.nan), torch.where(z_valid, z, torch.nan)):
+        logging.getLogger("udaln").warning("HR-MSI: %s", fill if fill.certain else fill.doubt)
+        if fill.certain:
+            z_valid &= ~torch.from_numpy(fill.flags(z.numpy()))
     if not keep:
         z, z_valid, notes = sharpened_values(z, z_valid, scale_factor(y, z))
         for note in notes:
@@ -217,6 +223,9 @@ def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
     for part in find_partial_fill([torch.where(valid, image, torch.nan).numpy()]):
         logging.getLogger("udaln").warning("%s: %s", name, part)
         valid &= ~torch.from_numpy(part.flags(image.numpy()))
+    for lone in find_lone_fill([torch.where(valid, image, torch.nan).numpy()]):
+        logging.getLogger("udaln").warning("%s: %s", name, lone)
+        valid &= ~torch.from_numpy(lone.flags(image.numpy()))
     dead = find_dead_lines([torch.where(valid, image, torch.nan).numpy()])
     if dead is not None:
         logging.getLogger("udaln").warning("%s: left out: one number along %s", name, dead)

@@ -9,8 +9,10 @@ from udaln.experiment.schema import Memory
 from udaln.experiment.stream_windows import working_set
 from udaln.io.coarse_stack import with_sharpened_bands
 from udaln.io.image import Image
+from udaln.io.missing import describe_shares
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
+from udaln.io.pair_fill import without_pair_fill
 from udaln.io.sample import plots, sample
 from udaln.io.unexplained_bands import LITTLE, explained
 
@@ -35,6 +37,12 @@ def describe_pair(lr_hsi: Image, hr_msi: Image) -> dict[str, str]:
         lines["memory"] = f"whole, about {whole / 2**30:.1f} GiB"
     minutes = rows * columns * SECONDS * max(1, pair.scale / 5) ** 4 / 60
     lines["time"] = f"about {max(0.3, minutes):.1f} min on two cores, and a minute to learn the sensors"
+    hr_msi = without_pair_fill(hr_msi, pair)
+    if found := [
+        *hr_msi.notes[len(pair.hr_msi.notes) :],
+        *describe_shares(hr_msi)[len(describe_shares(pair.hr_msi)) :],
+    ]:
+        lines["HR-MSI fill"] = "; ".join(found)
     return lines | _upsampled_bands(pair) | _likeness(pair)
 
 

@@ -92,11 +92,11 @@ def find_fill(windows: Iterable[Pixels]) -> list[Fill]:
 
 def _repeated(windows: list[Pixels], varying: NDArray[np.bool_], found: list[Fill]) -> list[Pixels]:
     """Spectra of blocks of 2×2 pixels that are all the same, most frequent first."""
-    blocks = []
+    repeated = []
     for window in windows:
-        corner, same = _blocks(window[..., varying])
-        blocks.append(_without(corner[same], [fill.spectrum[varying] for fill in found]))
-    spectra, counts = np.unique(np.concatenate(blocks), axis=0, return_counts=True)
+        corner, same = blocks(window[..., varying])
+        repeated.append(_without(corner[same], [fill.spectrum[varying] for fill in found]))
+    spectra, counts = np.unique(np.concatenate(repeated), axis=0, return_counts=True)
     frequent = np.argsort(-counts)[:CANDIDATES]
     return [spectra[i] for i in frequent if counts[i] >= BLOCKS]
 
@@ -111,7 +111,7 @@ def _constant(pixels: Pixels) -> list[Pixels]:
     return [spectrum for spectrum in spectra if (spectrum < low - span).all() or (spectrum > high + span).all()]
 
 
-def _blocks(part: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
+def blocks(part: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
     """The upper left pixels of all 2×2 blocks, and whether the four pixels of a block are the same."""
     corner = part[:-1, :-1]
     same = (corner == part[1:, :-1]) & (corner == part[:-1, 1:]) & (corner == part[1:, 1:])
@@ -138,7 +138,7 @@ def _is_fill(spectrum: Pixels, pixels: Pixels, windows: list[Pixels], varying: N
     low, high = np.nanpercentile(others, (TAIL, 100 - TAIL), axis=0)
     margin = GAP * (high - low)
     if len(spectrum) < MANY:  # a dark image of few levels is no series of fills
-        margin = np.maximum(margin, STEPS * np.array([_step(others[:, band]) for band in range(len(spectrum))]))
+        margin = np.maximum(margin, STEPS * np.array([step(others[:, band]) for band in range(len(spectrum))]))
     above = margin if len(spectrum) >= MANY else high - low  # few bands are often saturated together
     if (spectrum < low - margin).all() or (spectrum > high + above).all():
         return _flat_share(windows, varying, spectrum) <= SMOOTH or (constant and at_rim(spectrum, windows, varying))
@@ -148,7 +148,7 @@ def _is_fill(spectrum: Pixels, pixels: Pixels, windows: list[Pixels], varying: N
     return len(spectrum) >= MANY or _flat_share(windows, varying, spectrum) <= SMOOTH
 
 
-def _step(values: Pixels) -> float:
+def step(values: Pixels) -> float:
     """The smallest difference of a band's values; 0 if they are all the same."""
     steps = np.diff(np.unique(values[np.isfinite(values)]))
     return float(steps.min()) if steps.size else 0.0
@@ -158,7 +158,7 @@ def _flat_share(windows: list[Pixels], varying: NDArray[np.bool_], spectrum: Pix
     """Fraction of the 2×2 blocks without a spectrum whose pixels are all the same."""
     flat = total = 0
     for window in windows:
-        corner, same = _blocks(window[..., varying])
+        corner, same = blocks(window[..., varying])
         other = (corner != spectrum).any(2)
         flat, total = flat + int((same & other).sum()), total + int(other.sum())
     return flat / max(total, 1)

@@ -22,6 +22,7 @@ from udaln.io.image import Cause, Image
 from udaln.io.missing import has_values, largest_share, shares
 from udaln.io.overlap import overlap
 from udaln.io.pair import Pair
+from udaln.io.pair_fill import without_pair_fill
 from udaln.io.views import masked
 
 SATURATION = "dataset.saturation"
@@ -92,8 +93,10 @@ def open_pair(dataset: PairDataset, scale: ScaleConfig) -> Iterator[PairFiles]:
         factor = files.pair.scale
         if (scale.kernel_size or factor) < factor:
             raise InputError(f"scale.kernel_size: expected at least the scale factor {factor}, got {scale.kernel_size}")
+        hr_msi = without_pair_fill(hr_msi, files.pair)
         if dataset.bad_bands is not BadBands.keep:
-            files = replace(files, hr_msi=with_sharpened_bands(hr_msi, factor))
+            hr_msi = with_sharpened_bands(hr_msi, factor)
+        files = files if hr_msi is files.hr_msi else replace(files, hr_msi=hr_msi)
         yield files
 
 

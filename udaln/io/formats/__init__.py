@@ -35,6 +35,7 @@ from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.hot_values import without_hot_values
 from udaln.io.image import Image, Pixels
+from udaln.io.lone_fill import without_lone_fill
 from udaln.io.partial_fill import without_partial_fill
 
 __all__ = ["Reader", "open_image", "register_reader"]
@@ -90,7 +91,7 @@ def open_image(
 
         image = replace(opened, read=read)
         if find_fill:
-            image = without_hot_values(without_dead_lines(without_partial_fill(without_fill(image))))
+            image = without_hot_values(without_dead_lines(without_lone_fill(without_partial_fill(without_fill(image)))))
         yield image
 
 
