@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -46,13 +46,13 @@ _EXPECTED = (  # OmegaConf's message about a value of the wrong type, and the va
 
 
 @contextmanager
-def one_line_errors(known_keys: Iterable[str] = ()) -> Iterator[None]:
+def one_line_errors(known_keys: Callable[[], Iterable[str]] = tuple) -> Iterator[None]:
     """Print a user error as one line and exit with status 2. Other errors keep their traceback.
 
     With ``HYDRA_FULL_ERROR=1`` in the environment user errors keep it, too.
 
     Args:
-        known_keys: Candidates for the correction of a misspelt key.
+        known_keys: Returns candidates for the correction of a misspelt key. It is called only if there is an error.
     """
     try:
         with env_override({FULL_ERROR: "1"}):  # else Hydra prints errors its own way and exits
@@ -60,7 +60,7 @@ def one_line_errors(known_keys: Iterable[str] = ()) -> Iterator[None]:
     except _USER_ERRORS as error:
         if TRACEBACKS:
             raise
-        print(f"udaln: {describe(error, known_keys)}", file=sys.stderr)
+        print(f"udaln: {describe(error, known_keys())}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -82,7 +82,9 @@ def check_arguments(words: Sequence[str], choices: Mapping[str, Sequence[str]]) 
     _, unknown = get_args_parser().parse_known_args(words)
     for word in unknown:
         if word.startswith("-"):
-            raise InputError(f"{word}: there is no such option; udaln --help tells the keys, --hydra-help the options")
+            raise InputError(
+                f"{word}: there is no such option; udaln --help tells the settings, --hydra-help the options"
+            )
         raise InputError(f"{word}: expected options such as -m before or after all settings, not among them")
     for word in words:
         group, _, choice = word.partition("=")
