@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TypeVar
 
 from hydra._internal.utils import get_args_parser
@@ -49,11 +50,15 @@ _EXPECTED = (  # OmegaConf's message about a value of the wrong type, and the va
 def one_line_errors(known_keys: Callable[[], Iterable[str]] = tuple) -> Iterator[None]:
     """Print a user error as one line and exit with status 2. Other errors keep their traceback.
 
-    With ``HYDRA_FULL_ERROR=1`` in the environment user errors keep it, too.
+    With ``HYDRA_FULL_ERROR=1`` in the environment user errors keep it, too. A character that the terminal does not know
+    is printed as a question mark from now on.
 
     Args:
         known_keys: Returns candidates for the correction of a misspelt key. It is called only if there is an error.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         with env_override({FULL_ERROR: "1"}):  # else Hydra prints errors its own way and exits
             yield

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from udaln.errors import InputError
 from udaln.experiment.config import typed
 from udaln.experiment.sweeping import callback  # noqa: F401  # registers the resolver
-from udaln.experiment.sweeping.job import differing_keys, duration, outcome
+from udaln.experiment.sweeping.job import differing_keys, outcome
 from udaln.experiment.sweeping.resume import is_sweep, words_of
 from udaln.experiment.sweeping.sweep import OVERRIDE, SweepInfo, plan
 
@@ -95,11 +95,3 @@ def test_the_outcome_is_a_few_figures():
     told = outcome({"hqnr": 0.9, "check_psnr": 33.3, "verdict": "use with care", "seconds": 2})
     assert told == "HQNR 0.9000, check PSNR 33.30 dB, verdict use with care, 2.0 s"
     assert outcome({"seconds": 2}) == "2.0 s"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.6, "1 min 0 s"), (3599.9, "1 h 0 min"), (7190, "2 h 0 min"), (7100, "1 h 58 min")],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text

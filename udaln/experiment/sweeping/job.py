@@ -29,7 +29,7 @@ from udaln.experiment.schema import Config
 from udaln.experiment.sweeping.callback import register_resolver
 from udaln.experiment.sweeping.names import swept_values, told
 from udaln.experiment.sweeping.sweep import SweepInfo, ended_since, is_remote
-from udaln.monitor.console import quiet_terminal
+from udaln.monitor.console import duration, quiet_terminal
 
 _SHOWN = ("psnr", "sam", "ergas"), ("hqnr", "check_psnr", "verdict")  # with a truth, and without
 
@@ -188,19 +188,3 @@ def _time_left(folder: Path, info: SweepInfo) -> str:
     if left <= 0 or ended <= 0:
         return ""
     return f"; {duration((time.time() - info.started) / ended * left)} left"
-
-
-def duration(seconds: float) -> str:
-    """A time in the units that one would say it in.
-
-    Example:
-        >>> duration(45), duration(130), duration(4000)
-        ('45 s', '2 min 10 s', '1 h 7 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    hours, minutes = divmod(round(whole / 60), 60)
-    return f"{hours} h {minutes} min"

@@ -78,6 +78,11 @@ class Stage(LightningModule, ABC, Generic[M]):
         assert self.schedule.init is Init.none
 
     @property
+    def cost(self) -> float:
+        """How long a step takes, roughly, relative to other stages of the chain: for the time left."""
+        return 1.0
+
+    @property
     def finished(self) -> bool:
         """Whether there is no step left to do."""
         return self.converged or self.steps_done >= self.schedule.steps
