@@ -27,12 +27,13 @@ def print_columns(rows: Sequence[Mapping[str, object]], heading: str) -> None:
         heading: The key of the rows that holds the title of the column.
     """
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(heading, no_wrap=True)
+    table.add_column(Text(heading), no_wrap=True)
     for row in rows:
         table.add_column(Text(str(row[heading])), justify="right", overflow="fold")
+    # Text, since [s] would be markup
     for name in dict.fromkeys(name for row in rows for name in row if name != heading):
         values = [row.get(name, "") for row in rows]
-        table.add_row(name, *(f"{value:.5g}" if isinstance(value, float) else str(value) for value in values))
+        table.add_row(Text(name), *(f"{value:.5g}" if isinstance(value, float) else str(value) for value in values))
     results.print(table)
 
 
