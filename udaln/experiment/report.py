@@ -91,8 +91,8 @@ def titled(rows: Sequence[Mapping[str, Any]], heading: str) -> list[dict[str, An
     """
     present = {key for row in rows for key, value in row.items() if value not in (None, 0)}
     truth = any(WITH_TRUTH[0] in row for row in rows)
-    keys = ["steps", *_SHOWN_WITH_TRUTH] if truth else ["steps", *_SHOWN_WITHOUT_TRUTH]
-    chosen = [figure(key) for key in [*keys, "seconds"] if key in present]
+    keys = _SHOWN_WITH_TRUTH if truth else _SHOWN_WITHOUT_TRUTH
+    chosen = [column for column in (_STEPS, *map(figure, (*keys, "seconds"))) if column.key in present]
     return [
         {heading: row[heading]} | {column.heading: column.text(row.get(column.key)) for column in chosen}
         for row in rows

@@ -92,7 +92,7 @@ class StageProgress(Callback):
             name, steps = f"{self.prefix}{pl_module.name}", pl_module.schedule.steps
             self._task = self._progress.add_task(name, total=steps, completed=pl_module.steps_done, loss="", left="")
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, _: Any, batch: Any, *__: Any) -> None:
         """Advance the bar; show the loss and the time left."""
         assert isinstance(pl_module, Stage)
         if self._progress is None:
@@ -101,18 +101,18 @@ class StageProgress(Callback):
         loss = f"loss {sum(map(float, terms)):.2e}" if terms else ""
         left = ""
         if done := pl_module.steps_done - self._before:
-            per_work = (monotonic() - self._start) / (done * pl_module.cost)
-            left = f"{duration(per_work * self._work_left(trainer, pl_module))} left"
+            work_done = done * pl_module.cost(blocks := len(batch.lr))
+            seconds = (monotonic() - self._start) * self._work_left(trainer, pl_module, blocks) / work_done
+            left = f"{duration(seconds)} left"
         self._progress.update(self._task, completed=pl_module.steps_done, loss=loss, left=left)
 
-    def _work_left(self, trainer: Trainer, present: Stage[Any]) -> float:
+    def _work_left(self, trainer: Trainer, present: Stage[Any], blocks: int) -> float:
         """The steps of all stages that are still to be done, each times its cost."""
         chains = [callback for callback in trainer.callbacks if isinstance(callback, StageChain)]  # type: ignore[attr-defined]
         stages: list[Stage[Any]] = chains[0].stages if chains else [present]
-        to_come = stages[stages.index(present) + 1 :]
-        left = (present.schedule.steps - present.steps_done) * present.cost
-        left += sum(stage.schedule.steps * stage.cost for stage in to_come)
-        return left + self.again * sum(stage.schedule.steps * stage.cost for stage in stages)
+        work = [stage.schedule.steps * stage.cost(blocks) for stage in stages]
+        done = present.steps_done * present.cost(blocks)
+        return sum(work[stages.index(present) :]) - done + self.again * sum(work)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar, so that the next stage does not draw it again."""

@@ -20,6 +20,7 @@ from udaln.methods.training.share import Share
 from udaln.physics.blocks import Blocks, blocks_of
 
 MIN_DECREASE = 1e-3  # relative decrease of the loss that counts
+PIXELS_OF_A_STEP = 1000  # whose mapping takes as long as all else in a step, on a CPU
 PROGRESS = ("steps_done", "started", "converged", "best_loss", "best_at")  # what a checkpoint keeps of a stage
 
 
@@ -78,9 +79,17 @@ class Stage(LightningModule, ABC, Generic[M]):
         assert self.schedule.init is Init.none
 
     @property
-    def cost(self) -> float:
-        """How long a step takes, roughly, relative to other stages of the chain: for the time left."""
-        return 1.0
+    def block_pixels(self) -> int:
+        """Pixels that a step maps for each block, of both images: what the time that it takes depends on."""
+        return 1
+
+    def cost(self, blocks: int) -> float:
+        """How long a step takes, roughly, relative to a step without any pixel: to tell the time left.
+
+        Args:
+            blocks: How many the scene has.
+        """
+        return 1.0 + self.block_pixels * min(blocks, self.schedule.blocks or blocks) / PIXELS_OF_A_STEP
 
     @property
     def finished(self) -> bool:

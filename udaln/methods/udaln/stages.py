@@ -73,9 +73,9 @@ class JointStage(Stage[UdalnModel]):
         return [self.model.spad, self.model.sped, self.model.speu]
 
     @property
-    def cost(self) -> float:
-        """SpeUnet maps an LR pixel as in stage 2, and all HR pixels of its window."""
-        return 1.0 + self.model.degradation.kernel_size**2
+    def block_pixels(self) -> int:
+        """SpeUnet maps an LR pixel, as in stage 2, and all HR pixels of its window."""
+        return 1 + self.model.degradation.kernel_size**2
 
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """Those of stages 1 and 2, |SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y|, with X̂ = SpeUnet(Z)."""
