@@ -49,8 +49,20 @@ def test_the_jobs_are_known(words, expected):
         assert names(sweep) == expected
 
 
+@pytest.mark.parametrize(
+    ("words", "repeats"),
+    [
+        (["seed=0,1,0,1,2"], (2, 3)),
+        (["seed=0,1"], ()),
+        (["seed=1,1", "hydra.sweep.subdir=${hydra.job.num}"], ()),  # each has a folder of its own
+    ],
+)
+def test_a_run_that_is_asked_for_twice_is_known(words, repeats):
+    assert planned(*words).info.repeats == repeats
+
+
 def test_what_a_job_knows_comes_through_hydra():
-    info = SweepInfo(("seed", "dataset.name"), 12, 3, 1764195928.25)
+    info = SweepInfo(("seed", "dataset.name"), 12, 3, 1764195928.25, (4, 7))
     with initialize_config_module("udaln.conf", version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", [info.override()], run_mode=RunMode.RUN)

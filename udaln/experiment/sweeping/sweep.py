@@ -32,7 +32,7 @@ class SweepInfo:
         jobs: How many there are; 0 if the sweeper decides as it goes.
         before: How many were finished when the sweep began.
         started: When it began [s since the epoch].
-        repeats: The numbers of jobs that have the same overrides as an earlier one, from 0 on.
+        repeats: The numbers of jobs with the overrides and the folder of an earlier one, from 0 on.
     """
 
     keys: tuple[str, ...] = ()
@@ -108,7 +108,8 @@ def plan(config: DictConfig) -> Sweep:
     (jobs,) = BasicSweeper.split_arguments(overrides, None)
     folders = [folder / _subfolder(config, job, number, keys) for number, job in enumerate(jobs)]
     before = sum((path / METRICS).exists() for path in folders)
-    repeats = tuple(number for number, job in enumerate(jobs) if job in jobs[:number])
+    places = list(zip(folders, jobs, strict=True))
+    repeats = tuple(number for number, place in enumerate(places) if place in places[:number])
     return Sweep(folder, SweepInfo(keys, len(jobs), before, time.time(), repeats), jobs, folders)
 
 

@@ -20,7 +20,7 @@ from udaln.methods.training.share import Share
 from udaln.physics.blocks import Blocks, blocks_of
 
 MIN_DECREASE = 1e-3  # relative decrease of the loss that counts
-PIXELS_OF_A_STEP = 1000  # whose mapping takes as long as all else in a step, on a CPU
+PIXELS_OF_A_STEP = 2000  # whose mapping takes about as long as all else in a step, on a CPU
 PROGRESS = ("steps_done", "started", "converged", "best_loss", "best_at")  # what a checkpoint keeps of a stage
 
 
