@@ -137,10 +137,8 @@ def fuse(
     bars = [StageProgress(again=1 / scene.scale**2 if check else 0.0)] if progress else []
     training = Training(seed=seed, accelerator=accelerator, precision=precision, callbacks=bars)
     fusion = with_figures(fuse_scene(scene, options, training), options)
-    checked = {}
-    if check:
-        training = Training(seed=seed, callbacks=[StageProgress("check: ")] if progress else [])
-        checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, training)
+    training = Training(seed=seed, callbacks=[StageProgress("check: ")] if progress else [])
+    checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, training) if check else {}
     return _reported(replace(fusion, figures=fusion.figures | checked), filled=BadBands[bad_bands] is BadBands.fill)
 
 
