@@ -21,7 +21,8 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.experiment.cli import arguments, one_line_errors
-from udaln.experiment.config import choices, one_of
+from udaln.experiment.conf_files import choices
+from udaln.experiment.config import one_of
 from udaln.io.image import Bands
 from udaln.monitor.progress import progress_bar
 from udaln.physics.landscape import Landscape, Pixels

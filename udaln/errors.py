@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line knows errors without PyTorch, which takes seconds to import
+    from torch import Tensor
 
 
 class InputError(ValueError):
@@ -39,7 +41,7 @@ def check_image(image: Tensor, name: str) -> None:
     """
     if image.ndim != 3 or 0 in image.shape:
         raise InputError(f"{name}: expected a cube of rows×columns×bands, got shape {tuple(image.shape)}")
-    if bad := int((~torch.isfinite(image.float())).sum()):  # the networks calculate in float32
+    if bad := int((~image.float().isfinite()).sum()):  # the networks calculate in float32
         raise InputError(f"{name}: expected finite values, got {bad} NaN or infinite ones")
     if dead := (image == 0).flatten(0, 1).all(0).nonzero().flatten().tolist():
         listed = ", ".join(map(str, dead[:8])) + (", …" if len(dead) > 8 else "")

@@ -6,7 +6,8 @@ from omegaconf import OmegaConf
 from places import ROOT
 
 from udaln.errors import InputError
-from udaln.experiment.config import ACCELERATORS, choices, known_keys, method_of, typed
+from udaln.experiment.conf_files import choices
+from udaln.experiment.config import ACCELERATORS, known_keys, method_of, typed
 from udaln.experiment.dataset_schema import PairDataset, ReferenceDataset, SyntheticDataset
 from udaln.experiment.presets import instruments_preset, method_preset
 from udaln.experiment.schema import PsfShape, Refine, Source, Support

@@ -117,12 +117,6 @@ def test_a_file_that_looks_like_an_option_is_told_how_to_name(tmp_path, monkeypa
             call()
 
 
-def test_help_is_printed(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["udaln", "fuse", "--help"])
-    commands.main()
-    assert capsys.readouterr().out.startswith("udaln fuse LR-HSI HR-MSI [key=value ...]")
-
-
 def test_a_pair_of_awkward_names_is_inspected_fused_and_resumed(tmp_path, monkeypatch, capsys):
     names = "lr (1), [x]=2 #3 'é' 漢:1.npy", '-hr ~ $HOME; {c} "%".npy'
     cube = np.cumsum(np.random.default_rng(0).random((40, 40, 12)), 2)

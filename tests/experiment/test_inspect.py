@@ -230,7 +230,7 @@ def test_no_more_is_read_than_plots_and_strips_all_over(files, monkeypatch):
 
 MISTAKES = {
     "": "inspect: expected the files to look at: udaln inspect FILE [FILE]",
-    "--help": "inspect: expected the files to look at: udaln inspect FILE [FILE]",
+    "--picture": "inspect: expected the files to look at: udaln inspect FILE [FILE]",
     "nope.tif": "inspect: nope.tif: no such file",
     "lr.npy nope.tif": "inspect: nope.tif: no such file",
     "ref.mat:X": "inspect: ref.mat holds REF (20×20×12 single), got 'X'",

@@ -94,7 +94,7 @@ def fuse(
         accelerator: ``auto``, ``cpu`` or ``gpu``.
         precision: Lightning's name of it: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         seed: Seed of initial weights and random draws.
-        progress: Whether progress bars are shown on a terminal.
+        progress: Whether progress bars are shown, on a terminal or in a notebook.
 
     Returns:
         The fused image, with the estimated degradation and the figures. These are of the bands that were used; how many
@@ -138,10 +138,11 @@ def fuse(
         uncertainty=uncertainty,
         progress=progress,
     )
-    callbacks = [StageProgress()] if progress else []
-    training = Training(seed=seed, accelerator=accelerator, precision=precision, callbacks=callbacks)
+    bars = [StageProgress(again=1 / scene.scale**2 if check else 0.0)] if progress else []
+    training = Training(seed=seed, accelerator=accelerator, precision=precision, callbacks=bars)
     fusion = with_figures(fuse_scene(scene, options, training), options)
-    checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, Training(seed=seed)) if check else {}
+    training = Training(seed=seed, callbacks=[StageProgress("check: ")] if progress else [])
+    checked = reduced_resolution(fusion.model.degradation, fusion.scene, options, training) if check else {}
     return _reported(replace(fusion, figures=fusion.figures | checked), filled=BadBands[bad_bands] is BadBands.fill)
 
 

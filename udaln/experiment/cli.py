@@ -6,8 +6,9 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TypeVar
 
 from hydra._internal.utils import get_args_parser
@@ -46,21 +47,25 @@ _EXPECTED = (  # OmegaConf's message about a value of the wrong type, and the va
 
 
 @contextmanager
-def one_line_errors(known_keys: Iterable[str] = ()) -> Iterator[None]:
+def one_line_errors(known_keys: Callable[[], Iterable[str]] = tuple) -> Iterator[None]:
     """Print a user error as one line and exit with status 2. Other errors keep their traceback.
 
-    With ``HYDRA_FULL_ERROR=1`` in the environment user errors keep it, too.
+    With ``HYDRA_FULL_ERROR=1`` in the environment user errors keep it, too. A character that the terminal does not know
+    is printed as a question mark from now on.
 
     Args:
-        known_keys: Candidates for the correction of a misspelt key.
+        known_keys: Returns candidates for the correction of a misspelt key. It is called only if there is an error.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         with env_override({FULL_ERROR: "1"}):  # else Hydra prints errors its own way and exits
             yield
     except _USER_ERRORS as error:
         if TRACEBACKS:
             raise
-        print(f"udaln: {describe(error, known_keys)}", file=sys.stderr)
+        print(f"udaln: {describe(error, known_keys())}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -82,7 +87,9 @@ def check_arguments(words: Sequence[str], choices: Mapping[str, Sequence[str]]) 
     _, unknown = get_args_parser().parse_known_args(words)
     for word in unknown:
         if word.startswith("-"):
-            raise InputError(f"{word}: there is no such option; udaln --help tells the keys, --hydra-help the options")
+            raise InputError(
+                f"{word}: there is no such option; udaln --help tells the settings, --hydra-help the options"
+            )
         raise InputError(f"{word}: expected options such as -m before or after all settings, not among them")
     for word in words:
         group, _, choice = word.partition("=")

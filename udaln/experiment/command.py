@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,35 +17,39 @@ from omegaconf import DictConfig, OmegaConf
 from udaln.errors import InputError
 from udaln.experiment.cli import check_arguments, one_line_errors
 from udaln.experiment.comparison.command import report
-from udaln.experiment.config import choices, known_keys, typed
-from udaln.experiment.fuse_words import USAGE, asks_for_help, hydra_words
-from udaln.experiment.inspect import inspect
+from udaln.experiment.conf_files import check_stages, choices
+from udaln.experiment.fuse_words import hydra_words
 from udaln.experiment.objective import objective
 from udaln.experiment.plugins import import_plugins, plugins_of
-from udaln.experiment.presets import check_stages
-from udaln.experiment.run import run
 from udaln.experiment.run_files import CHECKPOINT, CONFIG, METRICS
-from udaln.experiment.schema import Config
 from udaln.experiment.shorthands import check_degradation
-from udaln.experiment.sweeping.job import run_job
 from udaln.experiment.sweeping.resume import is_sweep, words_of
 from udaln.experiment.sweeping.summary import told_at_the_end
+from udaln.experiment.usage import commands_to_complete, usage
 from udaln.files import reading
+
+if TYPE_CHECKING:
+    from udaln.experiment.schema import Config
+
+# What needs PyTorch, which takes seconds to import, is imported where it is called: --help, report and the completion
+# in a shell do without.
 
 RESUME = "resume="
 
 
 def main() -> None:
     """Entry point of ``udaln``, ``python -m udaln`` and ``scripts/train.py``."""
-    with one_line_errors(known_keys()):
+    with one_line_errors(_known_keys):
         words = sys.argv[1:]
+        if (text := usage(words)) is not None:
+            return print(text)
         if words[:1] == ["inspect"]:
+            from udaln.experiment.inspect import inspect
+
             return inspect(words[1:])
         if words[:1] == ["report"]:
             return report(words[1:])
         if words[:1] == ["fuse"]:
-            if asks_for_help(words[1:]):
-                return print(USAGE)
             words = hydra_words(words[1:])
             sys.argv[1:] = words  # Hydra reads them there
         resumed = [word for word in words if word.startswith(RESUME)]
@@ -61,12 +65,21 @@ def main() -> None:
         resume(folder)
 
 
+def _known_keys() -> list[str]:
+    from udaln.experiment.config import known_keys
+
+    return known_keys()
+
+
 def _start(words: list[str]) -> None:
     """Compose the configuration and run it, once or as a sweep."""
-    import_plugins(plugins_of(words))
+    if plugins := plugins_of(words):
+        import_plugins(plugins)
     check_arguments(words, choices())
     check_degradation(words)
     check_stages(_chosen(words, "method"), _chosen(words, "stages"))
+    for command in commands_to_complete(words):
+        print(command)
     with told_at_the_end():
         _compose_and_run()
 
@@ -79,6 +92,10 @@ def _chosen(words: Sequence[str], group: str) -> list[str]:
 
 @hydra.main(version_base="1.3", config_path="pkg://udaln.conf", config_name="config")
 def _compose_and_run(composed: DictConfig) -> Any:
+    from udaln.experiment.config import typed
+    from udaln.experiment.run import run
+    from udaln.experiment.sweeping.job import run_job
+
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
     if hydra_config.mode is RunMode.MULTIRUN:
@@ -108,6 +125,8 @@ def resume(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: If there is no run in that folder, or it is finished.
     """
+    from udaln.experiment.run import run
+
     config = _config_of(folder, "resume")
     if (folder / METRICS).exists():
         raise InputError(f"resume: expected an unfinished run, got {folder}, which is finished")
@@ -116,6 +135,8 @@ def resume(folder: Path) -> dict[str, Any]:
 
 def _config_of(folder: Path, key: str) -> Config:
     """Read the configuration that a run wrote to its folder."""
+    from udaln.experiment.config import typed
+
     with reading(folder / CONFIG, key=key) as file:
         composed = OmegaConf.load(file)
         assert isinstance(composed, DictConfig), "expected keys and values"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from importlib import resources
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -91,13 +90,6 @@ def _leaves(config: DictConfig, prefix: str) -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(child, DictConfig):
             yield from _leaves(child, f"{prefix}{key}.")
-
-
-def choices() -> dict[str, list[str]]:
-    """The names of the files in each group of ``conf/``, and of the methods that plugins have registered."""
-    groups = (path for path in resources.files("udaln.conf").iterdir() if path.is_dir() and path.name[0] != "_")
-    files = {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
-    return files | {"method": names()}
 
 
 def _check_ranges(config: Config) -> None:

@@ -12,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from udaln.errors import InputError
 from udaln.experiment.cli import check_arguments, describe
-from udaln.experiment.config import choices, known_keys, typed
+from udaln.experiment.conf_files import choices
+from udaln.experiment.config import known_keys, typed
 from udaln.experiment.objective import objective
 from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.sweeping.job import run_or_read

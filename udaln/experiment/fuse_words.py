@@ -10,21 +10,8 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from udaln.errors import InputError
 
-USAGE = """udaln fuse LR-HSI HR-MSI [key=value ...]
-
-Fuses two files. Their names may contain any characters; a file that holds several images is given as FILE:VARIABLE.
-The settings are those of dataset=pair: udaln fuse lr.tif hr.tif sensor=sentinel2 output=img
-The result is in outputs/NAME/auto/METHOD_TIME, where NAME is that of the LR-HSI or dataset.name=NAME.
-`udaln dataset=pair --cfg job` prints all settings. `udaln inspect LR-HSI HR-MSI` describes the files first."""
-
-_HELP = ("-h", "--help")
 _SWEEP = ("-m", "--multirun")
 _LONGEST = 60  # of the name that a run gets from its file
-
-
-def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether the words after ``fuse`` ask for its usage."""
-    return any(word in _HELP for word in words)
 
 
 def hydra_words(words: Sequence[str]) -> list[str]:

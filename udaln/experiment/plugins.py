@@ -11,7 +11,6 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from udaln.errors import InputError
-from udaln.methods.registry import method_class, names
 
 KEY = "plugins"
 
@@ -43,6 +42,8 @@ def import_plugins(modules: Iterable[str]) -> None:
             raise InputError(f"{KEY}: {module}: cannot be imported: {' '.join(str(error).split())}") from error
         finally:
             sys.path.remove("")
+    from udaln.methods.registry import method_class, names  # PyTorch, which ``udaln --help`` does without
+
     built_in = {path.name.removesuffix(".yaml") for path in (resources.files("udaln.conf") / "method").iterdir()}
     for name in set(names()) - built_in:
         method = method_class(name)

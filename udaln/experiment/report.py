@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from udaln.experiment.comparison.figures import WITH_TRUTH, Figure, figure
 from udaln.experiment.fusion import Fusion
 from udaln.io.pair import Pair
-from udaln.monitor.console import print_columns
+from udaln.monitor.console import RESULT, print_columns
 from udaln.scene import Scene
 from udaln.trust.verdict import Level
+
+_STEPS = Figure("steps", "steps", 0)
+_SHOWN_WITH_TRUTH = ("psnr", "sam", "ergas", "cc", "uiqi", "rmse", "hqnr")
+_SHOWN_WITHOUT_TRUTH = ("hqnr", "d_lambda", "d_s", "held_out_error", "lr_hsi_error", "hr_msi_error")
 
 
 def sizes(scene: Scene, pair: Pair | None, *, streamed: bool) -> list[str]:
@@ -70,11 +75,28 @@ def log_check(figures: dict[str, float], log: logging.Logger) -> None:
         log.warning("reduced-resolution check: the LR-HSI is too small for it")
         return
     rows = [
-        {"reduced-resolution check": name} | {key: figures[f"check_{prefix}{key}"] for key in ("psnr", "sam", "ergas")}
+        {"check": name} | {key: figures[f"check_{prefix}{key}"] for key in ("psnr", "sam", "ergas")}
         for name, prefix in (("fused", ""), ("interpolated", "interpolated_"))
     ]
-    log.info("the pair degraded once more (×%d), fused and compared with the LR-HSI:", figures["check_scale"])
-    print_columns(rows, "reduced-resolution check")
+    log.info("check: the pair is degraded once more (×%d), fused and compared with the LR-HSI", figures["check_scale"])
+    print_columns(titled(rows, "check"), "check")
+
+
+def titled(rows: Sequence[Mapping[str, Any]], heading: str) -> list[dict[str, Any]]:
+    """The figures of rows that matter most, as texts by their titles. ``stages.csv`` and ``metrics.json`` have all.
+
+    Args:
+        rows: Figures by their keys.
+        heading: The key of the rows that is kept as it is.
+    """
+    present = {key for row in rows for key, value in row.items() if value not in (None, 0)}
+    truth = any(WITH_TRUTH[0] in row for row in rows)
+    keys = _SHOWN_WITH_TRUTH if truth else _SHOWN_WITHOUT_TRUTH
+    chosen = [column for column in (_STEPS, *map(figure, (*keys, "seconds"))) if column.key in present]
+    return [
+        {heading: row[heading]} | {column.heading: column.text(row.get(column.key)) for column in chosen}
+        for row in rows
+    ]
 
 
 def verdict(fusion: Fusion) -> dict[str, Any]:
@@ -86,7 +108,8 @@ def verdict(fusion: Fusion) -> dict[str, Any]:
 def log_verdict(fusion: Fusion, log: logging.Logger) -> None:
     """Log the verdict in one line; a warning if the image is not fit to use."""
     assert fusion.verdict is not None
-    log.log(logging.INFO if fusion.verdict.level is Level.fit else logging.WARNING, "verdict: %s", fusion.verdict)
+    level = logging.INFO if fusion.verdict.level is Level.fit else logging.WARNING
+    log.log(level, "verdict: %s", fusion.verdict, extra=RESULT)
 
 
 @contextmanager

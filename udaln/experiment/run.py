@@ -29,7 +29,8 @@ from udaln.io.missing import describe_shares
 from udaln.methods.base import Model, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.metrics.figures import of_whole_image
-from udaln.monitor.console import print_columns, run_log
+from udaln.monitor.console import RESULT, print_columns, run_log
+from udaln.monitor.progress import StageProgress
 from udaln.monitor.run_monitor import RunMonitor
 
 
@@ -69,7 +70,8 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
             log.info("%s", line)
         metrics = fusion.figures | _report_stages(job, monitor, log)
         if job.check:
-            checked = reduced_resolution(model.degradation, job.scene, job.options, Training(seed=config.seed))
+            training = Training(seed=config.seed, callbacks=[StageProgress("check: ")])
+            checked = reduced_resolution(model.degradation, job.scene, job.options, training)
             report.log_check(checked, log)
             metrics |= checked
         write_products(job, fusion, monitor.rows)
@@ -82,7 +84,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         metrics |= results.versions()
         results.write_metrics(folder / METRICS, metrics)  # last, since it marks the run as finished
         (folder / CHECKPOINT).unlink(missing_ok=True)
-        log.info("done: %s", folder)
+        log.info("done: %s", folder, extra=RESULT)
         report.log_verdict(fusion, log)
     return metrics
 
@@ -111,6 +113,7 @@ def _monitor(job: Job, logger: TensorBoardLogger) -> RunMonitor:
         {} if continued else provenance.texts(config),
         pictures=config.monitor.pictures,
         points=[(row, column) for row, column in config.monitor.points or []] or None,
+        again=1 / job.scene.scale**2 if job.check else 0.0,  # the check trains on that many fewer pixels
     )
 
 
@@ -146,7 +149,7 @@ def _report_stages(job: Job, monitor: RunMonitor, log: logging.Logger) -> dict[s
     rows = monitor.rows
     for row in rows:
         log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
-    print_columns(rows, "stage")
+    print_columns(report.titled(rows, "stage"), "stage")
     final = {name: value for name, value in rows[-1].items() if name not in ("stage", "steps", "seconds")}
     times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
     return final | times | {"seconds": round(sum(row["seconds"] for row in rows), 3)}

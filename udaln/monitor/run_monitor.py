@@ -27,6 +27,7 @@ class RunMonitor:
         texts: What is told of the run, in Markdown, by title.
         pictures: Optimisation steps after which the pictures are drawn anew within a stage.
         points: HR rows and columns of the spectra; if None, the purest pixels.
+        again: How much is trained after the stages, as a fraction of their work, for the time left.
 
     Attributes:
         rows: The rows of ``stages.csv`` so far.
@@ -43,9 +44,11 @@ class RunMonitor:
         *,
         pictures: int,
         points: Points | None = None,
+        again: float = 0.0,
     ) -> None:
         self.logger = logger
         self.figure_log, self.gallery = FigureLog(scene), Gallery(scene, pictures, points)
+        self._progress = StageProgress(again=again)
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
         self.fuse_seconds = 0.0
@@ -58,7 +61,7 @@ class RunMonitor:
     @property
     def callbacks(self) -> list[Any]:
         """The callbacks for stages on Lightning."""
-        return [self.figure_log, self.gallery, StageProgress()]
+        return [self.figure_log, self.gallery, self._progress]
 
     def on_stage(self, record: StageRecord, model: Model, gives_image: bool) -> None:
         """Record a finished stage, with figures and pictures unless the callbacks have made them already."""

@@ -82,8 +82,3 @@ def test_mistakes_are_one_line(runs, words, message):
     with pytest.raises(InputError) as caught:
         report([str(runs) if word == "RUNS" else word for word in words])
     assert str(caught.value).startswith(message)
-
-
-def test_the_help_of_the_report(capsys):
-    report(["--help"])
-    assert capsys.readouterr().out.startswith("udaln report FOLDER")

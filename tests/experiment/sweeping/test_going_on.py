@@ -156,3 +156,15 @@ def test_the_order_of_words_and_more_values_change_nothing(tmp_path):
     assert done.returncode == 0 and done.stderr.count("finished before\n") == 2
     assert finished(tmp_path) == before
     assert json.loads((tmp_path / "runs" / "refine-none" / "metrics.json").read_text())["refine"] == "none"
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_run_that_is_asked_for_twice_is_done_once(tmp_path, launcher):
+    done = sweep(tmp_path, *LAUNCHERS[launcher], "seed=1,1", "method=interpolation")
+    assert done.returncode == 0, done.stderr
+    first, *lines = done.stderr.splitlines()
+    assert first.startswith("sweep: 2 runs in ")  # before any line of a run, with any launcher
+    assert (
+        sum(line.endswith("seed=1: the same as another run of this sweep, which is done once") for line in lines) == 1
+    )
+    assert len(lines) == 2 and list(finished(tmp_path)) == ["seed-1"]

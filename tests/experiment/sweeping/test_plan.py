@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from udaln.errors import InputError
 from udaln.experiment.config import typed
 from udaln.experiment.sweeping import callback  # noqa: F401  # registers the resolver
-from udaln.experiment.sweeping.job import differing_keys, duration, outcome
+from udaln.experiment.sweeping.job import differing_keys, outcome
 from udaln.experiment.sweeping.resume import is_sweep, words_of
 from udaln.experiment.sweeping.sweep import OVERRIDE, SweepInfo, plan
 
@@ -49,8 +49,20 @@ def test_the_jobs_are_known(words, expected):
         assert names(sweep) == expected
 
 
+@pytest.mark.parametrize(
+    ("words", "repeats"),
+    [
+        (["seed=0,1,0,1,2"], (2, 3)),
+        (["seed=0,1"], ()),
+        (["seed=1,1", "hydra.sweep.subdir=${hydra.job.num}"], ()),  # each has a folder of its own
+    ],
+)
+def test_a_run_that_is_asked_for_twice_is_known(words, repeats):
+    assert planned(*words).info.repeats == repeats
+
+
 def test_what_a_job_knows_comes_through_hydra():
-    info = SweepInfo(("seed", "dataset.name"), 12, 3, 1764195928.25)
+    info = SweepInfo(("seed", "dataset.name"), 12, 3, 1764195928.25, (4, 7))
     with initialize_config_module("udaln.conf", version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", [info.override()], run_mode=RunMode.RUN)
@@ -95,11 +107,3 @@ def test_the_outcome_is_a_few_figures():
     told = outcome({"hqnr": 0.9, "check_psnr": 33.3, "verdict": "use with care", "seconds": 2})
     assert told == "HQNR 0.9000, check PSNR 33.30 dB, verdict use with care, 2.0 s"
     assert outcome({"seconds": 2}) == "2.0 s"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.6, "1 min 0 s"), (3599.9, "1 h 0 min"), (7190, "2 h 0 min"), (7100, "1 h 58 min")],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text

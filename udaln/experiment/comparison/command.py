@@ -12,19 +12,8 @@ from udaln.experiment.comparison.terminal import print_table
 from udaln.experiment.comparison.texts import comma_separated, latex, markdown
 from udaln.files import atomically
 
-USAGE = """udaln report FOLDER... [columns=KEY,KEY] [out=FILE ...]
-
-Compares all runs in the folders and below them, in a table of the settings that differ and of the figures.
-Runs that differ in their seeds only share a row: mean ± standard deviation. The best figure of each scene is bold.
-A run that failed is a row, too. The table is printed, and written to report.html: in FOLDER, or in the working
-directory if there are several folders.
-
-columns=psnr,sam,hqnr   keys of metrics.json, in this order; columns=all for all of them
-out=FILE                .html, .md, .csv or .tex, instead of report.html; may be given several times"""
-
 SUFFIXES = (".html", ".md", ".csv", ".tex")
 REPORT = "report.html"
-_HELP = ("-h", "--help")
 
 
 def report(words: Sequence[str]) -> None:
@@ -36,8 +25,6 @@ def report(words: Sequence[str]) -> None:
     Raises:
         InputError: If there is no folder or no run, or a word is not understood.
     """
-    if any(word in _HELP for word in words):
-        return print(USAGE)
     folders, columns, outs = _parsed(words)
     runs = find_runs(folders)
     table = make_table(runs, columns)

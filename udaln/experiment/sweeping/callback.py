@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from udaln.experiment.sweeping.names import job_name
-from udaln.experiment.sweeping.sweep import RESOLVER, Sweep, SweepInfo, is_remote, plan
+from udaln.experiment.sweeping.sweep import RESOLVER, Sweep, SweepInfo, one_by_one, plan
 
 
 class SweepCallback(Callback):
@@ -23,12 +23,12 @@ class SweepCallback(Callback):
     sweep: ClassVar[Sweep | None] = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Plan the sweep. It is announced by its first job, when all could be composed, if the terminal shows jobs."""
+        """Plan the sweep and announce it. Without a launcher its first job does so, when all could be composed."""
         sweep = plan(config)
         with read_write(config), open_dict(config):
             config.hydra.overrides.hydra.append(sweep.info.override())
         SweepCallback.sweep = sweep
-        if is_remote(config.hydra):
+        if not one_by_one(config.hydra):
             print(sweep.info.beginning(sweep.folder), file=sys.stderr, flush=True)
 
 

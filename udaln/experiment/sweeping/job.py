@@ -28,8 +28,8 @@ from udaln.experiment.run_files import CHECKPOINT, CONFIG, ERROR, METRICS
 from udaln.experiment.schema import Config
 from udaln.experiment.sweeping.callback import register_resolver
 from udaln.experiment.sweeping.names import swept_values, told
-from udaln.experiment.sweeping.sweep import SweepInfo, ended_since, is_remote
-from udaln.monitor.console import quiet_terminal
+from udaln.experiment.sweeping.sweep import SweepInfo, ended_since, one_by_one
+from udaln.monitor.console import duration, quiet_terminal
 
 _SHOWN = ("psnr", "sam", "ergas"), ("hqnr", "check_psnr", "verdict")  # with a truth, and without
 
@@ -46,10 +46,13 @@ def run_job(composed: DictConfig, hydra: Any) -> Any:
     """
     register_resolver()  # this process may be a launcher's
     folder, info = Path(hydra.runtime.output_dir), SweepInfo.of_job(hydra)
-    if int(hydra.job.num) == 0 and not is_remote(hydra):
+    if int(hydra.job.num) == 0 and one_by_one(hydra):
         sys.stderr.write(info.beginning(Path(str(hydra.sweep.dir)).absolute()) + "\n")
     name = told(swept_values(list(hydra.overrides.task), info.keys)) or folder.name
     asked = OmegaConf.select(composed, "optimize") is not None
+    if int(hydra.job.num) in info.repeats:  # two jobs side by side must not write to one folder
+        _tell(hydra, info, f"{name}: the same as another run of this sweep, which is done once")
+        return float("nan") if asked else {}
     try:
         with quiet_terminal():
             metrics, done_before = run_or_read(typed(composed), folder)
@@ -184,23 +187,7 @@ def _tell(hydra: Any, info: SweepInfo, line: str) -> None:
 def _time_left(folder: Path, info: SweepInfo) -> str:
     """How long the rest of the sweep will take if it goes on as it did."""
     ended = ended_since(folder, info.started)
-    left = info.jobs - info.before - ended
+    left = info.jobs - len(info.repeats) - info.before - ended
     if left <= 0 or ended <= 0:
         return ""
     return f"; {duration((time.time() - info.started) / ended * left)} left"
-
-
-def duration(seconds: float) -> str:
-    """A time in the units that one would say it in.
-
-    Example:
-        >>> duration(45), duration(130), duration(4000)
-        ('45 s', '2 min 10 s', '1 h 7 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    hours, minutes = divmod(round(whole / 60), 60)
-    return f"{hours} h {minutes} min"

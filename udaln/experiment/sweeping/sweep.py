@@ -32,12 +32,14 @@ class SweepInfo:
         jobs: How many there are; 0 if the sweeper decides as it goes.
         before: How many were finished when the sweep began.
         started: When it began [s since the epoch].
+        repeats: The numbers of jobs with the overrides and the folder of an earlier one, from 0 on.
     """
 
     keys: tuple[str, ...] = ()
     jobs: int = 0
     before: int = 0
     started: float = 0.0
+    repeats: tuple[int, ...] = ()
 
     def beginning(self, folder: Path) -> str:
         """What will run, and how it goes on if it is stopped.
@@ -51,7 +53,7 @@ class SweepInfo:
 
     def override(self) -> str:
         """This, as an override of Hydra's configuration."""
-        text = json.dumps([list(self.keys), self.jobs, self.before, self.started])
+        text = json.dumps([list(self.keys), self.jobs, self.before, self.started, list(self.repeats)])
         return OVERRIDE + str(QuotedString(text, Quote.single).with_quotes())
 
     @staticmethod
@@ -64,8 +66,8 @@ class SweepInfo:
         text = OmegaConf.select(hydra, f"job.env_set.{VARIABLE}")
         if text is None:
             return SweepInfo()
-        keys, jobs, before, started = json.loads(text)
-        return SweepInfo(tuple(keys), jobs, before, started)
+        keys, jobs, before, started, repeats = json.loads(text)
+        return SweepInfo(tuple(keys), jobs, before, started, tuple(repeats))
 
 
 @dataclass(frozen=True)
@@ -106,16 +108,18 @@ def plan(config: DictConfig) -> Sweep:
     (jobs,) = BasicSweeper.split_arguments(overrides, None)
     folders = [folder / _subfolder(config, job, number, keys) for number, job in enumerate(jobs)]
     before = sum((path / METRICS).exists() for path in folders)
-    return Sweep(folder, SweepInfo(keys, len(jobs), before, time.time()), jobs, folders)
+    places = list(zip(folders, jobs, strict=True))
+    repeats = tuple(number for number, place in enumerate(places) if place in places[:number])
+    return Sweep(folder, SweepInfo(keys, len(jobs), before, time.time(), repeats), jobs, folders)
 
 
-def is_remote(hydra: Any) -> bool:
-    """Whether what jobs print goes to files of the launcher instead of the terminal.
+def one_by_one(hydra: Any) -> bool:
+    """Whether jobs run in this process, one after the other: without a launcher.
 
     Args:
         hydra: The ``hydra`` node of a configuration.
     """
-    return "submitit" in str(hydra.launcher._target_)
+    return "basic_launcher" in str(hydra.launcher._target_)
 
 
 def ended_since(folder: Path, moment: float) -> int:

@@ -20,6 +20,7 @@ from udaln.methods.training.share import Share
 from udaln.physics.blocks import Blocks, blocks_of
 
 MIN_DECREASE = 1e-3  # relative decrease of the loss that counts
+PIXELS_OF_A_STEP = 2000  # whose mapping takes about as long as all else in a step, on a CPU
 PROGRESS = ("steps_done", "started", "converged", "best_loss", "best_at")  # what a checkpoint keeps of a stage
 
 
@@ -76,6 +77,19 @@ class Stage(LightningModule, ABC, Generic[M]):
             blocks: The whole scene, in the precision of its images.
         """
         assert self.schedule.init is Init.none
+
+    @property
+    def block_pixels(self) -> int:
+        """Pixels that a step maps for each block, of both images: what the time that it takes depends on."""
+        return 1
+
+    def cost(self, blocks: int) -> float:
+        """How long a step takes, roughly, relative to a step without any pixel: to tell the time left.
+
+        Args:
+            blocks: How many the scene has.
+        """
+        return 1.0 + self.block_pixels * min(blocks, self.schedule.blocks or blocks) / PIXELS_OF_A_STEP
 
     @property
     def finished(self) -> bool:

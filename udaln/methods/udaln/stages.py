@@ -72,6 +72,11 @@ class JointStage(Stage[UdalnModel]):
         """SpaDnet, SpeDnet and SpeUnet."""
         return [self.model.spad, self.model.sped, self.model.speu]
 
+    @property
+    def block_pixels(self) -> int:
+        """SpeUnet maps an LR pixel, as in stage 2, and all HR pixels of its window."""
+        return 1 + self.model.degradation.kernel_size**2
+
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """Those of stages 1 and 2, |SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y|, with X̂ = SpeUnet(Z)."""
         lr_msi = self.model.spad(blocks.windows)
