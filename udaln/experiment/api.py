@@ -25,14 +25,12 @@ from udaln.io.array_input import check_axes, image_array, mask_array, matrix_arr
 from udaln.io.assembly import assemble_scene
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.coarse_stack import sharpened_values
-from udaln.io.dead_lines import find_dead_lines
-from udaln.io.fill import find_fill
 from udaln.io.gaps import valid_values
-from udaln.io.hot_values import find_hot_values
-from udaln.io.lone_fill import find_lone_fill
+from udaln.io.image import image_of
+from udaln.io.missing import describe_causes
 from udaln.io.pair_fill import find_pair_fill
-from udaln.io.partial_fill import find_partial_fill
 from udaln.io.striped_lines import describe_striped, find_striped_lines
+from udaln.io.undeclared import without_undeclared
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.monitor import StageProgress
@@ -216,26 +214,10 @@ def _scene(
 def _measured(image: Tensor, name: str, mask: NDArray[Any] | None) -> Tensor:
     """Which values of an image are measurements, H×W×B bool; undeclared fill, which is none, is logged as a warning."""
     valid = valid_values(image, name, valid=_tensor(mask))
-    for fill in find_fill([torch.where(valid, image, torch.nan).numpy()]):
-        filled = torch.from_numpy(fill.flags(image.numpy()))
-        share = 100 * float(filled.double().mean())
-        logging.getLogger("udaln").warning("%s: %.2g %% of the pixels are undeclared fill %s", name, share, fill)
-        valid &= ~filled
-    for part in find_partial_fill([torch.where(valid, image, torch.nan).numpy()]):
-        logging.getLogger("udaln").warning("%s: %s", name, part)
-        valid &= ~torch.from_numpy(part.flags(image.numpy()))
-    for lone in find_lone_fill([torch.where(valid, image, torch.nan).numpy()]):
-        logging.getLogger("udaln").warning("%s: %s", name, lone)
-        valid &= ~torch.from_numpy(lone.flags(image.numpy()))
-    dead = find_dead_lines([torch.where(valid, image, torch.nan).numpy()])
-    if dead is not None:
-        logging.getLogger("udaln").warning("%s: left out: one number along %s", name, dead)
-        valid &= ~torch.from_numpy(dead.flags(slice(None), slice(None)))
-    hot = find_hot_values([torch.where(valid, image, torch.nan).numpy()])
-    if hot is not None:
-        logging.getLogger("udaln").warning("%s: left out: %s", name, hot)
-        valid &= ~torch.from_numpy(hot.flags(image.numpy()))
-    return valid
+    found = without_undeclared(image_of(torch.where(valid, image, torch.nan).numpy()))
+    for line in describe_causes(found):
+        logging.getLogger("udaln").warning("%s: %s", name, line)
+    return valid & torch.isfinite(torch.from_numpy(found.whole()))
 
 
 def _without_stripes(

@@ -13,7 +13,7 @@ from torch import Tensor
 from udaln.io.bad_bands import describe_bands
 from udaln.io.band_spectra import interpolated_factors
 from udaln.io.coarse_bands import coarse_factors
-from udaln.io.image import Cause, Image, Pixels
+from udaln.io.image import Cause, Image, Pixels, image_of
 from udaln.io.own_pixels import first_pixel, kernels_of, own_factor, own_pixels
 from udaln.io.sharpened import sharpened
 from udaln.io.views import cropped, extended, masked, select_bands
@@ -108,8 +108,7 @@ def sharpened_values(hr_msi: Tensor, valid: Tensor, scale: int) -> tuple[Tensor,
     Returns:
         The values and which of them are valid, and what was done, as text.
     """
-    values = torch.where(valid, hr_msi, torch.nan).numpy()
-    image = Image("hr_msi", "array", values.shape, values.dtype, lambda rows, cols: values[rows, cols])
+    image = image_of(torch.where(valid, hr_msi, torch.nan).numpy())
     found = with_sharpened_bands(image, scale)
     if found is image:
         return hr_msi, valid, ()

@@ -138,6 +138,17 @@ class Image:
         return self.read(slice(0, self.shape[0]), slice(0, self.shape[1]))
 
 
+def image_of(values: Pixels, name: str = "array") -> Image:
+    """Values in memory as an image.
+
+    Args:
+        values: H×W×B, NaN where there are no data.
+        name: For messages.
+    """
+    shape = values.shape[0], values.shape[1], values.shape[2]
+    return Image(name, "array", shape, values.dtype, lambda rows, cols: values[rows, cols])
+
+
 def grid_of(image: Image) -> Grid:
     """Georeferencing of an image.
 

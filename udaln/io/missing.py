@@ -70,9 +70,17 @@ def largest_share(image: Image, key: str) -> float:
 def describe_shares(image: Image) -> list[str]:
     """A line of text for each cause that removes values, and for those that the file has as NaN or infinite."""
     removed, own = shares(image)
-    lines = [("NaN or infinite in the file", own)] if own else []
-    lines += [(cause.what, share) for cause, share in removed]
-    return [f"{_percent(share)} % of the values have no data: {what}" for what, share in lines]
+    lines = [f"{_percent(own)} % of the values have no data: NaN or infinite in the file"] if own else []
+    return lines + _lines(removed)
+
+
+def describe_causes(image: Image) -> list[str]:
+    """A line of text for each cause that removes values."""
+    return _lines(shares(image)[0])
+
+
+def _lines(removed: list[tuple[Cause, float]]) -> list[str]:
+    return [f"{_percent(share)} % of the values have no data: {cause.what}" for cause, share in removed]
 
 
 def has_values(image: Image) -> bool:

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from udaln.files import reading
-from udaln.io.dead_lines import without_dead_lines
-from udaln.io.fill import without_fill
 from udaln.io.formats import numpy_file
 from udaln.io.formats.envi.reader import READER as ENVI
 from udaln.io.formats.hdf5.reader import READER as HDF5
@@ -33,10 +31,8 @@ from udaln.io.formats.products.enmap import ENMAP
 from udaln.io.formats.raster.reader import READER as RASTER
 from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
-from udaln.io.hot_values import without_hot_values
 from udaln.io.image import Image, Pixels
-from udaln.io.lone_fill import without_lone_fill
-from udaln.io.partial_fill import without_partial_fill
+from udaln.io.undeclared import without_undeclared
 
 __all__ = ["Reader", "open_image", "register_reader"]
 
@@ -91,7 +87,7 @@ def open_image(
 
         image = replace(opened, read=read)
         if find_fill:
-            image = without_hot_values(without_dead_lines(without_lone_fill(without_partial_fill(without_fill(image)))))
+            image = without_undeclared(image)
         yield image
 
 
