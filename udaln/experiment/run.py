@@ -155,11 +155,13 @@ def _report_stages(job: Job, monitor: RunMonitor, log: logging.Logger) -> dict[s
 def _settings(job: Job) -> dict[str, Any]:
     """The settings for ``metrics.json``."""
     config = job.config
+    share = getattr(config.stages, "share", 1.0)  # none without stages
     return {
         "dataset": config.dataset.name,
         "scale": job.scene.scale,
         "method": config.method.name,
         "stages": None if config.stages is None else config.stages.name,
+        "share": None if share == 1 else share,
         "refine": config.refine.name,
         "seed": config.seed,
         "accelerator": config.trainer.accelerator,
