@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from enum import Enum
-from typing import Self
+from typing import Any, Self
 
 from udaln.errors import InputError
 
@@ -81,5 +81,7 @@ class Schedules:
         if not 0 < self.share <= 1:
             raise InputError(f"stages.share: expected more than 0 and at most 1, got {self.share:g}")
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        short = {name: part.shortened(self.share) for name, part in parts.items() if isinstance(part, Schedule)}
+        short: dict[str, Any] = {
+            name: part.shortened(self.share) for name, part in parts.items() if isinstance(part, Schedule)
+        }
         return replace(self, share=1.0, **short)
