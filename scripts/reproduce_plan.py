@@ -42,11 +42,8 @@ class SceneFiles:
         if self.reference is None:
             return [f"dataset={SYNTHETIC}"]
         files = {"reference": self.reference.absolute(), "srf": self.srf and self.srf.absolute()}
-        return [
-            "dataset=mat",
-            f"dataset.name={_quoted(self.name)}",
-            *(f"dataset.{k}={_quoted(v)}" for k, v in files.items()),
-        ]
+        keys = {"name": self.name} | files
+        return ["dataset=mat", *(f"dataset.{key}={_quoted(value)}" for key, value in keys.items())]
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _beside_the_best(pairs: Iterable[Pair], runs: Runs) -> str:
             figure, value = BY_KEY[key], own.metrics[key]
             best = max(others, key=lambda case: figure.better * others[case].metrics[key])
             theirs = others[best].metrics[key]
-            name = f"`{best.method}`" + (" with the true PSF and SRF" if best.given else "")
+            name = _name(best)
             texts.append(f"{_bold(figure.text(value), gap(value, theirs, key) <= 0)} / {figure.text(theirs)} {name}")
             if (share := gap(value, theirs, key)) > TOLERANCE:
                 behind.append(f"* {title(pair)}: {figure.title} is {share:.1%} behind that of {name}.")
@@ -87,15 +87,18 @@ def _beside_the_best(pairs: Iterable[Pair], runs: Runs) -> str:
 
 def _all_figures(pair: Pair, cases: Iterable[Case], runs: Runs) -> str:
     here = [case for case in cases if case.pair == pair]
-    missing = [
-        f"`{case.method}`{' with the true PSF and SRF' if case.given else ''}" for case in here if case not in runs
-    ]
+    missing = [_name(case) for case in here if case not in runs]
     parts = []
     if finished := [runs[case] for case in here if case in runs]:
-        parts.append(markdown(make_table(finished, COLUMNS)).rstrip())
+        trained = ("share",) if any(case.share for case in here) else ()
+        parts.append(markdown(make_table(finished, [*COLUMNS, *trained])).rstrip())
     if missing:
         parts.append(f"Not run: {', '.join(missing)}.")
     return "\n\n".join(parts)
+
+
+def _name(case: Case) -> str:
+    return f"`{case.method}`" + (" with the true PSF and SRF" if case.given else "")
 
 
 def _bold(text: str, best: bool) -> str:

@@ -119,7 +119,7 @@ VALUES = {
     "stages=paper stages.joint.steps=9": "stages.joint.constant_until: expected at most the 9 steps of *, got 5000",
     "stages=paper stages.share=0": "stages.share: expected more than 0 and at most 1, got 0",
     "stages=sampled stages.share=1.5": "stages.share: expected more than 0 and at most 1, got 1.5",
-    "stages.share=0.1": "stages.share: there is no such key with this choice of stages",
+    "stages.share=0.1": "stages: expected none for method=closed_form, which has no stages",
     "stages=paper stages.degradation.init=regression": "stages.degradation.init: expected *, gaussian, got regression",
     "stages=paper stages.spectral.init=gaussian": "stages.spectral.init: expected none, regression, got gaussian",
     "stages=paper stages.joint.init=gaussian": "stages.joint*: *",

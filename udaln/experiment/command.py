@@ -26,7 +26,7 @@ from udaln.experiment.presets import check_stages
 from udaln.experiment.run import run
 from udaln.experiment.run_files import CHECKPOINT, CONFIG, METRICS
 from udaln.experiment.schema import Config
-from udaln.experiment.shorthands import check_degradation
+from udaln.experiment.shorthands import check_degradation, share_added
 from udaln.experiment.sweeping.job import run_job
 from udaln.experiment.sweeping.resume import is_sweep, words_of
 from udaln.experiment.sweeping.summary import told_at_the_end
@@ -47,7 +47,6 @@ def main() -> None:
             if asks_for_help(words[1:]):
                 return print(USAGE)
             words = hydra_words(words[1:])
-            sys.argv[1:] = words  # Hydra reads them there
         resumed = [word for word in words if word.startswith(RESUME)]
         if not resumed:
             return _start(words)
@@ -55,9 +54,7 @@ def main() -> None:
             raise InputError(f"resume: goes on with the run's own settings, expected no others, got {' '.join(others)}")
         folder = Path(resumed[0].removeprefix(RESUME))
         if is_sweep(folder):
-            words = words_of(folder)
-            sys.argv[1:] = words
-            return _start(words)
+            return _start(words_of(folder))
         resume(folder)
 
 
@@ -67,6 +64,7 @@ def _start(words: list[str]) -> None:
     check_arguments(words, choices())
     check_degradation(words)
     check_stages(_chosen(words, "method"), _chosen(words, "stages"))
+    sys.argv[1:] = share_added(words)  # Hydra reads them there
     with told_at_the_end():
         _compose_and_run()
 

@@ -76,6 +76,7 @@ _ALL = (
     Figure("hr_msi_error", "HR-MSI error", 5, -1),
     Figure("psf_error", "PSF error", 5, -1, needs_truth=True),
     Figure("srf_error", "SRF error", 4, -1, needs_truth=True),
+    Figure("loss", "training loss", 5),
     Figure("verdict", "verdict", None),
     Figure("share", "share of the schedule", None),
     Figure("given", "given", None),
