@@ -148,7 +148,9 @@ def _report_stages(job: Job, monitor: RunMonitor, log: logging.Logger) -> dict[s
         log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
     print_columns(rows, "stage")
     final = {name: value for name, value in rows[-1].items() if name not in ("stage", "steps", "seconds")}
-    final |= {"loss": row["loss"] for row in rows if "loss" in row}  # of the last stage that is trained
+    trained = [row for row in rows if "loss" in row]
+    if trained:
+        final["loss"] = trained[-1]["loss"]
     times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
     return final | times | {"seconds": round(sum(row["seconds"] for row in rows), 3)}
 

@@ -39,10 +39,6 @@ def names(sweep):
             ["experiment=ablation"],
             [f"scale-{scale}__stages-{name}" for scale in ("x5", "x8") for name in ("no_joint", "joint_only", "paper")],
         ),
-        (
-            ["experiment=table1_ablation", "scale=x5"],
-            [f"stages-{name}" for name in ("no_joint", "joint_only", "paper")],
-        ),
         (["seed=0,1", "hydra.sweep.subdir=${hydra.job.num}_${seed}"], ["0_0", "1_1"]),
         (["seed=0,1", "hydra.sweeper.max_batch_size=1"], ["seed-0", "seed-1"]),
         (["seed=3"], ["seed-3"]),
