@@ -94,9 +94,10 @@ def runs_in(folder: Path) -> list[RunFolder]:
 def write(cases: Sequence[Case], runs: Sequence[RunFolder], report: Path) -> None:
     """Write the report of the runs that are finished."""
     finished = done(cases, runs)
-    pictures = [report.with_name(f"{report.stem}_{name}.png") for name in ("figures", "times")]
-    write_picture(pictures[0], draw_figures(finished))
-    write_picture(pictures[1], draw_times(finished))
+    drawings = {"figures": draw_figures, "times": draw_times} if finished else {}
+    pictures = {report.with_name(f"{report.stem}_{name}.png"): draw for name, draw in drawings.items()}
+    for path, draw in pictures.items():
+        write_picture(path, draw(finished))
     before = report.read_text(encoding="utf-8") if report.exists() else "# Results\n\n"
     text = section(cases, finished, [path.name for path in pictures])
     write_text(report, with_section(before, text, Path(__file__).name))

@@ -14,6 +14,7 @@ from udaln.experiment.comparison.texts import markdown
 
 HEADLINES = ("psnr", "sam", "ergas")
 COLUMNS = (*HEADLINES, "psnr_cube", "ssim", "cc", "uiqi", "rmse", "seconds")
+PICTURES = "PSNR, SAM and ERGAS of the blind methods beside those of the default", "Time and PSNR of the blind methods"
 TOLERANCE = 0.01  # of the best figure; the default is to be at least as close to it
 
 Pair = tuple[str, int, str]
@@ -26,7 +27,7 @@ def section(cases: Sequence[Case], runs: Runs, pictures: Sequence[str]) -> str:
     Args:
         cases: All of the plan.
         runs: The finished ones.
-        pictures: Names of the files, beside the document: figures, times.
+        pictures: Names of the files, beside the document: figures, times; none if nothing is finished.
     """
     shares = {case.method: case.share for case in runs if case.share}
     told = ", ".join(f"`{name}` {share:g}" for name, share in shares.items())
@@ -36,8 +37,7 @@ def section(cases: Sequence[Case], runs: Runs, pictures: Sequence[str]) -> str:
         + (f" Share of the schedule for which methods were trained (`stages.share=`): {told}." if told else ""),
         "## The default beside the best of the others",
         _beside_the_best(pairs, runs),
-        f"![PSNR, SAM and ERGAS of the blind methods beside those of the default]({pictures[0]})",
-        f"![Time and PSNR of the blind methods]({pictures[1]})",
+        *(f"![{told}]({name})" for told, name in zip(PICTURES, pictures, strict=False)),
         "## All figures",
     ]
     for pair in pairs:
