@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import made_up
 import numpy as np
 import pytest
 import reproduce
@@ -133,18 +134,21 @@ def test_pictures_have_the_pairs_that_the_default_was_run_on(tmp_path):
 
 def test_a_second_start_runs_nothing_and_keeps_what_is_written_by_hand(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce_plan, "METHODS", (DEFAULT, "regression"))
-    monkeypatch.setattr(reproduce_plan, "FACTORS", (8,))
+    monkeypatch.setattr(reproduce_plan, "FACTORS", (5,))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenes" / "town").mkdir(parents=True)
+    reference = made_up.scene(bands=8, size=40).truth.image.numpy()
+    scipy.io.savemat(tmp_path / "scenes" / "town" / "REF.mat", {"REF": reference})
+    bands = [f"{500 + 10 * band},{int(band < 4)},{int(band >= 4)}\n" for band in range(8)]
+    (tmp_path / "scenes" / "town" / "srf_two.csv").write_text("wavelength_nm,A,B\n" + "".join(bands))
     (tmp_path / "r.md").write_text("# Mine\n\nby hand\n\n")
-    words = ["reproduce.py", "only=quick/synthetic_clean", "out=out", "report=r.md", "processes=1"]
+    words = ["reproduce.py", "data=scenes", "only=quick/town_clean", "out=out", "report=r.md", "processes=1"]
     monkeypatch.setattr(sys, "argv", words)
     reproduce.main()
     first = (tmp_path / "r.md").read_text()
-    assert first.startswith(
-        "# Mine\n\nby hand\n\n<!-- begin: written by scripts/reproduce.py -->\n2 of 8 runs are finished"
-    )
-    assert {path.name for path in (tmp_path / "out" / "quick" / "synthetic_clean").glob("*method-*")} == {
-        f"scale-x8__method-{name}" for name in (DEFAULT, "regression")
+    assert first.startswith("# Mine\n\nby hand\n\n<!-- begin: written by scripts/reproduce.py -->\n2 of 16 runs")
+    assert {path.name for path in (tmp_path / "out" / "quick" / "town_clean").glob("*method-*")} == {
+        f"method-{name}" for name in (DEFAULT, "regression")
     }
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("ran again"))
     reproduce.main()
