@@ -53,7 +53,8 @@ def main() -> None:
             raise InputError(f"only: expected a part of the folder of a sweep, such as {sweeps[0].folder!r}")
         out = Path(args.out)
         try:
-            run(chosen, out, args.processes, 3600 * args.hours)
+            if args.hours > 0:
+                run(chosen, out, args.processes, 3600 * args.hours)
         finally:
             write([case for sweep in sweeps for case in sweep.cases], runs_in(out), Path(args.report))
 

@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from reproduce_plan import DEFAULT, NOISES, Case
 
 from udaln.experiment.comparison.run_folder import RunFolder
@@ -53,6 +54,10 @@ def draw_times(runs: Runs) -> Figure:
         axes.plot(seconds, margin, "o", color="C3" if method == DEFAULT else "C0")
         axes.annotate(method, (seconds, margin), xytext=(5, 4), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
+    axes.margins(x=0.12)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("time of the fit and of fusing, median of the pairs [s]")
     axes.set_ylabel("PSNR less that of the default, median of the pairs [dB]")
     axes.grid(alpha=0.3)

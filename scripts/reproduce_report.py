@@ -68,7 +68,7 @@ def _beside_the_best(pairs: Iterable[Pair], runs: Runs) -> str:
         own = runs.get(Case(*pair, DEFAULT))
         others = {case: run for case, run in runs.items() if case.pair == pair and case.method != DEFAULT}
         if own is None or not others:
-            lines.append([title(pair), *["not run"] * len(HEADLINES)])
+            lines.append([title(pair), str(len(others)), *["not run" if own is None else ""] * len(HEADLINES)])
             continue
         texts = []
         for key in HEADLINES:
@@ -79,21 +79,22 @@ def _beside_the_best(pairs: Iterable[Pair], runs: Runs) -> str:
             texts.append(f"{_bold(figure.text(value), gap(value, theirs, key) <= 0)} / {figure.text(theirs)} {name}")
             if (share := gap(value, theirs, key)) > TOLERANCE:
                 behind.append(f"* {title(pair)}: {figure.title} is {share:.1%} behind that of {name}.")
-        lines.append([title(pair), *texts])
-    titles = ["pair", *(f"{BY_KEY[key].heading}: default / best of the others" for key in HEADLINES)]
+        lines.append([title(pair), str(len(others)), *texts])
+    titles = ["pair", "others", *(f"{BY_KEY[key].heading}: default / best of the others" for key in HEADLINES)]
     heading = f"The default is neither the best nor within {TOLERANCE:.0%} of it in {len(behind)} figures"
     return "\n\n".join([_table(titles, lines), heading + (":\n\n" + "\n".join(behind) if behind else ".")])
 
 
 def _all_figures(pair: Pair, cases: Iterable[Case], runs: Runs) -> str:
     here = [case for case in cases if case.pair == pair]
-    missing = [_name(case) for case in here if case not in runs]
+    missing = [case for case in here if case not in runs]
     parts = []
     if finished := [runs[case] for case in here if case in runs]:
-        trained = ("share",) if any(case.share for case in here) else ()
+        trained = ("share",) if any(case.share for case in here if case in runs) else ()
         parts.append(markdown(make_table(finished, [*COLUMNS, *trained])).rstrip())
-    if missing:
-        parts.append(f"Not run: {', '.join(missing)}.")
+    for given, told in ((False, "Not run"), (True, "Not run with the true PSF and SRF")):
+        if left := [f"`{case.method}`" for case in missing if case.given is given]:
+            parts.append(f"{told}: {', '.join(left)}.")
     return "\n\n".join(parts)
 
 

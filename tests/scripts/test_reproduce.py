@@ -96,7 +96,8 @@ def test_the_report_tells_where_the_default_is_behind_and_what_was_not_run(tmp_p
     text = section(cases, done(cases, find_runs([tmp_path])), ["a.png", "b.png"])
     assert text.startswith("4 of 6 runs are finished") and "`udaln` 0.1." in text
     line = next(line for line in text.splitlines() if line.startswith("| town ×5"))
-    assert line.split("|")[2:5] == [
+    assert line.split("|")[2:6] == [
+        " 3 ",
         " 40.00 / 42.00 `gsa` with the true PSF and SRF ",
         " 1.000 / 0.900 `udaln` ",
         " **0.500** / 0.500 `gsa` ",
@@ -104,7 +105,7 @@ def test_the_report_tells_where_the_default_is_behind_and_what_was_not_run(tmp_p
     assert "in 2 figures:" in text
     assert "* town ×5, no noise: PSNR is 4.8% behind that of `gsa` with the true PSF and SRF." in text
     assert "* town ×5, no noise: SAM is 11.1% behind that of `udaln`." in text
-    assert "Not run: `stereo`." in text and "| town ×8, no noise | not run | not run | not run |" in text
+    assert "Not run: `stereo`." in text and "| town ×8, no noise | 0 | not run | not run | not run |" in text
     assert text.count("\n### ") == 2
 
 
