@@ -20,7 +20,7 @@ from udaln.methods.training.share import Share
 from udaln.physics.blocks import Blocks, blocks_of
 
 MIN_DECREASE = 1e-3  # relative decrease of the loss that counts
-PROGRESS = ("steps_done", "started", "converged", "best_loss", "best_at")  # what a checkpoint keeps of a stage
+PROGRESS = ("steps_done", "started", "converged", "loss", "best_loss", "best_at")  # what a checkpoint keeps of a stage
 
 
 def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
