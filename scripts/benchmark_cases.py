@@ -16,7 +16,6 @@ from udaln.experiment.presets import method_preset
 from udaln.experiment.schema import Refine
 from udaln.methods.base import Method
 from udaln.methods.registry import names
-from udaln.methods.training.schedule import Schedule
 from udaln.methods.udaln.method import Udaln
 from udaln.physics.instruments import Instruments
 from udaln.scene import Scene
@@ -37,18 +36,9 @@ def method_by_name(name: str) -> tuple[Method, bool]:
     return method, refine is Refine.consistent
 
 
-def shortened(method: Udaln, fraction: float) -> Udaln:
-    """A method whose stages take only a fraction of their steps."""
-
-    def shorter(schedule: Schedule | None) -> Schedule | None:
-        if schedule is None or not schedule.steps:
-            return schedule
-        steps, constant = (max(1, round(fraction * n)) for n in (schedule.steps, schedule.constant_until))
-        return replace(schedule, steps=steps, constant_until=constant)
-
-    stages = method.stages
-    degradation, spectral, joint = map(shorter, (stages.degradation, stages.spectral, stages.joint))
-    return Udaln(method.settings, replace(stages, degradation=degradation, spectral=spectral, joint=joint))
+def shortened(method: Udaln, share: float) -> Udaln:
+    """A method whose stages take only a share of their steps."""
+    return Udaln(method.settings, replace(method.stages, share=share).shortened())
 
 
 def options(method: Method, *, refine: bool = False) -> FusionOptions:

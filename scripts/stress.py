@@ -16,9 +16,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from document_section import with_section
 from stress_cases import SCENES, Case, battery
 from stress_pairs import reference
-from stress_report import draw, section, with_section
+from stress_report import draw, section
 from stress_rows import append_row, measure, read_rows, write_rows
 
 from udaln import threads
@@ -62,7 +63,8 @@ def main() -> None:
         rows = read_rows(table)
         write_picture(report.with_suffix(".png"), draw(rows))
         before = report.read_text(encoding="utf-8") if report.exists() else ""
-        write_text(report, with_section(before, section(rows, len(battery(SCENES)), report.with_suffix(".png").name)))
+        text = section(rows, len(battery(SCENES)), report.with_suffix(".png").name)
+        write_text(report, with_section(before, text, Path(__file__).name))
         print(f"{len(rows)} rows in {table}, {sum(bool(row['error']) for row in rows)} of them errors; see {report}")
 
 

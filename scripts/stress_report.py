@@ -14,8 +14,6 @@ from stress_rows import FIGURES, YARDSTICKS
 
 Row = Mapping[str, str]
 
-BEGIN = "<!-- begin: written by scripts/stress.py -->"
-END = "<!-- end: written by scripts/stress.py -->"
 WORST = 20  # rows in the table of silent failures
 LIMIT_DB = 4.0  # at which the colours end
 MARGINS = (-20, -5, -2, -1, 0, 1, 2, 5)  # on the axis of margins [dB]
@@ -39,14 +37,6 @@ def fused(rows: Iterable[Row], fault: str | None = "none") -> list[Row]:
 def silent(row: Row) -> bool:
     """Whether the result is behind a yardstick and the fusion does not show it."""
     return row["behind"] == "True" and row["warned"] == "False"
-
-
-def with_section(document: str, text: str) -> str:
-    """Replace what is between the two marks of a document; without marks it is appended with them."""
-    marked = f"{BEGIN}\n{text}{END}"
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return before + marked + after if begin and end else f"{document}{marked}\n"
 
 
 def section(rows: Sequence[Row], total: int, picture: str) -> str:

@@ -71,6 +71,14 @@ def test_the_files_agree_with_each_other(simulated):
     assert metrics["torch_version"].startswith(torch.__version__.split("+")[0])
 
 
+def test_the_final_loss_is_that_of_the_last_stage_that_is_trained(simulated, pair):
+    for folder, metrics in (simulated, pair):  # the second is followed by the consistency step
+        scalars = events(folder)
+        terms = [tag for tag in scalars.Tags()["scalars"] if tag.startswith("joint/") and tag != "joint/lr"]
+        last = sum(scalars.Scalars(tag)[-1].value for tag in terms)
+        assert len(terms) == 4 and metrics["loss"] == pytest.approx(last, rel=1e-5)
+
+
 def test_tensorboard_has_one_step_axis_over_all_stages(simulated):
     folder, metrics = simulated
     scalars = events(folder)

@@ -26,12 +26,26 @@ def test_a_run_returns_what_is_optimized_and_is_not_repeated(tmp_path, capsys):
         run_words([*SCENE, "seed=3"], tmp_path / "a")
 
 
+def test_the_final_loss_of_a_shortened_schedule(tmp_path):
+    words = [*SCENE, "stages=paper", "stages.share=0.001", "monitor.every=10"]
+    loss = run_words([*words, "optimize=loss"], tmp_path / "a")
+    metrics = run_words(words, tmp_path / "a")
+    assert 0 < loss == metrics["loss"]
+    assert (metrics["share"], metrics["degradation_steps"], metrics["joint_steps"]) == (0.001, 20, 15)
+    with pytest.raises(
+        InputError, match=r"^optimize: expected a figure of metrics\.json, got loss, which this run does"
+    ):
+        run_words([*SCENE, "method=regression", "optimize=loss"], tmp_path / "b")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["sede=3"], "sede: there is no such key; did you mean seed?"),
         (["scale=x7"], "scale: expected one of auto, x5, x8, got 'x7'"),
         (["seed=0,1"], "seed=0,1: expected one value, got several"),
+        (["stages.share=0.1"], "stages: expected none for method=closed_form, which has no stages"),
+        (["stages=paper", "stages.share=-1"], "stages.share: expected more than 0 and at most 1, got -1"),
         (["seed=-1"], "seed: expected a whole number"),
     ],
 )

@@ -22,7 +22,7 @@ from udaln.experiment.fuse_words import hydra_words
 from udaln.experiment.objective import objective
 from udaln.experiment.plugins import import_plugins, plugins_of
 from udaln.experiment.run_files import CHECKPOINT, CONFIG, METRICS
-from udaln.experiment.shorthands import check_degradation
+from udaln.experiment.shorthands import check_degradation, share_added
 from udaln.experiment.sweeping.resume import is_sweep, words_of
 from udaln.experiment.sweeping.summary import told_at_the_end
 from udaln.experiment.usage import commands_to_complete, usage
@@ -51,7 +51,6 @@ def main() -> None:
             return report(words[1:])
         if words[:1] == ["fuse"]:
             words = hydra_words(words[1:])
-            sys.argv[1:] = words  # Hydra reads them there
         resumed = [word for word in words if word.startswith(RESUME)]
         if not resumed:
             return _start(words)
@@ -59,9 +58,7 @@ def main() -> None:
             raise InputError(f"resume: goes on with the run's own settings, expected no others, got {' '.join(others)}")
         folder = Path(resumed[0].removeprefix(RESUME))
         if is_sweep(folder):
-            words = words_of(folder)
-            sys.argv[1:] = words
-            return _start(words)
+            return _start(words_of(folder))
         resume(folder)
 
 
@@ -78,8 +75,10 @@ def _start(words: list[str]) -> None:
     check_arguments(words, choices())
     check_degradation(words)
     check_stages(_chosen(words, "method"), _chosen(words, "stages"))
+    words = share_added(words)
     for command in commands_to_complete(words):
         print(command)
+    sys.argv[1:] = words  # Hydra reads them there
     with told_at_the_end():
         _compose_and_run()
 

@@ -16,6 +16,7 @@ from udaln.experiment.schema import Config, PsfShape, SensorConfig
 from udaln.experiment.shorthands import expand_degradation
 from udaln.methods.base import Method
 from udaln.methods.registry import method_class, names
+from udaln.methods.training.schedule import Schedules
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -49,8 +50,13 @@ def typed(composed: DictConfig) -> Config:
 
 
 def method_of(config: Config) -> Method:
-    """The method that a configuration chooses, with its settings."""
-    return method_class(config.method.name)(config.method, config.stages)
+    """The method that a configuration chooses, with its settings; its schedules are shortened to ``stages.share``.
+
+    Raises:
+        InputError: If that is no share.
+    """
+    stages = config.stages.shortened() if isinstance(config.stages, Schedules) else config.stages
+    return method_class(config.method.name)(config.method, stages)
 
 
 def _schema(dataset: str, method: str, staged: bool) -> DictConfig:
@@ -113,13 +119,14 @@ def _check_ranges(config: Config) -> None:
     _at_least("trainer.devices", config.trainer.devices, 1)
     one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
     one_of("trainer.precision", config.trainer.precision, PRECISIONS)
-    method = method_of(config)
+    method = method_class(config.method.name)(config.method, config.stages)  # messages tell the steps as they are given
     if config.degradation.shape is not PsfShape.free and not method.needs_degradation:
         raise InputError(
             f"degradation.shape: expected free for method={method.name}, which estimates the PSF itself, "
             f"got {config.degradation.shape.name}"
         )
     method.check(config.trainer.devices)
+    method_of(config)  # checks the share of the stages
 
 
 def one_of(key: str, value: str, allowed: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from udaln.experiment.conf_files import choices
 from udaln.experiment.config import known_keys, typed
 from udaln.experiment.objective import objective
 from udaln.experiment.plugins import import_plugins, plugins_of
+from udaln.experiment.shorthands import share_added
 from udaln.experiment.sweeping.job import run_or_read
 from udaln.monitor.console import quiet_terminal
 
@@ -38,7 +39,7 @@ def run_words(words: Sequence[str], folder: str | Path, *, quiet: bool = True) -
     check_arguments(words, choices())
     try:
         with initialize_config_module("udaln.conf", version_base="1.3"):
-            config = typed(compose("config", list(words)))
+            config = typed(compose("config", share_added(words)))
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(describe(error, known_keys())) from error
     if not quiet:

@@ -151,6 +151,9 @@ def _report_stages(job: Job, monitor: RunMonitor, log: logging.Logger) -> dict[s
         log.debug("%s", ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
     print_columns(report.titled(rows, "stage"), "stage")
     final = {name: value for name, value in rows[-1].items() if name not in ("stage", "steps", "seconds")}
+    trained = [row for row in rows if "loss" in row]
+    if trained:
+        final["loss"] = trained[-1]["loss"]
     times = {f"{row['stage']}_{name}": row[name] for row in rows for name in ("steps", "seconds")}
     return final | times | {"seconds": round(sum(row["seconds"] for row in rows), 3)}
 
@@ -158,11 +161,13 @@ def _report_stages(job: Job, monitor: RunMonitor, log: logging.Logger) -> dict[s
 def _settings(job: Job) -> dict[str, Any]:
     """The settings for ``metrics.json``."""
     config = job.config
+    share = getattr(config.stages, "share", 1.0)  # none without stages
     return {
         "dataset": config.dataset.name,
         "scale": job.scene.scale,
         "method": config.method.name,
         "stages": None if config.stages is None else config.stages.name,
+        "share": None if share == 1 else share,
         "refine": config.refine.name,
         "seed": config.seed,
         "accelerator": config.trainer.accelerator,

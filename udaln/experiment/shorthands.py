@@ -1,4 +1,4 @@
-"""``degradation=true`` for both ``degradation.psf=true`` and ``degradation.srf=true``."""
+"""Words that stand for more: ``degradation=true`` for PSF and SRF, ``stages.share`` for the stages of all methods."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from udaln.experiment.schema import Source
 
 KEY = "degradation"
 SENSORS = ("psf", "srf")
+SHARE = "stages.share"
 
 
 def expand_degradation(composed: DictConfig) -> DictConfig:
@@ -53,3 +54,19 @@ def check_degradation(words: Sequence[str]) -> None:
     parts = [key for key in keys if key.startswith(f"{KEY}.")]
     if KEY in keys and parts:
         raise InputError(f"{parts[0]}: expected {KEY}.psf= and {KEY}.srf= beside it instead of {KEY}=, which sets both")
+
+
+def share_added(words: Sequence[str]) -> list[str]:
+    """A command line in which ``stages.share=`` is a key also where the first of several methods has no stages."""
+    return [f"++{word}" if word.startswith(f"{SHARE}=") else word for word in words]
+
+
+def without_idle_share(composed: DictConfig) -> DictConfig:
+    """The configuration of a job of a sweep, without ``stages.share`` if its method has no stages to shorten."""
+    stages: Any = OmegaConf.select(composed, "stages")
+    if not isinstance(stages, DictConfig) or list(stages) != ["share"]:
+        return composed
+    composed = composed.copy()
+    OmegaConf.set_struct(composed, False)
+    composed.stages = None
+    return composed

@@ -140,7 +140,8 @@ class Method(ABC):
     Attributes:
         name: By which ``method=`` finds it.
         Settings: Dataclass of plain values: the keys of ``method`` in a configuration. The first is ``name``.
-        Stages: Dataclass of the stages of a method that trains: the keys of ``stages``. The first is ``name``.
+        Stages: Dataclass of the stages of a method that trains: the keys of ``stages``. The first is ``name``. If it is
+            one of `udaln.methods.training.schedule.Schedules`, ``stages.share`` shortens its schedules.
         needs_degradation: Whether PSF, SRF and radiometry are estimated before ``fit``. If not, ``fit`` estimates what
             of them is unknown.
     """

@@ -20,7 +20,7 @@ class FigureLog(Callback):
     For a stage on Lightning it does so every ``Stage.steps_per_call`` steps, for any other stage at its end, by `log`.
 
     Attributes:
-        stage_ends: The figures at the end of each stage, by its name.
+        stage_ends: The figures at the end of each stage, by its name; with the ``loss`` of a stage that is trained.
 
     Args:
         scene: The scene.
@@ -38,6 +38,8 @@ class FigureLog(Callback):
         """Log the figures; Lightning writes them together with the losses."""
         assert isinstance(pl_module, Stage)
         values = self._figures(pl_module.name, pl_module.model, gives_image=pl_module.gives_image)
+        if pl_module.loss is not None:
+            values["loss"] = float(pl_module.loss)
         pl_module.log_dict(cards(values))
 
     def log(self, stage: str, model: Model, logger: Logger, step: int, *, gives_image: bool) -> None:

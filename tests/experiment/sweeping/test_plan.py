@@ -1,5 +1,7 @@
 """What is known of a sweep before it begins, and the command line that goes on with it."""
 
+from itertools import product
+
 import pytest
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -7,7 +9,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from udaln.errors import InputError
-from udaln.experiment.config import typed
+from udaln.experiment.config import method_of, typed
+from udaln.experiment.shorthands import share_added, without_idle_share
 from udaln.experiment.sweeping import callback  # noqa: F401  # registers the resolver
 from udaln.experiment.sweeping.job import differing_keys, outcome
 from udaln.experiment.sweeping.resume import is_sweep, words_of
@@ -59,6 +62,32 @@ def test_the_jobs_are_known(words, expected):
 )
 def test_a_run_that_is_asked_for_twice_is_known(words, repeats):
     assert planned(*words).info.repeats == repeats
+
+
+TABLES = {  # dataset, scale factors, and methods or stages of the paper's tables
+    "table1_ablation": ("houston2018", {5, 8}, {"no_joint", "joint_only", "paper"}),
+    "table2_chikusei": ("chikusei", {5, 8}, {"closed_form", "paper"}),
+    "table3_houston": ("houston2018", {5}, {"closed_form", "cnmf", "cstf", "fuse", "hysure", "paper", "stereo"}),
+}
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["the paper's scene", "another one"])
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_the_papers_tables(name, own):
+    dataset, factors, methods = TABLES[name]
+    scene = ["dataset=synthetic"] if own else ["dataset.reference=x.mat"]
+    sweep = planned(*share_added([f"experiment={name}", "stages.share=0.01", *scene]))
+    configs = []
+    for job in sweep.jobs:
+        with initialize_config_module("udaln.conf", version_base="1.3"):
+            configs.append(typed(without_idle_share(compose("config", list(job)))))
+    assert {config.dataset.name for config in configs} == {"synthetic" if own else dataset}
+    found = {(config.scale.factor, config.stages.name if config.stages else config.method.name) for config in configs}
+    assert found == set(product(factors, methods)) and len(configs) == len(found)
+    for config in configs:
+        assert config.stages is None or config.stages.share == 0.01
+        joint = config.stages and method_of(config).stages.joint
+        assert not joint or (joint.steps, joint.constant_until) == (150, 50)
 
 
 def test_what_a_job_knows_comes_through_hydra():

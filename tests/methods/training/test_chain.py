@@ -59,6 +59,13 @@ def test_a_run_that_crashed_ends_as_one_that_did_not(tmp_path, uninterrupted, st
     assert set(chain.seconds) == {stage.name for stage in STAGES}
 
 
+def test_a_run_that_was_killed_after_its_last_step_has_all_figures(tmp_path, uninterrupted):
+    run(tmp_path / "c.ckpt")
+    weights, figures, _ = run(tmp_path / "c.ckpt", seed=99, resume=True)
+    assert all(torch.equal(weights[name], value) for name, value in uninterrupted[0].items())
+    assert figures == uninterrupted[1] and all(figures[stage.name]["loss"] > 0 for stage in STAGES)
+
+
 def test_the_joint_stage_goes_on_with_the_adam_states_of_the_others():
     networks = made_up.networks(SCENE)
     stages = [stage(networks, Schedule(1e-3, steps, 2), 2) for stage, steps in zip(STAGES, (3, 5, 2), strict=True)]

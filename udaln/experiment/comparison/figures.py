@@ -76,7 +76,9 @@ _ALL = (
     Figure("hr_msi_error", "HR-MSI error", 5, -1),
     Figure("psf_error", "PSF error", 5, -1, needs_truth=True),
     Figure("srf_error", "SRF error", 4, -1, needs_truth=True),
+    Figure("loss", "training loss", 5),
     Figure("verdict", "verdict", None),
+    Figure("share", "share of the schedule", None),
     Figure("given", "given", None),
     Figure("blind", "blind", None),
     Figure("parameters", "parameters", 0),
@@ -88,7 +90,7 @@ _ALL = (
 BY_KEY = {figure.key: figure for figure in _ALL}
 WITH_TRUTH = ("psnr", "ssim", "sam", "ergas", "cc", "uiqi", "rmse", "seconds")
 WITHOUT_TRUTH = ("hqnr", "d_lambda", "d_s", "check_psnr", "check_sam", "held_out_error", "verdict", "seconds")
-IF_THEY_DIFFER = ("given",)  # beside either
+IF_THEY_DIFFER = ("share", "given")  # beside either
 
 
 def figure(key: str) -> Figure:

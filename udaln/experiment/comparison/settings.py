@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from udaln.experiment.comparison.literature import SOURCE
+
 SEEDS = ("seed", "dataset.noise_seed")  # runs that differ in these alone are repetitions of each other
 SCENE = ("dataset.", "scale.")  # groups of settings that belong to the scene; runs of two scenes do not compete
 _FIRST = (
@@ -16,6 +18,7 @@ _FIRST = (
     "dataset.snr_msi",
     "method.name",
     "stages.name",
+    SOURCE,
     "refine",
     "degradation.psf",
     "degradation.srf",

@@ -11,6 +11,7 @@ from typing import Any
 from udaln.errors import InputError
 from udaln.experiment.comparison import settings
 from udaln.experiment.comparison.figures import IF_THEY_DIFFER, WITH_TRUTH, WITHOUT_TRUTH, Figure, all_keys, figure
+from udaln.experiment.comparison.literature import published
 from udaln.experiment.comparison.run_folder import RunFolder
 
 
@@ -44,7 +45,7 @@ class Row:
 
     Attributes:
         values: Of the settings that tell the rows apart.
-        runs: The runs.
+        runs: The runs; none if the figures are published ones.
         status: How many are finished and what became of the others; empty if all are finished.
         cells: By the keys of the figures.
     """
@@ -98,7 +99,7 @@ class Table:
         """A row as texts, in the order of the headings."""
         return [
             *self.names(row),
-            *([str(len(row.runs))] if self.repeated else []),
+            *([str(len(row.runs) or "")] if self.repeated else []),
             *([row.status] if self.incomplete else []),
             *(row.cells[column.key].text(column) for column in self.columns),
         ]
@@ -115,7 +116,7 @@ class Table:
 
 
 def make_table(runs: Sequence[RunFolder], columns: Sequence[str] | None = None) -> Table:
-    """Make the table of a set of runs.
+    """Make the table of a set of runs, with the figures that are published of their scenes.
 
     Args:
         runs: At least one.
@@ -126,7 +127,8 @@ def make_table(runs: Sequence[RunFolder], columns: Sequence[str] | None = None) 
         InputError: If no run has one of the columns.
     """
     known = [run for run in runs if run.settings]
-    keys = settings.varying([run.settings for run in known])
+    from_papers = list(published(run.settings for run in known))
+    keys = settings.varying([*(run.settings for run in known), *(values for values, _ in from_papers)])
     if not keys and 1 < len(known) == len(runs):
         keys = ["method.name"]  # repetitions of one run
     groups: dict[tuple[Any, ...], list[RunFolder]] = {}
@@ -137,6 +139,9 @@ def make_table(runs: Sequence[RunFolder], columns: Sequence[str] | None = None) 
         groups.setdefault(label, []).append(run)
     shown = _columns(runs, columns)
     rows = [_row(tuple(group[0].settings.get(key) for key in keys), group) for group in groups.values()]
+    for found, figures in from_papers:
+        cells = _Cells({key: Cell(value) for key, value in figures.items()})
+        rows.append(Row(tuple(found.get(key) for key in keys), (), "", cells))
     table = Table(tuple(keys), tuple(shown), tuple(rows))
     return _marked(_by_scene(table))
 
@@ -206,10 +211,10 @@ def _by_scene(table: Table) -> Table:
 
 
 def _marked(table: Table) -> Table:
-    """A copy in which the best figures of each scene with several rows are marked, ties included."""
+    """A copy in which the best figures of each scene with several rows of runs are marked, ties included."""
     marked = []
     for row in table.rows:
-        rivals = [other for other in table.rows if table.scene(other) == table.scene(row)]
+        rivals = [other for other in table.rows if row.runs and other.runs and table.scene(other) == table.scene(row)]
         cells = _Cells(row.cells)
         for key, cell in row.cells.items():
             column = figure(key)

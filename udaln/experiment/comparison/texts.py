@@ -80,7 +80,8 @@ def comma_separated(table: Table) -> str:
             cell = row.cells[key]
             value = figure(key).text(cell.mean) if isinstance(cell.mean, bool | list) else cell.mean
             line += [value, cell.deviation] if key in numbers else [value]
-        writer.writerow([*line, row.status or "finished", " ".join(str(run.path) for run in row.runs)])
+        status = row.status or ("finished" if row.runs else "published")
+        writer.writerow([*line, status, " ".join(str(run.path) for run in row.runs)])
     return text.getvalue()
 
 

@@ -26,6 +26,7 @@ from udaln.experiment.objective import objective
 from udaln.experiment.run import run
 from udaln.experiment.run_files import CHECKPOINT, CONFIG, ERROR, METRICS
 from udaln.experiment.schema import Config
+from udaln.experiment.shorthands import without_idle_share
 from udaln.experiment.sweeping.callback import register_resolver
 from udaln.experiment.sweeping.names import swept_values, told
 from udaln.experiment.sweeping.sweep import SweepInfo, ended_since, one_by_one
@@ -49,6 +50,7 @@ def run_job(composed: DictConfig, hydra: Any) -> Any:
     if int(hydra.job.num) == 0 and one_by_one(hydra):
         sys.stderr.write(info.beginning(Path(str(hydra.sweep.dir)).absolute()) + "\n")
     name = told(swept_values(list(hydra.overrides.task), info.keys)) or folder.name
+    composed = without_idle_share(composed)
     asked = OmegaConf.select(composed, "optimize") is not None
     if int(hydra.job.num) in info.repeats:  # two jobs side by side must not write to one folder
         _tell(hydra, info, f"{name}: the same as another run of this sweep, which is done once")

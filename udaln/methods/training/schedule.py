@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import Enum
+from typing import Any, Self
+
+from udaln.errors import InputError
 
 
 class Init(Enum):
@@ -38,6 +41,13 @@ class Schedule:
     blocks: int | None = None
     patience: int | None = None
 
+    def shortened(self, share: float) -> Schedule:
+        """A copy with a share of the steps, and the rate constant for the same share; at least one step each."""
+        if not self.steps:
+            return self
+        steps, constant_until = (max(1, round(share * number)) for number in (self.steps, self.constant_until))
+        return replace(self, steps=steps, constant_until=constant_until)
+
     @property
     def acts(self) -> bool:
         """Whether anything comes of it."""
@@ -48,3 +58,30 @@ class Schedule:
         if not self.steps:
             return 1.0
         return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
+
+
+@dataclass
+class Schedules:
+    """What the stages of every method have.
+
+    Attributes:
+        name: Of the file.
+        share: Of the steps of every stage that is trained, in (0, 1].
+    """
+
+    name: str = ""
+    share: float = 1.0
+
+    def shortened(self) -> Self:
+        """A copy in which every schedule is shortened to the share.
+
+        Raises:
+            InputError: If the share is not in (0, 1].
+        """
+        if not 0 < self.share <= 1:
+            raise InputError(f"stages.share: expected more than 0 and at most 1, got {self.share:g}")
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        short: dict[str, Any] = {
+            name: part.shortened(self.share) for name, part in parts.items() if isinstance(part, Schedule)
+        }
+        return replace(self, share=1.0, **short)

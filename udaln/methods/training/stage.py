@@ -21,7 +21,7 @@ from udaln.physics.blocks import Blocks, blocks_of
 
 MIN_DECREASE = 1e-3  # relative decrease of the loss that counts
 PIXELS_OF_A_STEP = 2000  # whose mapping takes about as long as all else in a step, on a CPU
-PROGRESS = ("steps_done", "started", "converged", "best_loss", "best_at")  # what a checkpoint keeps of a stage
+PROGRESS = ("steps_done", "started", "converged", "loss", "best_loss", "best_at")  # what a checkpoint keeps of a stage
 
 
 def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
@@ -59,6 +59,7 @@ class Stage(LightningModule, ABC, Generic[M]):
         self.seed = seed
         self.steps_done = 0
         self.started = self.converged = False
+        self.loss: Tensor | None = None  # of the last call: of its last step, or the mean of steps on random blocks
         self.best_loss, self.best_at = math.inf, 0  # of a call's mean loss, and the step at its end
         self.first_step = 0  # optimisation steps of the stages before this one
 
@@ -215,15 +216,16 @@ class Stage(LightningModule, ABC, Generic[M]):
         logged: dict[str, Any] = {f"{self.name}/{term}": value for term, value in terms.items()}
         if terms:
             logged[f"{self.name}/lr"] = scheduler.get_last_lr()[0]
-            self._check_convergence(terms)
+            self.loss = torch.stack(list(terms.values())).sum()
+            self._check_convergence(self.loss)
         self.log_dict(logged)
         self.log("step", float(self.global_steps_done))
 
-    def _check_convergence(self, terms: dict[str, Tensor]) -> None:
+    def _check_convergence(self, total: Tensor) -> None:
         """Keep the lowest loss so far; end the stage when it has not fallen for ``patience`` steps."""
         if self.schedule.patience is None:
             return
-        loss = float(torch.stack(list(terms.values())).sum())
+        loss = float(total)
         if loss < (1 - MIN_DECREASE) * self.best_loss:
             self.best_loss, self.best_at = loss, self.steps_done
         self.converged = self.steps_done - self.best_at >= self.schedule.patience

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from udaln.errors import InputError
-from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.training.schedule import Init, Schedule, Schedules
 from udaln.methods.udaln.speunet import SPEUNETS
 
 INITS = {
@@ -17,18 +17,16 @@ INITS = {
 
 
 @dataclass
-class Stages:
+class Stages(Schedules):
     """A file of ``conf/stages``.
 
     Attributes:
-        name: Of the file.
         degradation: Stage 1, none to leave it out.
         spectral: Stage 2, likewise.
         joint: Stage 3, likewise.
         weigh: Whether errors count the less the noisier a band is.
     """
 
-    name: str = ""
     degradation: Schedule | None = None
     spectral: Schedule | None = None
     joint: Schedule | None = None
@@ -37,7 +35,7 @@ class Stages:
     @classmethod
     def every(cls) -> Stages:
         """All stages, so that all keys are there."""
-        return cls("", Schedule(), Schedule(), Schedule())
+        return cls("", 1.0, Schedule(), Schedule(), Schedule())
 
 
 @dataclass
