@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from udaln.errors import InputError
 from udaln.experiment.cli import describe
 from udaln.experiment.dataset_schema import DATASETS, Simulated, SyntheticDataset
-from udaln.experiment.plugins import import_plugins
+from udaln.experiment.plugins import check_named, import_plugins
 from udaln.experiment.schema import Config, PsfShape, SensorConfig
 from udaln.experiment.shorthands import expand_degradation
 from udaln.methods.base import Method
@@ -21,18 +21,22 @@ ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
-def typed(composed: DictConfig) -> Config:
+def typed(composed: DictConfig, *, sent: bool = False) -> Config:
     """A composed configuration, checked against the schema.
+
+    Args:
+        composed: The configuration.
+        sent: Whether it is from a file that somebody else may have written. Its plugins are not imported then: they
+            must have been named by the user.
 
     Raises:
         InputError: If a key is unknown or missing, or a value is of the wrong type or out of range; names the key.
     """
     try:
-        import_plugins(OmegaConf.select(composed, "plugins", default=[]) or [])
+        plugins = OmegaConf.select(composed, "plugins", default=[]) or []
+        check_named(plugins) if sent else import_plugins(plugins)
         composed = expand_degradation(composed)
         kind = OmegaConf.select(composed, "dataset.kind")
-        if kind not in DATASETS:
-            raise InputError(f"dataset.kind: expected one of {', '.join(DATASETS)}, got {kind!r}")
         schema = _schema(
             kind, str(OmegaConf.select(composed, "method.name")), OmegaConf.select(composed, "stages") is not None
         )
@@ -62,7 +66,7 @@ def _schema(dataset: str, method: str, staged: bool) -> DictConfig:
         staged: Whether the configuration has ``stages``.
     """
     schema = OmegaConf.structured(Config)
-    schema.dataset = OmegaConf.structured(DATASETS[dataset])
+    schema.dataset = OmegaConf.structured(DATASETS.get(dataset))
     chosen = method_class(method)
     schema.method = OmegaConf.structured(chosen.Settings)
     if chosen.Stages is not None:
@@ -78,7 +82,7 @@ def known_keys() -> list[str]:
     keys = set()
     for method in map(method_class, names()):
         stages = None if method.Stages is None else method.Stages.every()
-        for dataset in DATASETS.values():
+        for _, dataset in DATASETS.items():
             config = Config(dataset=dataset(), sensor=SensorConfig(), method=method.Settings(), stages=stages)
             keys |= set(_leaves(OmegaConf.structured(config), ""))
     return sorted(keys)

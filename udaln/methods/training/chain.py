@@ -23,7 +23,7 @@ from udaln.methods.training.stage import Stage
 from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.physics.blocks import Blocks
 
-AdamState = dict[str, Any]
+State = dict[str, Any]  # of an optimizer, for one parameter
 
 
 class StageChain(Callback):
@@ -31,7 +31,7 @@ class StageChain(Callback):
 
     Networks are shared by the stages, so they carry over by themselves. Adam's moments and step counts do not: a stage
     starts from what earlier stages left for the parameters that it trains (Li et al. 2022, published settings: one Adam
-    per network).
+    per network). The same holds for any other optimizer that several stages have in common.
 
     Args:
         stages: In the order of training.
@@ -51,7 +51,7 @@ class StageChain(Callback):
         self.checkpoint_seconds = checkpoint_seconds
         self.seconds: dict[str, float] = {}
         self.steps: dict[str, int] = {}
-        self._adam: dict[str, AdamState] = {}
+        self._states: dict[str, dict[str, State]] = {}  # of each parameter by its name, by optimizer
         self._current = 0
         self._last_tick = self._last_saved = 0.0
         steps = 0
@@ -97,7 +97,7 @@ class StageChain(Callback):
             trainer.fit(stage, datamodule=data, ckpt_path=restore, weights_only=True)
             if not stage.finished:
                 raise RuntimeError(f"stage {stage.name} ended after {stage.steps_done} of {stage.schedule.steps} steps")
-            self._adam |= _adam_by_name(stage, trainer.optimizers[0])
+            self._states.setdefault(stage.schedule.optimizer, {}).update(_by_name(stage, trainer.optimizers[0]))
             restore = None
 
     def _stage_of_checkpoint(self) -> int:
@@ -108,14 +108,15 @@ class StageChain(Callback):
             return int(saved["callbacks"][self.state_key]["current"])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Hand over Adam's state; a checkpoint's own is restored after this and wins."""
+        """Hand over the optimizer's state; a checkpoint's own is restored after this and wins."""
         assert isinstance(pl_module, Stage)
         (optimizer,) = (
             trainer.optimizers
         )  # Lightning restores optimizer states by zip and cuts off extra ones in silence
+        states = self._states.get(pl_module.schedule.optimizer, {})
         for name, parameter in pl_module.parameters_by_name().items():
-            if name in self._adam:
-                optimizer.state[parameter] = _to(self._adam[name], parameter)
+            if name in states:
+                optimizer.state[parameter] = _to(states[name], parameter)
         self.seconds.setdefault(pl_module.name, 0.0)
         self._last_tick = self._last_saved = time.monotonic()
         if trainer.world_size > 1:
@@ -139,12 +140,12 @@ class StageChain(Callback):
         del checkpoint["loops"]
 
     def state_dict(self) -> dict[str, Any]:
-        """Which stage it is, what Adam left in the stages before, and the steps and the time spent."""
-        return {"current": self._current, "adam": self._adam, "seconds": self.seconds, "steps": self.steps}
+        """Which stage it is, what the optimizers left in the stages before, and the steps and the time spent."""
+        return {"current": self._current, "optimizers": self._states, "seconds": self.seconds, "steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
-        self._current, self._adam = state_dict["current"], state_dict["adam"]
+        self._current, self._states = state_dict["current"], state_dict["optimizers"]
         self.seconds, self.steps = state_dict["seconds"], state_dict["steps"]
 
 
@@ -167,12 +168,17 @@ def _train_beside(
     chain.run(trainer, BlockData(blocks), resume=resume)
 
 
-def _adam_by_name(stage: Stage[Any], optimizer: Optimizer) -> dict[str, AdamState]:
+def _by_name(stage: Stage[Any], optimizer: Optimizer) -> dict[str, State]:
     return {
-        name: {key: value.detach().cpu().clone() for key, value in optimizer.state[parameter].items()}
+        name: {key: _copy(value, "cpu") for key, value in optimizer.state[parameter].items()}
         for name, parameter in stage.parameters_by_name().items()
     }
 
 
-def _to(state: Mapping[str, Tensor], parameter: Tensor) -> AdamState:
-    return {key: value.to(parameter.device, copy=True) for key, value in state.items()}
+def _to(state: Mapping[str, Any], parameter: Tensor) -> State:
+    return {key: _copy(value, parameter.device) for key, value in state.items()}
+
+
+def _copy(value: Any, device: torch.device | str) -> Any:
+    """A tensor of an optimizer's state on another device; anything else as it is."""
+    return value.detach().to(device, copy=True) if isinstance(value, Tensor) else value

@@ -1,4 +1,4 @@
-"""What the three stages have in common: a start, many optimisation steps a call, one Adam, one schedule."""
+"""What all stages have in common: a start, many optimisation steps a call, one optimizer, one schedule."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.amp import GradScaler
-from torch.nn.functional import l1_loss
-from torch.optim import Adam
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from udaln.errors import InputError
 from udaln.methods.base import Model
-from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.training.losses import LOSSES, Loss
+from udaln.methods.training.optimizers import make_optimizer
+from udaln.methods.training.schedule import DECAYS, Init, Schedule
 from udaln.methods.training.share import Share
 from udaln.physics.blocks import Blocks, blocks_of
 
 MIN_DECREASE = 1e-3  # relative decrease of the loss that counts
 PIXELS_OF_A_STEP = 2000  # whose mapping takes about as long as all else in a step, on a CPU
 PROGRESS = ("steps_done", "started", "converged", "best_loss", "best_at")  # what a checkpoint keeps of a stage
-
-
-def mean_error(values: Tensor, wanted: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean absolute error, each band (the last axis) by its weight."""
-    return l1_loss(values, wanted) if weight is None else ((values - wanted).abs() * weight).mean()
 
 
 M = TypeVar("M", bound=Model)
@@ -36,17 +34,27 @@ class Stage(LightningModule, ABC, Generic[M]):
     """One training stage: its loss, its optimizer and its schedule.
 
     An optimisation step takes less time than one turn of Lightning's loop. So one ``training_step`` runs
-    ``steps_per_call`` of them, and the stage counts its own steps: Lightning's ``global_step`` does not count them.
+    ``steps_per_call`` of them: an epoch of Lightning. ``global_step`` counts the optimisation steps.
+
+    A subclass has a ``name``, says what it trains, and computes its ``losses``.
 
     Args:
         model: What is trained, shared by all stages.
         schedule: Learning rate and number of steps.
         steps_per_call: Optimisation steps per ``training_step``.
         seed: Of the random blocks.
+
+    Attributes:
+        error: The loss that the schedule chooses, for ``losses``.
+
+    Raises:
+        InputError: If the schedule names a loss, an optimizer or a decay that there is not.
     """
 
     name: ClassVar[str]
     gives_image: ClassVar[bool] = True  # whether the model fuses once this stage trains
+    inits: ClassVar[tuple[Init, ...]] = (Init.none,)  # what it can start from
+    chooses_loss: ClassVar[bool] = False  # whether ``losses`` measures errors by ``error``
     share = Share()  # of each step's blocks
     _copied: tuple[Blocks, Blocks] | None = None
 
@@ -55,12 +63,25 @@ class Stage(LightningModule, ABC, Generic[M]):
         self.automatic_optimization = False
         self.model = model
         self.schedule = schedule
+        self.error = self.check_parts(schedule)
         self.steps_per_call = steps_per_call
         self.seed = seed
         self.steps_done = 0
         self.started = self.converged = False
         self.best_loss, self.best_at = math.inf, 0  # of a call's mean loss, and the step at its end
         self.first_step = 0  # optimisation steps of the stages before this one
+
+    @classmethod
+    def check_parts(cls, schedule: Schedule) -> Loss:
+        """Check that there are the loss, the optimizer and the decay that a schedule names; return the loss."""
+        key = f"stages.{cls.name}"
+        if schedule.loss != "l1" and not cls.chooses_loss:
+            raise InputError(f"{key}.loss: expected l1, since this stage has losses of its own, got {schedule.loss!r}")
+        make_optimizer(
+            schedule.optimizer, [nn.Parameter(torch.zeros(1))], schedule.lr, schedule.optimizer_settings, key=key
+        )
+        DECAYS.get(schedule.decay, key=f"{key}.decay")
+        return LOSSES.get(schedule.loss, key=f"{key}.loss")
 
     @abstractmethod
     def trained(self) -> list[nn.Module]:
@@ -112,8 +133,10 @@ class Stage(LightningModule, ABC, Generic[M]):
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad and id(p) in mine}
 
     def configure_optimizers(self) -> Any:
-        """One Adam and its schedule; the stage steps both itself."""
-        optimizer = Adam(self.parameters_by_name().values(), lr=self.schedule.lr, fused=True)
+        """The optimizer and the schedule of its rate; the stage steps both itself."""
+        schedule, parameters = self.schedule, self.parameters_by_name().values()
+        settings = schedule.optimizer_settings
+        optimizer = make_optimizer(schedule.optimizer, parameters, schedule.lr, settings, key=f"stages.{self.name}")
         return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, self.schedule.factor)}
 
     def on_train_start(self) -> None:
@@ -134,7 +157,7 @@ class Stage(LightningModule, ABC, Generic[M]):
         return -1 if self.converged else None
 
     def optimise(
-        self, blocks: Blocks, steps: int, optimizer: Adam, scheduler: LambdaLR, scaler: GradScaler
+        self, blocks: Blocks, steps: int, optimizer: Optimizer, scheduler: LambdaLR, scaler: GradScaler
     ) -> dict[str, Tensor]:
         """Run optimisation steps, without Lightning's wrappers, which cost as much as a step.
 
@@ -169,6 +192,9 @@ class Stage(LightningModule, ABC, Generic[M]):
             torch.autograd.backward(scaler.scale(loss if part is None else part * loss))
             if part is not None:
                 self._add_gradients()
+            if self.schedule.gradient_clip_val is not None:
+                scaler.unscale_(optimizer)
+                clip_grad_norm_(self.parameters_by_name().values(), self.schedule.gradient_clip_val)
             scaler.step(optimizer)
             scaler.update()
             scheduler.step()
@@ -207,7 +233,7 @@ class Stage(LightningModule, ABC, Generic[M]):
         """Run the next ``steps_per_call`` steps and log the last one's losses."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         scheduler = self.lr_schedulers()
-        assert isinstance(optimizer, Adam) and isinstance(scheduler, LambdaLR)
+        assert isinstance(optimizer, Optimizer) and isinstance(scheduler, LambdaLR)
         scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
         steps = min(self.steps_per_call, self.schedule.steps - self.steps_done)
         terms = self.optimise(blocks, steps, optimizer, scheduler, scaler)

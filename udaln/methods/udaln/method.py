@@ -13,7 +13,6 @@ from udaln.methods.training.stage import Stage
 from udaln.methods.training.trainer import make_trainer
 from udaln.methods.udaln import settings as options
 from udaln.methods.udaln.model import UdalnModel
-from udaln.methods.udaln.stages import STAGES
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
@@ -62,7 +61,6 @@ class Udaln(Method):
 
     def trained_stages(self, model: UdalnModel, steps_per_call: int, seed: int) -> list[Stage[UdalnModel]]:
         """The stages that have something to do; the seed is of the blocks drawn."""
-        schedules = {stage: getattr(self.stages, stage.name) for stage in STAGES}
-        acting = {stage: schedule for stage, schedule in schedules.items() if schedule and schedule.acts}
+        acting = {stage: schedule for stage, schedule in self.stages.schedules().items() if schedule.acts}
         built = [stage(model, schedule, steps_per_call, seed) for stage, schedule in acting.items()]
         return [stage for stage in built if stage.parameters_by_name()]
