@@ -12,7 +12,7 @@ from udaln.errors import InputError
 
 
 def choices() -> dict[str, list[str]]:
-    """The names of the files in each group of ``conf/``, and of the methods and datasets that plugins have registered."""
+    """The names of the files in each group of ``conf/``, and of what plugins have registered."""
     groups = (path for path in resources.files("udaln.conf").iterdir() if path.is_dir() and path.name[0] != "_")
     files = {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
     for group in ("method", "dataset"):

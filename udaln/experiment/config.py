@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -16,6 +17,10 @@ from udaln.experiment.schema import Config, PsfShape, SensorConfig
 from udaln.experiment.shorthands import expand_degradation
 from udaln.methods.base import Method
 from udaln.methods.registry import method_class, names
+from udaln.methods.training.callbacks import make_callbacks
+from udaln.methods.training.trainer_options import PROFILERS, REFUSED
+from udaln.monitor.loggers import LOGGERS
+from udaln.parts import METRICS
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -36,6 +41,7 @@ def typed(composed: DictConfig, *, sent: bool = False) -> Config:
         plugins = OmegaConf.select(composed, "plugins", default=[]) or []
         check_named(plugins) if sent else import_plugins(plugins)
         composed = expand_degradation(composed)
+        _check_trainer(OmegaConf.select(composed, "trainer"))
         kind = OmegaConf.select(composed, "dataset.kind")
         schema = _schema(
             kind, str(OmegaConf.select(composed, "method.name")), OmegaConf.select(composed, "stages") is not None
@@ -50,6 +56,13 @@ def typed(composed: DictConfig, *, sent: bool = False) -> Config:
     assert isinstance(config, Config)
     _check_ranges(config)
     return config
+
+
+def _check_trainer(trainer: Any) -> None:
+    """Refuse arguments of Lightning's Trainer that stages cannot work with, with the reason."""
+    for key in trainer or {}:
+        if key in REFUSED:
+            raise InputError(f"trainer.{key}: cannot be set: {REFUSED[key]}")
 
 
 def method_of(config: Config) -> Method:
@@ -117,6 +130,12 @@ def _check_ranges(config: Config) -> None:
     _at_least("trainer.devices", config.trainer.devices, 1)
     one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
     one_of("trainer.precision", config.trainer.precision, PRECISIONS)
+    if config.trainer.profiler is not None:
+        one_of("trainer.profiler", config.trainer.profiler, PROFILERS)
+    for name in config.metrics:
+        METRICS.get(name)
+    make_callbacks(config.callbacks)
+    LOGGERS.get(config.logger)
     method = method_of(config)
     if config.degradation.shape is not PsfShape.free and not method.needs_degradation:
         raise InputError(

@@ -101,6 +101,7 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
         gaussian=config.degradation.shape is PsfShape.gaussian,
         kernel_size=config.scale.kernel_size,
         uncertainty=bool(trust.uncertainty),
+        metrics=config.metrics,
     )
     aligned = align(scene, options)
     trainer = config.trainer

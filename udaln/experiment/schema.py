@@ -101,12 +101,28 @@ class TrainerConfig:
         devices: Number of devices of one machine that share the blocks of each step, with a process each.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         checkpoint_seconds: Shortest time between two checkpoints of a stage [s].
+        max_time: Longest time of a stage, as Lightning takes it: ``DD:HH:MM:SS``.
+        profiler: ``simple`` or ``advanced``; what it measures is in ``fit-profile.txt`` in the folder of the run.
+        deterministic: Whether PyTorch uses deterministic algorithms only: ``true``, ``false`` or ``warn``.
+        benchmark: Whether cuDNN looks for the fastest algorithms.
+        detect_anomaly: Whether PyTorch looks for NaN in every backward pass.
     """
 
     accelerator: str = MISSING
     devices: int = 1
     precision: str = MISSING
     checkpoint_seconds: float = MISSING
+    max_time: str | None = None
+    profiler: str | None = None
+    deterministic: Any = None
+    benchmark: bool | None = None
+    detect_anomaly: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is set of Lightning's further arguments."""
+        names = ("max_time", "profiler", "deterministic", "benchmark", "detect_anomaly")
+        return {name: getattr(self, name) for name in names if getattr(self, name) not in (None, False)}
 
 
 @dataclass
@@ -200,9 +216,13 @@ class Config:
         method: Settings of the method that ``method.name`` names.
         stages: Settings of its training stages, if it has any.
         refine: The step after the method.
-        plugins: Modules to import, which register methods or readers of files.
+        plugins: Modules to import, which register parts of the user's own.
+        metrics: Metrics of the user's own by their names.
         instruments: The differences between the two sensors that are allowed for.
         trainer: Settings of Lightning's Trainer.
+        callbacks: Lightning's callbacks by name, each with its arguments.
+        logger: Where the run is recorded: ``tensorboard``, ``csv``, ``wandb``, ``mlflow``, ``none`` or one's own.
+        logger_settings: Arguments of the logger.
         monitor: What is monitored.
         trust: Quality control of the result.
         memory: Memory for large pairs.
@@ -220,8 +240,12 @@ class Config:
     stages: Any = None
     refine: Refine = Refine.consistent
     plugins: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
     instruments: Instruments = field(default_factory=Instruments)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    logger: str = "tensorboard"
+    logger_settings: dict[str, Any] = field(default_factory=dict)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     trust: Trust = field(default_factory=Trust)
     memory: Memory = field(default_factory=Memory)

@@ -22,7 +22,25 @@ _FIRST = (
     "instruments.name",
     "sensor.name",
 )
-_NEVER = ("plugins", "trainer.checkpoint_seconds", "monitor.every", "monitor.points", "output", "optimize")
+_NEVER = (
+    "plugins",
+    "metrics",
+    "logger",
+    "trainer.checkpoint_seconds",
+    "monitor.every",
+    "monitor.points",
+    "output",
+    "optimize",
+)
+    "plugins",
+    "metrics",
+    "logger",
+    "trainer.checkpoint_seconds",
+    "monitor.every",
+    "monitor.points",
+    "output",
+    "optimize",
+)
 _ABSENT = "–"
 
 

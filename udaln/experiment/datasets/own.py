@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from udaln.errors import InputError
 from udaln.experiment.dataset_schema import OwnDataset
 from udaln.experiment.schema import Config, Support
@@ -19,8 +21,11 @@ def own_scene(config: Config) -> Scene:
             settings that are for other kinds of datasets.
     """
     dataset: OwnDataset = config.dataset
-    unused = {"sensor": config.sensor, "scale.fwhm": config.scale.fwhm}
-    unused["support"] = None if config.support is Support.auto else config.support.name
+    unused: dict[str, Any] = {
+        "sensor": config.sensor and config.sensor.name,
+        "scale.fwhm": config.scale.fwhm,
+        "support": None if config.support is Support.auto else config.support.name,
+    }
     for key, value in unused.items():
         if value is not None:
             raise InputError(f"{key}: expected none for dataset={dataset.kind}, which makes its own scene, got {value}")

@@ -37,8 +37,11 @@ from udaln.io.hot_values import without_hot_values
 from udaln.io.image import Image, Pixels
 from udaln.io.lone_fill import without_lone_fill
 from udaln.io.partial_fill import without_partial_fill
+from udaln.parts import Registry
 
 __all__ = ["Reader", "open_image", "register_reader"]
+
+INSTALLED: Registry[Reader] = Registry("readers", "readers")  # entry points of other packages
 
 
 @contextmanager
@@ -114,7 +117,7 @@ def _find(source: Source) -> tuple[Reader, Source]:
             if not path.stat().st_size:
                 raise source.error("cannot be read: it is empty")
     found = []
-    for reader in _READERS:
+    for reader in (*(own for _, own in INSTALLED.items()), *_READERS):
         with reading(path, key=source.key) if path.is_file() else nullcontext():
             file = reader.find(source)
         if file is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch.optim import Optimizer
@@ -26,8 +28,10 @@ from udaln.physics.blocks import Blocks
 State = dict[str, Any]  # of an optimizer, for one parameter
 
 
-class StageChain(Callback):
+class StageChain(Checkpoint):
     """Trains the stages in turn; a run killed at any point goes on from its last checkpoint.
+
+    It is one of Lightning's checkpoint callbacks: they come last, so that its checkpoint holds what the others noted.
 
     Networks are shared by the stages, so they carry over by themselves. Adam's moments and step counts do not: a stage
     starts from what earlier stages left for the parameters that it trains (Li et al. 2022, published settings: one Adam
@@ -93,7 +97,7 @@ class StageChain(Callback):
             self._current = index
             stage = self.stages[index]
             assert trainer.fit_loop is not None
-            trainer.fit_loop.max_epochs = trainer.current_epoch + 1  # an epoch is a stage; they add up over the fits
+            trainer.fit_loop.max_epochs = trainer.current_epoch + stage.calls  # they add up over the fits
             trainer.fit(stage, datamodule=data, ckpt_path=restore, weights_only=True)
             if not stage.finished:
                 raise RuntimeError(f"stage {stage.name} ended after {stage.steps_done} of {stage.schedule.steps} steps")
@@ -117,14 +121,17 @@ class StageChain(Callback):
         for name, parameter in pl_module.parameters_by_name().items():
             if name in states:
                 optimizer.state[parameter] = _to(states[name], parameter)
+        if not pl_module.steps_done:
+            _reset_early_stopping(trainer)
         self.seconds.setdefault(pl_module.name, 0.0)
         self._last_tick = self._last_saved = time.monotonic()
         if trainer.world_size > 1:
             heed_signals(trainer.global_rank)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
-        """Count the time and write the checkpoint when it is due."""
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the time and write the checkpoint when it is due, after all other callbacks."""
         assert isinstance(pl_module, Stage)
+        pl_module.converged |= trainer.should_stop  # a callback or the time limit ends the stage
         now = time.monotonic()
         self.seconds[pl_module.name] += now - self._last_tick
         self._last_tick = now
@@ -166,6 +173,14 @@ def _train_beside(
     machine = OneMachine(rank, port)
     trainer = make_trainer(chain, accelerator, precision, devices=devices, machine=machine, logger=False)
     chain.run(trainer, BlockData(blocks), resume=resume)
+
+
+def _reset_early_stopping(trainer: Trainer) -> None:
+    """Let Lightning's early stopping look at each stage by itself, as its loss is another one."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EarlyStopping):
+            callback.wait_count = callback.stopped_epoch = 0
+            callback.best_score = torch.tensor(math.inf if callback.mode == "min" else -math.inf)
 
 
 def _by_name(stage: Stage[Any], optimizer: Optimizer) -> dict[str, State]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 
 from udaln.errors import InputError
 from udaln.parts import Registry
@@ -19,7 +18,7 @@ OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimizers", "stages.
 _OTHERS = ("Optimizer", "LBFGS", "SparseAdam")  # no optimizer; needs its loss several times a step; sparse gradients
 for _name, _class in vars(torch.optim).items():
     if inspect.isclass(_class) and issubclass(_class, Optimizer) and _name not in _OTHERS:
-        OPTIMIZERS.add(_name, partial(_class, fused=True) if _name == "Adam" else _class)
+        OPTIMIZERS.add(_name, _class)
 
 
 def make_optimizer(
@@ -38,8 +37,9 @@ def make_optimizer(
         InputError: If there is no such optimizer, or it does not take the settings.
     """
     made = OPTIMIZERS.get(name, key=f"{key}.optimizer")
+    fused = {"fused": True} if made is Adam else {}
     try:
-        return made(list(parameters), lr=lr, **settings)
+        return made(list(parameters), lr=lr, **{**fused, **settings})
     except (TypeError, ValueError) as error:
         why = " ".join(str(error).split())
         raise InputError(f"{key}.optimizer_settings: {name} does not take {dict(settings)}: {why}") from error

@@ -119,7 +119,7 @@ class Stage(LightningModule, ABC, Generic[M]):
 
     @property
     def calls(self) -> int:
-        """``training_step`` calls that are left; one, which does nothing, if the stage is finished."""
+        """``training_step`` calls that are left, each an epoch; one, which does nothing, if the stage is finished."""
         return max(1, -(-(self.schedule.steps - self.steps_done) // self.steps_per_call))
 
     @property
@@ -151,10 +151,15 @@ class Stage(LightningModule, ABC, Generic[M]):
                 for value in self.model.state_dict().values():
                     torch.distributed.broadcast(value, 0)
         self.started = True
+        self._tell_steps(in_call=False)
 
     def on_train_batch_start(self, *_: Any) -> int | None:
-        """End Lightning's epoch, which is the stage, once the loss has converged."""
-        return -1 if self.converged else None
+        """Skip an epoch that is left over once the stage is finished, unless it has had no call yet."""
+        return -1 if self.finished and self.steps_done else None
+
+    def on_train_epoch_end(self) -> None:
+        """Tell Lightning when the stage is finished, whatever number of epochs it expects."""
+        self.trainer.should_stop |= self.finished
 
     def optimise(
         self, blocks: Blocks, steps: int, optimizer: Optimizer, scheduler: LambdaLR, scaler: GradScaler
@@ -238,12 +243,20 @@ class Stage(LightningModule, ABC, Generic[M]):
         steps = min(self.steps_per_call, self.schedule.steps - self.steps_done)
         terms = self.optimise(blocks, steps, optimizer, scheduler, scaler)
         self.steps_done += steps
+        self._tell_steps(in_call=True)
         logged: dict[str, Any] = {f"{self.name}/{term}": value for term, value in terms.items()}
         if terms:
             logged[f"{self.name}/lr"] = scheduler.get_last_lr()[0]
+            self.log("loss", torch.stack(list(terms.values())).sum(), logger=False)  # for callbacks, in every stage
             self._check_convergence(terms)
         self.log_dict(logged)
         self.log("step", float(self.global_steps_done))
+
+    def _tell_steps(self, *, in_call: bool) -> None:
+        """Let Lightning's counters, which callbacks and loggers go by, count optimisation steps."""
+        loop = self.trainer.fit_loop.epoch_loop
+        loop.manual_optimization.optim_step_progress.total.completed = self.global_steps_done
+        loop._batches_that_stepped = self.global_steps_done - in_call  # Lightning adds one at the end of a call
 
     def _check_convergence(self, terms: dict[str, Tensor]) -> None:
         """Keep the lowest loss so far; end the stage when it has not fallen for ``patience`` steps."""

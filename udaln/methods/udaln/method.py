@@ -53,6 +53,8 @@ class Udaln(Method):
             devices=training.devices if any(stage.schedule.steps for stage in stages) else 1,
             callbacks=training.callbacks,
             logger=training.logger,
+            options=training.trainer,
+            folder=training.folder,
         )
         data = SceneData(scene, model.degradation.kernel_size, weigh=self.stages.weigh)
         chain.run(trainer, data, resume=training.checkpoint is not None and training.checkpoint.exists())
