@@ -140,11 +140,11 @@ def test_a_time_limit_ends_each_stage():
 
 
 def test_a_run_that_crashed_after_early_stopping_looked_goes_on_alike(tmp_path):
-    def ended(checkpoint, crash=None, resume=False):
+    def ended(checkpoint, crash=(), resume=False):
         stages = stages_of(made_up.networks(SCENE), (20, 20, 20))
         chain = StageChain(stages, checkpoint, checkpoint_seconds=0)
         stopping = EarlyStopping("loss", patience=3, min_delta=1e9)
-        trainer = make_trainer(chain, "cpu", "32-true", callbacks=[stopping, *crash or []], logger=False)
+        trainer = make_trainer(chain, "cpu", "32-true", callbacks=[stopping, *crash], logger=False)
         chain.run(trainer, SceneData(SCENE, stages[0].model.degradation.kernel_size), resume=resume)
         return [chain.steps[stage.name] for stage in stages]
 

@@ -32,15 +32,6 @@ _NEVER = (
     "output",
     "optimize",
 )
-    "plugins",
-    "metrics",
-    "logger",
-    "trainer.checkpoint_seconds",
-    "monitor.every",
-    "monitor.points",
-    "output",
-    "optimize",
-)
 _ABSENT = "–"
 
 
