@@ -12,7 +12,7 @@ from udaln.errors import InputError
 from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
 from udaln.methods.training.schedule import Schedule
-from udaln.methods.training.trainer import make_trainer
+from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.methods.udaln.stages import STAGES
 from udaln.monitor import FigureLog
 
@@ -119,6 +119,7 @@ def test_lightnings_callbacks_count_optimisation_steps(tmp_path):
             seen.append(trainer.global_step)
 
     seen = []
+    quiet_lightning()
     keep = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=4, save_top_k=-1)
     chained(stages_of(made_up.networks(SCENE)), Steps(), keep)
     assert seen == list(range(2, 21, 2))

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, Timer
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch.optim import Optimizer
@@ -98,6 +98,8 @@ class StageChain(Checkpoint):
             stage = self.stages[index]
             assert trainer.fit_loop is not None
             trainer.fit_loop.max_epochs = trainer.current_epoch + stage.calls  # they add up over the fits
+            if restore is None:
+                _reset_limits(trainer)
             trainer.fit(stage, datamodule=data, ckpt_path=restore, weights_only=True)
             if not stage.finished:
                 raise RuntimeError(f"stage {stage.name} ended after {stage.steps_done} of {stage.schedule.steps} steps")
@@ -121,8 +123,6 @@ class StageChain(Checkpoint):
         for name, parameter in pl_module.parameters_by_name().items():
             if name in states:
                 optimizer.state[parameter] = _to(states[name], parameter)
-        if not pl_module.steps_done:
-            _reset_early_stopping(trainer)
         self.seconds.setdefault(pl_module.name, 0.0)
         self._last_tick = self._last_saved = time.monotonic()
         if trainer.world_size > 1:
@@ -175,12 +175,16 @@ def _train_beside(
     chain.run(trainer, BlockData(blocks), resume=resume)
 
 
-def _reset_early_stopping(trainer: Trainer) -> None:
-    """Let Lightning's early stopping look at each stage by itself, as its loss is another one."""
+def _reset_limits(trainer: Trainer) -> None:
+    """Let Lightning's early stopping and time limit look at each stage by itself."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping):
             callback.wait_count = callback.stopped_epoch = 0
             callback.best_score = torch.tensor(math.inf if callback.mode == "min" else -math.inf)
+        elif isinstance(callback, Timer):
+            callback._start_time = dict.fromkeys(callback._start_time)
+            callback._end_time = dict.fromkeys(callback._end_time)
+            callback._offset = 0
 
 
 def _by_name(stage: Stage[Any], optimizer: Optimizer) -> dict[str, State]:

@@ -24,6 +24,7 @@ from udaln.methods.training.devices import OneMachine
 def quiet_lightning() -> None:
     """Silence Lightning's chatter about devices and the end of each fit, and what it does that torch deprecates."""
     warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)
+    warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")  # it saves what a step leaves
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
