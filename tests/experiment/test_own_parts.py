@@ -108,7 +108,7 @@ def test_parts_are_killed_and_resumed_swept_and_reloaded(folder):
     assert not torch.equal(killed["speu.layers.0.weight"], other["speu.layers.0.weight"])
     assert (models[0]["method"]["network"], models[0]["stages"]["own"]["polish"]["steps"]) == ("wide", 8)
     assert "worst band" in (folder / "swept" / "report.html").read_text(encoding="utf-8")
-    assert "6 own metrics/worst_band" in (folder / "killed" / "csv" / "metrics.csv").read_text().splitlines()[0]
+    assert "6 own metrics/worst_band" in (folder / "killed/csv/version_1/metrics.csv").read_text().splitlines()[0]
 
     hr_msi = np.random.default_rng(0).random((8, 8, models[0]["support"].shape[1]))
     np.save(folder / "hr.npy", hr_msi.astype(np.float32))

@@ -44,8 +44,8 @@ def tensorboard(folder: Path, **settings: Any) -> Logger:
 
 @LOGGERS.register("csv")
 def csv(folder: Path, **settings: Any) -> Logger:
-    """Figures in ``csv/metrics.csv``."""
-    return CSVLogger(folder, name="", version="csv", **settings)
+    """Figures in ``csv/version_0/metrics.csv``; those of a run that is resumed in the next version."""
+    return CSVLogger(folder, **{"name": "csv", **settings})
 
 
 @LOGGERS.register("wandb")

@@ -25,6 +25,7 @@ def quiet_lightning() -> None:
     """Silence Lightning's chatter about devices and the end of each fit, and what it does that torch deprecates."""
     warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)
     warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")  # it saves what a step leaves
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # the stage before filled it
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
