@@ -50,9 +50,9 @@ def test_an_installed_part_is_imported_when_its_name_is_asked_for(parts, monkeyp
     monkeypatch.setattr(registry, "installed", lambda: (*found, EntryPoint("other", "a:b", "udaln.others")))
     assert parts.names() == ["broken", "first", "thing", "two"]
     assert parts.get("thing") == "installed"
-    with pytest.raises(InputError, match="^thing: broken: cannot be imported from broken_thing:thing: no such camera$"):
+    with pytest.raises(InputError, match=r"^thing: broken: cannot be imported from broken_thing:thing: no such camera"):
         parts.get("broken")
-    with pytest.raises(InputError, match="^thing: two: expected one installed package with this name, got a:b, c:d$"):
+    with pytest.raises(InputError, match=r"^thing: two: expected one installed package with this name, got a:b, c:d$"):
         parts.get("two")
 
 

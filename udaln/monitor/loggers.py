@@ -57,13 +57,13 @@ def wandb(folder: Path, **settings: Any) -> Logger:
 
 @LOGGERS.register("mlflow")
 def mlflow(folder: Path, **settings: Any) -> Logger:
-    """Figures in MLflow, by default in its files in ``mlflow/``."""
+    """Figures in MLflow, by default in ``mlflow.db``."""
     _needs("mlflow", "mlflow")
     return MLFlowLogger(
         **{
             "experiment_name": "udaln",
             "run_name": folder.name,
-            "tracking_uri": f"file:{(folder / 'mlflow').absolute()}",
+            "tracking_uri": f"sqlite:///{(folder / 'mlflow.db').absolute()}",
             **settings,
         }
     )
