@@ -195,7 +195,7 @@ def test_the_psf_can_be_taken_for_a_gaussian(configure):
 
 
 @pytest.mark.parametrize("stages", [name for name in GROUPS["stages"] if name != "closed_form"])
-@pytest.mark.parametrize("network", SPEUNETS)
+@pytest.mark.parametrize("network", SPEUNETS.names())
 @pytest.mark.parametrize("refine", ("none", "consistent"))
 def test_every_network_and_refinement_goes_with_every_schedule(configure, stages, network, refine):
     config = configure(f"stages={stages}", f"method.network={network}", f"refine={refine}")

@@ -65,7 +65,9 @@ def test_it_is_swept_also_by_joblib(folder):
 def test_a_stopped_run_goes_on(folder):
     (folder / "stopped").mkdir()
     (folder / "stopped" / "config.yaml").write_bytes((folder / "one" / "config.yaml").read_bytes())
-    run("resume=stopped", cwd=folder)
+    (line,) = run("resume=stopped", cwd=folder, status=2).splitlines()
+    assert line.endswith(f"to run their code add {PLUGIN}")
+    run("resume=stopped", PLUGIN, cwd=folder)
     images = [scipy.io.loadmat(folder / name / "fused.mat")["Out"] for name in ("one", "stopped")]
     np.testing.assert_array_equal(*images)
 

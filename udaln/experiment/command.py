@@ -20,7 +20,7 @@ from udaln.experiment.comparison.command import report
 from udaln.experiment.conf_files import check_stages, choices
 from udaln.experiment.fuse_words import hydra_words
 from udaln.experiment.objective import objective
-from udaln.experiment.plugins import import_plugins, plugins_of
+from udaln.experiment.plugins import check_sent_words, import_plugins, is_plugins, plugins_of
 from udaln.experiment.run_files import CHECKPOINT, CONFIG, METRICS
 from udaln.experiment.shorthands import check_degradation, share_added
 from udaln.experiment.sweeping.resume import is_sweep, words_of
@@ -54,11 +54,14 @@ def main() -> None:
         resumed = [word for word in words if word.startswith(RESUME)]
         if not resumed:
             return _start(words)
-        if others := [word for word in words if word not in resumed[:1]]:
+        import_plugins(plugins_of(words))
+        if others := [word for word in words if word not in resumed[:1] and not is_plugins(word)]:
             raise InputError(f"resume: goes on with the run's own settings, expected no others, got {' '.join(others)}")
         folder = Path(resumed[0].removeprefix(RESUME))
         if is_sweep(folder):
-            return _start(words_of(folder))
+            words = words_of(folder)
+            check_sent_words(words)
+            return _start(words)
         resume(folder)
 
 
@@ -70,8 +73,7 @@ def _known_keys() -> list[str]:
 
 def _start(words: list[str]) -> None:
     """Compose the configuration and run it, once or as a sweep."""
-    if plugins := plugins_of(words):
-        import_plugins(plugins)
+    import_plugins(plugins_of(words))
     check_arguments(words, choices())
     check_degradation(words)
     check_stages(_chosen(words, "method"), _chosen(words, "stages"))
@@ -140,6 +142,6 @@ def _config_of(folder: Path, key: str) -> Config:
         composed = OmegaConf.load(file)
         assert isinstance(composed, DictConfig), "expected keys and values"
         try:
-            return typed(composed)
+            return typed(composed, sent=True)
         except InputError as error:
             raise InputError(f"{key}: {file}: {error}") from error

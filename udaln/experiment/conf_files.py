@@ -12,11 +12,13 @@ from udaln.errors import InputError
 
 
 def choices() -> dict[str, list[str]]:
-    """The names of the files in each group of ``conf/``, and of the methods that plugins have registered."""
+    """The names of the files in each group of ``conf/``, and of what plugins have registered."""
     groups = (path for path in resources.files("udaln.conf").iterdir() if path.is_dir() and path.name[0] != "_")
     files = {group.name: sorted(path.name.removesuffix(".yaml") for path in group.iterdir()) for group in groups}
-    registered = {name.removesuffix(".yaml") for name in ConfigStore.instance().repo.get("method", {})}
-    return files | {"method": sorted({*files["method"], *registered})}
+    for group in ("method", "dataset"):
+        registered = {name.removesuffix(".yaml") for name in ConfigStore.instance().repo.get(group, {})}
+        files[group] = sorted({*files[group], *registered})
+    return files
 
 
 def conf_file(group: str, name: str) -> DictConfig:
@@ -48,7 +50,8 @@ def check_stages(methods: Sequence[str], stages: Sequence[str]) -> None:
     Raises:
         InputError: Names the first one.
     """
-    for chosen in stages:
+    known = choices()["stages"]  # others are of a folder of the user's own
+    for chosen in (name for name in stages if name in known):
         trained = OmegaConf.select(conf_file("stages", chosen), "method.name") or chosen
         if others := [method for method in methods if method != trained]:
             raise InputError(f"stages: expected stages of method={others[0]}, got {chosen}, of method={trained}")

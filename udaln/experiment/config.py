@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -11,29 +12,38 @@ from omegaconf.errors import OmegaConfBaseException
 from udaln.errors import InputError
 from udaln.experiment.cli import describe
 from udaln.experiment.dataset_schema import DATASETS, Simulated, SyntheticDataset
-from udaln.experiment.plugins import import_plugins
+from udaln.experiment.plugins import check_named, import_plugins
 from udaln.experiment.schema import Config, PsfShape, SensorConfig
 from udaln.experiment.shorthands import expand_degradation
 from udaln.methods.base import Method
 from udaln.methods.registry import method_class, names
+from udaln.methods.training.callbacks import make_callbacks
 from udaln.methods.training.schedule import Schedules
+from udaln.methods.training.trainer_options import PROFILERS, REFUSED
+from udaln.monitor.loggers import LOGGERS
+from udaln.parts import METRICS
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
-def typed(composed: DictConfig) -> Config:
+def typed(composed: DictConfig, *, sent: bool = False) -> Config:
     """A composed configuration, checked against the schema.
+
+    Args:
+        composed: The configuration.
+        sent: Whether it is from a file that somebody else may have written. Its plugins are not imported then: they
+            must have been named by the user.
 
     Raises:
         InputError: If a key is unknown or missing, or a value is of the wrong type or out of range; names the key.
     """
     try:
-        import_plugins(OmegaConf.select(composed, "plugins", default=[]) or [])
+        plugins = OmegaConf.select(composed, "plugins", default=[]) or []
+        check_named(plugins) if sent else import_plugins(plugins)
         composed = expand_degradation(composed)
+        _check_trainer(OmegaConf.select(composed, "trainer"))
         kind = OmegaConf.select(composed, "dataset.kind")
-        if kind not in DATASETS:
-            raise InputError(f"dataset.kind: expected one of {', '.join(DATASETS)}, got {kind!r}")
         schema = _schema(
             kind, str(OmegaConf.select(composed, "method.name")), OmegaConf.select(composed, "stages") is not None
         )
@@ -47,6 +57,13 @@ def typed(composed: DictConfig) -> Config:
     assert isinstance(config, Config)
     _check_ranges(config)
     return config
+
+
+def _check_trainer(trainer: Any) -> None:
+    """Refuse arguments of Lightning's Trainer that stages cannot work with, with the reason."""
+    for key in trainer or {}:
+        if key in REFUSED:
+            raise InputError(f"trainer.{key}: cannot be set: {REFUSED[key]}")
 
 
 def method_of(config: Config) -> Method:
@@ -68,7 +85,7 @@ def _schema(dataset: str, method: str, staged: bool) -> DictConfig:
         staged: Whether the configuration has ``stages``.
     """
     schema = OmegaConf.structured(Config)
-    schema.dataset = OmegaConf.structured(DATASETS[dataset])
+    schema.dataset = OmegaConf.structured(DATASETS.get(dataset))
     chosen = method_class(method)
     schema.method = OmegaConf.structured(chosen.Settings)
     if chosen.Stages is not None:
@@ -84,7 +101,7 @@ def known_keys() -> list[str]:
     keys = set()
     for method in map(method_class, names()):
         stages = None if method.Stages is None else method.Stages.every()
-        for dataset in DATASETS.values():
+        for _, dataset in DATASETS.items():
             config = Config(dataset=dataset(), sensor=SensorConfig(), method=method.Settings(), stages=stages)
             keys |= set(_leaves(OmegaConf.structured(config), ""))
     return sorted(keys)
@@ -119,6 +136,12 @@ def _check_ranges(config: Config) -> None:
     _at_least("trainer.devices", config.trainer.devices, 1)
     one_of("trainer.accelerator", config.trainer.accelerator, ACCELERATORS)
     one_of("trainer.precision", config.trainer.precision, PRECISIONS)
+    if config.trainer.profiler is not None:
+        one_of("trainer.profiler", config.trainer.profiler, PROFILERS)
+    for name in config.metrics:
+        METRICS.get(name)
+    make_callbacks(config.callbacks)
+    LOGGERS.get(config.logger)
     method = method_class(config.method.name)(config.method, config.stages)  # messages tell the steps as they are given
     if config.degradation.shape is not PsfShape.free and not method.needs_degradation:
         raise InputError(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
+
+from udaln.parts import Registry
+from udaln.scene import Scene
 
 
 class BadBands(Enum):
@@ -117,5 +121,31 @@ class PairDataset:
     true_srf: str | None = None
 
 
-Dataset = SyntheticDataset | ReferenceDataset | PairDataset
-DATASETS = {cls.kind: cls for cls in (SyntheticDataset, ReferenceDataset, PairDataset)}
+@dataclass
+class OwnDataset(ABC):
+    """A kind of dataset of one's own: a dataclass of its settings, with the function that makes a scene of them.
+
+    Attributes:
+        kind: The name under which it is registered.
+        name: Of the dataset, for folders and tables; the kind if the configuration does not set it.
+        real: Whether two instruments took its images, so that the differences between them are looked for.
+    """
+
+    kind: str = MISSING
+    name: str = MISSING
+    real: ClassVar[bool] = False
+
+    @abstractmethod
+    def scene(self, factor: int | None) -> Scene:
+        """The pair, with its truth if there is one.
+
+        Args:
+            factor: The scale factor that ``scale`` asks for; None if it follows from the pair.
+        """
+
+
+Dataset = SyntheticDataset | ReferenceDataset | PairDataset | OwnDataset
+DATASETS: Registry[type[Any]] = Registry("datasets", "dataset.kind")
+BUILT_IN = (SyntheticDataset, ReferenceDataset, PairDataset)
+for _dataset in BUILT_IN:
+    DATASETS.add(_dataset.kind, _dataset)

@@ -173,7 +173,7 @@ def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusi
 def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
     """A copy with every figure that the scene allows, and the verdict."""
     degradation, scene, held_out = fusion.model.degradation, fusion.scene, fusion.held_out
-    values = figures(degradation, scene, fusion.estimate.image)
+    values = figures(degradation, scene, fusion.estimate.image, options.metrics)
     values |= without_reference(degradation, scene, fusion.complete)
     if held_out is not None:
         values["held_out_error"] = held_out.fused

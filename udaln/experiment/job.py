@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from udaln.experiment.config import method_of
-from udaln.experiment.dataset_schema import BadBands, PairDataset
+from udaln.experiment.dataset_schema import BadBands, OwnDataset, PairDataset
+from udaln.experiment.datasets.own import own_scene
 from udaln.experiment.datasets.pair import is_sampled, pair_scene
 from udaln.experiment.datasets.pair_files import PairFiles
 from udaln.experiment.datasets.simulated import simulated_scene
@@ -73,12 +74,16 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
         InputError: If the configuration asks for what cannot be done.
     """
     method = method_of(config)
-    real, streamed = files is not None, files is not None and is_sampled(files.pair, config.memory)
+    own = isinstance(config.dataset, OwnDataset)
+    real = config.dataset.real if own else files is not None
+    streamed = files is not None and is_sampled(files.pair, config.memory)
     instruments = config.instruments
     if not (real and method.tells_instruments_apart):
         instruments = instruments.without_open()
     pair: Pair | None = None
-    if files is None:
+    if own:
+        scene = own_scene(config)
+    elif files is None:
         scene = simulated_scene(config)
     else:
         scene, pair = pair_scene(config, files, shift=instruments.shift is not False)
@@ -96,6 +101,7 @@ def prepare(config: Config, folder: Path, files: PairFiles | None) -> Job:
         gaussian=config.degradation.shape is PsfShape.gaussian,
         kernel_size=config.scale.kernel_size,
         uncertainty=bool(trust.uncertainty),
+        metrics=config.metrics,
     )
     aligned = align(scene, options)
     trainer = config.trainer

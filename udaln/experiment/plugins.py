@@ -1,18 +1,33 @@
-"""Plugins: the user's own modules, named by ``plugins=[…]``, which register methods and readers of files."""
+"""Plugins: the user's own modules, named by ``plugins=[…]``, which register parts of their own.
+
+Code is run of modules that the user names on the command line or in a configuration of his own, and of installed
+packages whose entry points have the names of parts. A file that somebody else may have written, such as the
+``config.yaml`` of a run, names parts and modules, and imports none.
+"""
 
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass
 from importlib import resources
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from udaln.errors import InputError
+from udaln.parts.registry import installed
 
 KEY = "plugins"
+
+_named: set[str] = set()  # the modules that the user has named
+_HARMLESS = re.compile(  # settings of Hydra that choose or size a launcher, and say where runs go
+    r"\+?hydra/(launcher|sweeper)=\w+|\+?hydra\.sweep\.(dir|subdir)=.*"
+    r"|\+?hydra\.launcher\.(?!_target_|setup|srun_args|additional_parameters)\w+=[\w.,:/-]*"
+)
 
 
 def is_plugins(word: str) -> bool:
@@ -27,7 +42,7 @@ def plugins_of(words: Sequence[str]) -> list[str]:
 
 
 def import_plugins(modules: Iterable[str]) -> None:
-    """Import modules, and make the methods that they register available as ``method=``.
+    """Import modules that the user names, and offer the methods and datasets that they register as choices.
 
     A module is searched on Python's path and then in the working directory.
 
@@ -42,14 +57,69 @@ def import_plugins(modules: Iterable[str]) -> None:
             raise InputError(f"{KEY}: {module}: cannot be imported: {' '.join(str(error).split())}") from error
         finally:
             sys.path.remove("")
-    from udaln.methods.registry import method_class, names  # PyTorch, which ``udaln --help`` does without
+        _named.add(module)
+    if _named or installed() or "udaln.methods.registry" in sys.modules:  # else there is nothing to offer, nor PyTorch
+        _offer_methods()
+        _offer_datasets()
 
-    built_in = {path.name.removesuffix(".yaml") for path in (resources.files("udaln.conf") / "method").iterdir()}
+
+def check_named(modules: Iterable[str]) -> None:
+    """Refuse plugins of a file that somebody else may have written, unless the user has named them, too.
+
+    Raises:
+        InputError: Says how to name them.
+    """
+    if missing := [module for module in modules if module not in _named]:
+        named = ",".join(missing)
+        raise InputError(f"{KEY}: not imported, since a file may be of anyone; to run their code add {KEY}=[{named}]")
+
+
+def check_sent_words(words: Iterable[str]) -> None:
+    """Refuse words of a sweep that somebody else may have begun, if they could run code.
+
+    Raises:
+        InputError: Names the word.
+    """
+    words = list(words)
+    check_named(plugins_of(words))
+    for word in words:
+        of_hydra = word.lstrip("+~").startswith("hydra")
+        if "_target_" in word or (of_hydra and not _HARMLESS.fullmatch(word)):
+            raise InputError(
+                f"{word}: not taken from a file, since it may run code; go on by the command that began the sweep"
+            )
+
+
+def _offer_methods() -> None:
+    from udaln.methods.registry import method_class, names
+
+    built_in = _files("method")
     for name in set(names()) - built_in:
         method = method_class(name)
         parts = {"method": method.Settings()} | ({} if method.Stages is None else {"stages": method.Stages()})
-        settings = {
-            key: OmegaConf.to_container(OmegaConf.structured(part), enum_to_str=True) for key, part in parts.items()
-        }
-        preset = settings | {"refine": "consistent"}  # a file of ``conf/method`` that is not on disk
-        ConfigStore.instance().store(group="method", name=name, node=preset, package="_global_", provider="udaln")
+        settings = {key: _plain(part) for key, part in parts.items()}
+        _store("method", name, settings | {"refine": "consistent"}, package="_global_")
+
+
+def _offer_datasets() -> None:
+    from udaln.experiment.dataset_schema import DATASETS, OwnDataset
+
+    for name, dataset in DATASETS.items():
+        if issubclass(dataset, OwnDataset):
+            if not is_dataclass(dataset):
+                raise InputError(f"{KEY}: dataset {name}: expected a dataclass, got {dataset}")
+            _store("dataset", name, {**_plain(dataset), "kind": name, "name": name}, package="dataset")
+
+
+def _store(group: str, name: str, node: dict[str, Any], *, package: str) -> None:
+    """Offer a file of ``conf/`` that is not on disk."""
+    ConfigStore.instance().store(group=group, name=name, node=node, package=package, provider="udaln")
+
+
+def _files(group: str) -> set[str]:
+    return {path.name.removesuffix(".yaml") for path in (resources.files("udaln.conf") / group).iterdir()}
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(OmegaConf.structured(settings), enum_to_str=True)
+    return dict(plain)

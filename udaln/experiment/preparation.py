@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
@@ -32,6 +33,7 @@ class FusionOptions:
         kernel_size: Side of the PSF's window [HR pixels]; if None, the data decide.
         uncertainty: Whether the deviation is calculated.
         progress: Whether progress bars are shown on a terminal.
+        metrics: Metrics of one's own by their names.
     """
 
     method: Method
@@ -43,6 +45,7 @@ class FusionOptions:
     kernel_size: int | None = None
     uncertainty: bool = False
     progress: bool = True
+    metrics: Sequence[str] = ()
 
     def known(self, scene: Scene) -> Known:
         """What is known of a scene's sensors and is to be kept.

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from omegaconf import OmegaConf
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import Logger
 
 from udaln import threads
 from udaln.errors import InputError
@@ -27,9 +27,11 @@ from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.clipped import describe_clipped
 from udaln.io.missing import describe_shares
 from udaln.methods.base import Model, Training
+from udaln.methods.training.callbacks import make_callbacks
 from udaln.methods.training.trainer import quiet_lightning
 from udaln.metrics.figures import of_whole_image
 from udaln.monitor.console import RESULT, print_columns, run_log
+from udaln.monitor.loggers import make_logger
 from udaln.monitor.progress import StageProgress
 from udaln.monitor.run_monitor import RunMonitor
 
@@ -62,8 +64,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         log = stack.enter_context(run_log(folder / LOG))
         stack.enter_context(report.log_how_to_resume(folder, log))
         _log_scene(job, log)
-        logger = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
-        monitor = _monitor(job, logger)
+        monitor = _monitor(job, make_logger(config.logger, folder, config.logger_settings))
         model = fit(job.aligned, job.options, _training(job, monitor), monitor.on_stage)
         fusion = _fuse(job, model, monitor)
         for line in report.estimates(fusion):
@@ -102,7 +103,7 @@ def _log_scene(job: Job, log: logging.Logger) -> None:
         log.info("continuing from %s", job.folder / CHECKPOINT)
 
 
-def _monitor(job: Job, logger: TensorBoardLogger) -> RunMonitor:
+def _monitor(job: Job, logger: Logger | None) -> RunMonitor:
     """What records the run. One that is continued is on the board with its settings already."""
     config = job.config
     continued = (job.folder / CHECKPOINT).exists()
@@ -114,6 +115,7 @@ def _monitor(job: Job, logger: TensorBoardLogger) -> RunMonitor:
         pictures=config.monitor.pictures,
         points=[(row, column) for row, column in config.monitor.points or []] or None,
         again=1 / job.scene.scale**2 if job.check else 0.0,  # the check trains on that many fewer pixels
+        metrics=config.metrics,
     )
 
 
@@ -128,8 +130,10 @@ def _training(job: Job, monitor: RunMonitor) -> Training:
         every=config.monitor.every,
         checkpoint=job.folder / CHECKPOINT,
         checkpoint_seconds=config.trainer.checkpoint_seconds,
-        callbacks=monitor.callbacks,
-        logger=monitor.logger,
+        callbacks=[*monitor.callbacks, *make_callbacks(config.callbacks)],
+        logger=monitor.logger or False,
+        trainer=config.trainer.options,
+        folder=job.folder,
     )
 
 

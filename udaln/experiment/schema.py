@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from udaln.errors import InputError
+from udaln.experiment.trainer_schema import TrainerConfig
 from udaln.physics.instruments import Instruments
 
 
@@ -90,23 +91,6 @@ class DegradationConfig:
     def given(self) -> str:
         """What is not estimated: ``none``, ``psf``, ``srf`` or ``psf+srf``."""
         return "+".join(name for name in ("psf", "srf") if getattr(self, name) is not Source.estimated) or "none"
-
-
-@dataclass
-class TrainerConfig:
-    """Settings of Lightning's Trainer.
-
-    Attributes:
-        accelerator: ``auto``, ``cpu`` or ``gpu``.
-        devices: Number of devices of one machine that share the blocks of each step, with a process each.
-        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
-        checkpoint_seconds: Shortest time between two checkpoints of a stage [s].
-    """
-
-    accelerator: str = MISSING
-    devices: int = 1
-    precision: str = MISSING
-    checkpoint_seconds: float = MISSING
 
 
 @dataclass
@@ -200,9 +184,13 @@ class Config:
         method: Settings of the method that ``method.name`` names.
         stages: Settings of its training stages, if it has any.
         refine: The step after the method.
-        plugins: Modules to import, which register methods or readers of files.
+        plugins: Modules to import, which register parts of the user's own.
+        metrics: Metrics of the user's own by their names.
         instruments: The differences between the two sensors that are allowed for.
         trainer: Settings of Lightning's Trainer.
+        callbacks: Lightning's callbacks by name, each with its arguments.
+        logger: Where the run is recorded: ``tensorboard``, ``csv``, ``wandb``, ``mlflow``, ``none`` or one's own.
+        logger_settings: Arguments of the logger.
         monitor: What is monitored.
         trust: Quality control of the result.
         memory: Memory for large pairs.
@@ -220,8 +208,12 @@ class Config:
     stages: Any = None
     refine: Refine = Refine.consistent
     plugins: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
     instruments: Instruments = field(default_factory=Instruments)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    logger: str = "tensorboard"
+    logger_settings: dict[str, Any] = field(default_factory=dict)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     trust: Trust = field(default_factory=Trust)
     memory: Memory = field(default_factory=Memory)

@@ -51,7 +51,8 @@ A run that failed is a row, too. The table is printed, and written to report.htm
 directory if there are several folders.
 
 columns=psnr,sam,hqnr   keys of metrics.json, in this order; columns=all for all of them
-out=FILE                .html, .md, .csv or .tex, instead of report.html; may be given several times""",
+out=FILE                .html, .md, .csv or .tex, instead of report.html; may be given several times
+plugins=MODULE          modules of your own, whose metrics get their titles and units""",
 }
 
 WIDTH = 110  # of the help [characters]

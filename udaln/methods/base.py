@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -117,6 +117,8 @@ class Training:
         checkpoint_seconds: Least time between two checkpoints within a stage.
         callbacks: Lightning's, for methods that train by Lightning.
         logger: Lightning's, or false.
+        trainer: Other arguments of Lightning's Trainer, for methods that train by Lightning.
+        folder: Where callbacks and profilers of Lightning write.
     """
 
     seed: int = 2
@@ -128,6 +130,8 @@ class Training:
     checkpoint_seconds: float = 10.0
     callbacks: Sequence[Any] = ()
     logger: Any = False
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 class Method(ABC):

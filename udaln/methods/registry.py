@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TypeVar
 
-from udaln.errors import InputError
 from udaln.methods.base import Method
 from udaln.methods.classical.cnmf import Cnmf
 from udaln.methods.classical.cstf import Cstf
@@ -20,10 +19,11 @@ from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.udaln.method import Udaln
+from udaln.parts import Registry
 
 M = TypeVar("M", bound=type[Method])
 
-_METHODS: dict[str, type[Method]] = {}
+METHODS: Registry[type[Method]] = Registry("methods", "method.name")
 
 
 def register(method: M) -> M:
@@ -32,18 +32,15 @@ def register(method: M) -> M:
     Raises:
         ValueError: If another method has that name, or ``Settings`` does not begin with ``name``.
     """
-    other = _METHODS.get(method.name)
-    if other is not None and other.__qualname__ != method.__qualname__:
-        raise ValueError(f"method {method.name}: there is another one of that name: {other}")
     if [field.name for field in fields(method.Settings)][:1] != ["name"]:
         raise ValueError(f"method {method.name}: expected Settings that begin with name")
-    _METHODS[method.name] = method
+    METHODS.add(method.name, method)
     return method
 
 
 def names() -> list[str]:
     """The names of all methods."""
-    return sorted(_METHODS)
+    return METHODS.names()
 
 
 def method_class(name: str, *, key: str = "method.name") -> type[Method]:
@@ -56,11 +53,7 @@ def method_class(name: str, *, key: str = "method.name") -> type[Method]:
     Raises:
         InputError: If there is none.
     """
-    if name not in _METHODS:
-        raise InputError(
-            f"{key}: expected one of {', '.join(names())}, got {name!r}; a module of your own is named by plugins=[…]"
-        )
-    return _METHODS[name]
+    return METHODS.get(name, key=key)
 
 
 register(ClosedForm)

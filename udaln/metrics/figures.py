@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from udaln.estimation.psf import centre_shift
 from udaln.metrics import fusion_metrics, psnr, psnr_cube, quality_without_reference, ssim
+from udaln.parts import own_figures
 from udaln.physics.degradation import Degradation
 from udaln.physics.observation import MAX_INVALID, degraded, usable_lr_pixels
 from udaln.physics.windows import degrade
@@ -15,18 +18,22 @@ from udaln.scene import Scene
 
 
 @torch.no_grad()
-def figures(degradation: Degradation, scene: Scene, fused: Tensor | None) -> dict[str, float]:
+def figures(
+    degradation: Degradation, scene: Scene, fused: Tensor | None, metrics: Sequence[str] = ()
+) -> dict[str, float]:
     """Every figure that a scene allows, over the pixels with data.
 
     Args:
         degradation: The current estimate.
         scene: The scene, on the device of the degradation.
         fused: The fused image, H×W×C, in the units of the LR-HSI; None before there is one.
+        metrics: Metrics of one's own by their names.
 
     Returns:
         * with a reference and a fused image: ``psnr, sam, ergas, cc, uiqi, rmse``;
         * with a fused image: ``lr_hsi_error`` and ``hr_msi_error``, the mean absolute errors SpaDnet(X̂) − Y and
           SpeDnet(X̂) − Z, in units of Y and Z;
+        * with a fused image, the metrics of one's own;
         * always ``lr_msi_error``, of SpeDnet(Y) − SpaDnet(Z);
         * ``shift_rows`` and ``shift_columns``, the shift of the LR-HSI down and to the right [HR pixels];
         * with the true PSF: ``psf_error``, the largest absolute error of a weight, and ``shift_error`` [HR pixels];
@@ -42,12 +49,13 @@ def figures(degradation: Degradation, scene: Scene, fused: Tensor | None) -> dic
     if fused is not None:
         valid = scene.valid
         if truth.image is not None:
-            metrics = fusion_metrics(scene.scale, sync_on_compute=False).to(fused.device)  # of one process's image
-            metrics.update(truth.image, fused)
-            result |= {name: float(value) for name, value in metrics.compute().items()}
+            measures = fusion_metrics(scene.scale, sync_on_compute=False).to(fused.device)  # of one process's image
+            measures.update(truth.image, fused)
+            result |= {name: float(value) for name, value in measures.compute().items()}
         inside = degraded(scene, valid[..., None].double(), psf / psf.sum())[usable, 0] > 1 - MAX_INVALID
         lr_fused = degraded(scene, torch.where(valid[..., None], fused, 0), psf)[usable].double()
         result["lr_hsi_error"] = float(l1_loss(lr_fused[inside], lr_hsi[inside]))
+        result |= own_figures(metrics, scene, fused)
         result["hr_msi_error"] = float(l1_loss(degradation.unmatched(fused[valid].double() @ srf), hr_msi[valid]))
     lr_msi_spad, lr_msi_sped = degraded(scene, hr_msi, psf)[usable], degradation.unmatched(lr_hsi @ srf)
     result["lr_msi_error"] = float(l1_loss(lr_msi_sped, lr_msi_spad))

@@ -9,6 +9,8 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from udaln.parts import METRICS
+
 # TensorBoard sorts groups by name: the numbers put those that are looked at first at the top.
 GROUPS = {
     "1 headlines": ("psnr", "sam", "ergas"),
@@ -17,6 +19,7 @@ GROUPS = {
     "4 agreement with the pair": ("lr_hsi_error", "hr_msi_error", "lr_msi_error"),
     "5 sensors": ("psf_error", "srf_error", "shift_error", "spad_psnr", "sped_psnr"),
 }
+OWN = "6 own metrics"
 HEADLINES = ("psnr", "sam", "ergas", "hqnr", "d_lambda", "d_s", "check_psnr", "check_sam", "check_ergas")
 
 _TAGS = {name: f"{group}/{name}" for group, names in GROUPS.items() for name in names}
@@ -24,7 +27,8 @@ _TAGS = {name: f"{group}/{name}" for group, names in GROUPS.items() for name in 
 
 def cards(figures: Mapping[str, float]) -> dict[str, float]:
     """The figures that have a card and are finite, by their tags."""
-    return {_TAGS[name]: value for name, value in figures.items() if name in _TAGS and math.isfinite(value)}
+    tags = _TAGS | {name: f"{OWN}/{name}" for name in METRICS.names()}
+    return {tags[name]: value for name, value in figures.items() if name in tags and math.isfinite(value)}
 
 
 def add_layout(writer: SummaryWriter, *, trained: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -24,10 +25,12 @@ class FigureLog(Callback):
 
     Args:
         scene: The scene.
+        metrics: Metrics of one's own by their names.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, metrics: Sequence[str] = ()) -> None:
         self.scene = scene
+        self.metrics = metrics
         self.stage_ends: dict[str, dict[str, float]] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -42,22 +45,23 @@ class FigureLog(Callback):
             values["loss"] = float(pl_module.loss)
         pl_module.log_dict(cards(values))
 
-    def log(self, stage: str, model: Model, logger: Logger, step: int, *, gives_image: bool) -> None:
+    def log(self, stage: str, model: Model, logger: Logger | None, step: int, *, gives_image: bool) -> None:
         """Log the figures at the end of a stage that did not run on Lightning.
 
         Args:
             stage: Its name.
             model: After the stage, on the device of the scene.
-            logger: Where they are logged.
+            logger: Where they are logged; None for nowhere.
             step: Optimisation steps so far.
             gives_image: Whether the model can fuse after this stage.
         """
         values = self._figures(stage, model, gives_image=gives_image)
-        logger.log_metrics(cards(values), step)
+        if logger is not None:
+            logger.log_metrics(cards(values), step)
 
     def _figures(self, stage: str, model: Model, *, gives_image: bool) -> dict[str, float]:
         fused = model.fuse(self.scene).image if gives_image else None
-        self.stage_ends[stage] = figures(model.degradation, self.scene, fused)
+        self.stage_ends[stage] = figures(model.degradation, self.scene, fused, self.metrics)
         return self.stage_ends[stage]
 
     def state_dict(self) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from pathlib import Path
 import made_up
 import pytest
 import torch
-from pytorch_lightning import Callback, seed_everything
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
 
 from udaln.errors import InputError
 from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
 from udaln.methods.training.schedule import Schedule
-from udaln.methods.training.trainer import make_trainer
+from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.methods.udaln.stages import STAGES
 from udaln.monitor import FigureLog
 
@@ -102,9 +104,111 @@ def test_a_stage_that_ends_early_is_noticed(monkeypatch):
     networks = made_up.networks(SCENE)
     chain = StageChain([STAGES[0](networks, Schedule(1e-3, 10, 1), 2)])
     trainer = make_trainer(chain, "cpu", "32-true", logger=False)
-    trainer.limit_train_batches = 2
+    monkeypatch.setattr(STAGES[0], "calls", 2)
     with pytest.raises(RuntimeError, match="degradation ended after 4 of 10 steps"):
         chain.run(trainer, SceneData(SCENE, networks.degradation.kernel_size))
+
+
+def stages_of(networks, steps=(6, 10, 4), **schedule):
+    return [stage(networks, Schedule(1e-3, n, 1, **schedule), 2) for stage, n in zip(STAGES, steps, strict=True)]
+
+
+def chained(stages, *callbacks, **options):
+    chain = StageChain(stages)
+    trainer = make_trainer(chain, "cpu", "32-true", callbacks=callbacks, logger=False, options=options)
+    chain.run(trainer, SceneData(SCENE, stages[0].model.degradation.kernel_size))
+    return trainer
+
+
+def test_lightnings_callbacks_count_optimisation_steps(tmp_path):
+    class Steps(Callback):
+        def on_train_batch_end(self, trainer, pl_module, *_):
+            seen.append(trainer.global_step)
+
+    seen = []
+    quiet_lightning()
+    keep = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=4, save_top_k=-1)
+    chained(stages_of(made_up.networks(SCENE)), Steps(), keep)
+    assert seen == list(range(2, 21, 2))
+    assert {path.name for path in tmp_path.glob("*.ckpt")} == {f"step={step}.ckpt" for step in range(4, 21, 4)}
+
+
+def test_early_stopping_ends_each_stage_by_itself():
+    stages = stages_of(made_up.networks(SCENE), (20, 20, 20))
+    stopping = EarlyStopping("loss", patience=2, min_delta=1e9)  # nothing counts as better than the first look
+    chained(stages, stopping)
+    assert [stage.steps_done for stage in stages] == [6, 6, 6]
+    assert all(stage.converged for stage in stages)
+
+
+def test_a_time_limit_ends_each_stage():
+    stages = stages_of(made_up.networks(SCENE), (10**6, 10**6, 10**6))
+    chained(stages, max_time={"milliseconds": 1})
+    assert all(0 < stage.steps_done < 10**6 and stage.finished for stage in stages)
+
+
+def test_a_run_that_crashed_after_early_stopping_looked_goes_on_alike(tmp_path):
+    def ended(checkpoint, crash=(), resume=False):
+        stages = stages_of(made_up.networks(SCENE), (20, 20, 20))
+        chain = StageChain(stages, checkpoint, checkpoint_seconds=0)
+        stopping = EarlyStopping("loss", patience=3, min_delta=1e9)
+        trainer = make_trainer(chain, "cpu", "32-true", callbacks=[stopping, *crash], logger=False)
+        chain.run(trainer, SceneData(SCENE, stages[0].model.degradation.kernel_size), resume=resume)
+        return [chain.steps[stage.name] for stage in stages]
+
+    with pytest.raises(ZeroDivisionError):
+        ended(tmp_path / "c.ckpt", [Crash("spectral", 6)])
+    assert ended(tmp_path / "c.ckpt", resume=True) == ended(None) == [8, 8, 8]
+
+
+def test_a_stage_trains_by_a_plain_trainer(tmp_path):
+    """As in a notebook, with callbacks of Lightning; the result is that of the chain."""
+    stages = [STAGES[1](made_up.networks(SCENE), Schedule(1e-2, 10, 5), 4) for _ in range(2)]
+    data = SceneData(SCENE, stages[0].model.degradation.kernel_size)
+    logger = CSVLogger(tmp_path, name="", version="")
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=-1,
+        logger=logger,
+        callbacks=[LearningRateMonitor()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+    )
+    trainer.fit(stages[0], datamodule=data)
+    assert trainer.global_step == stages[0].steps_done == 10
+    chained(stages[1:])
+    weights = [stage.model.state_dict() for stage in stages]
+    assert all(torch.equal(weights[0][name], value) for name, value in weights[1].items())
+    rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
+    at, rate = rows[0].index("step"), rows[0].index("lr-Adam")
+    assert [int(row[at]) for row in rows[1:] if row[rate]] == [0, 4, 8]
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "RMSprop", "AdamW"])
+def test_another_optimizer_is_resumed_and_hands_on_its_state(tmp_path, optimizer):
+    def ended(checkpoint, crash=(), resume=False):
+        networks = made_up.networks(SCENE)
+        settings = {"momentum": 0.9} if optimizer == "SGD" else {}
+        stages = stages_of(networks, optimizer=optimizer, optimizer_settings=settings, gradient_clip_val=0.5)
+        chain = StageChain(stages, checkpoint, checkpoint_seconds=0)
+        trainer = make_trainer(chain, "cpu", "32-true", callbacks=crash, logger=False)
+        chain.run(trainer, SceneData(SCENE, networks.degradation.kernel_size), resume=resume)
+        assert type(trainer.optimizers[0]).__name__ == optimizer
+        return networks.state_dict()
+
+    with pytest.raises(ZeroDivisionError):
+        ended(tmp_path / "c.ckpt", [Crash("joint", 4)])
+    resumed, whole = ended(tmp_path / "c.ckpt", resume=True), ended(None)
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+
+
+def test_stages_of_different_optimizers_do_not_share_states():
+    networks = made_up.networks(SCENE)
+    stages = stages_of(networks)
+    stages[2].schedule = Schedule(1e-3, 4, 1, optimizer="RMSprop")
+    trainer = chained(stages)
+    assert {int(state["step"]) for state in trainer.optimizers[0].state.values()} == {4}
 
 
 def test_there_must_be_something_to_go_on_from(tmp_path):

@@ -12,7 +12,7 @@ from udaln.experiment.presets import method_preset
 from udaln.methods.udaln.speunet import SPEUNETS, PaperSpeUnet
 from udaln.physics.windows import degrade
 
-EVERY = pytest.mark.parametrize("name", SPEUNETS)
+EVERY = pytest.mark.parametrize("name", SPEUNETS.names())
 LINEAR = pytest.mark.parametrize("name", ["affine", "residual"])
 
 
@@ -26,7 +26,7 @@ def samples(n=60, msi_bands=3, hsi_bands=12, seed=0):
 
 def made(name, msi_bands=3, hsi_bands=12):
     torch.manual_seed(0)
-    return SPEUNETS[name](msi_bands, hsi_bands)
+    return SPEUNETS.get(name)(msi_bands, hsi_bands)
 
 
 def disturbed(speu):
@@ -188,7 +188,7 @@ def test_networks_of_every_kind_are_the_same_after_a_round_trip(name, tmp_path):
     method, _ = method_preset("udaln", settings={"network": name})
     save_model(tmp_path / "model.ckpt", method, networks)
     read, *_ = load_model(tmp_path / "model.ckpt")
-    assert type(read.speu) is type(networks.speu) is SPEUNETS[name]
+    assert type(read.speu) is type(networks.speu) is SPEUNETS.get(name)
     assert read.state_dict().keys() == networks.state_dict().keys()
     assert all(torch.equal(value, read.state_dict()[key]) for key, value in networks.state_dict().items())
     assert torch.equal(read.map(pair.hr_msi), networks.map(pair.hr_msi))

@@ -10,6 +10,7 @@ from udaln.experiment.comparison.run_folder import RunFolder, find_runs
 from udaln.experiment.comparison.table import Table, make_table
 from udaln.experiment.comparison.terminal import print_table
 from udaln.experiment.comparison.texts import comma_separated, latex, markdown
+from udaln.experiment.plugins import import_plugins, is_plugins, plugins_of
 from udaln.files import atomically
 
 SUFFIXES = (".html", ".md", ".csv", ".tex")
@@ -20,12 +21,14 @@ def report(words: Sequence[str]) -> None:
     """Print and write the table of runs.
 
     Args:
-        words: Folders; ``columns=`` and ``out=``.
+        words: Folders; ``columns=``, ``out=`` and ``plugins=``.
 
     Raises:
         InputError: If there is no folder or no run, or a word is not understood.
     """
-    folders, columns, outs = _parsed(words)
+    if plugins := plugins_of(words):
+        import_plugins(plugins)
+    folders, columns, outs = _parsed([word for word in words if not is_plugins(word)])
     runs = find_runs(folders)
     table = make_table(runs, columns)
     print_table(table)

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from udaln.parts import METRICS
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -94,8 +96,14 @@ IF_THEY_DIFFER = ("share", "given")  # beside either
 
 
 def figure(key: str) -> Figure:
-    """A figure by its key; one that is not listed above is shown as it is."""
-    return BY_KEY.get(key) or Figure(key, key.replace("_", " "), 4)
+    """A figure by its key; one that is neither listed above nor a metric that is known is shown as it is."""
+    if key in BY_KEY:
+        return BY_KEY[key]
+    title = key.replace("_", " ")
+    if key not in METRICS:
+        return Figure(key, title, 4)
+    own = METRICS.get(key)
+    return Figure(key, own.title or title, own.decimals, own.better, own.unit)
 
 
 def all_keys() -> tuple[str, ...]:

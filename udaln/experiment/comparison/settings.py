@@ -25,7 +25,16 @@ _FIRST = (
     "instruments.name",
     "sensor.name",
 )
-_NEVER = ("plugins", "trainer.checkpoint_seconds", "monitor.every", "monitor.points", "output", "optimize")
+_NEVER = (
+    "plugins",
+    "metrics",
+    "logger",
+    "trainer.checkpoint_seconds",
+    "monitor.every",
+    "monitor.points",
+    "output",
+    "optimize",
+)
 _ABSENT = "–"
 
 

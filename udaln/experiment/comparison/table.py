@@ -148,9 +148,10 @@ def make_table(runs: Sequence[RunFolder], columns: Sequence[str] | None = None) 
 
 def _columns(runs: Sequence[RunFolder], asked: Sequence[str] | None) -> list[Figure]:
     metrics = [run.metrics for run in runs if run.finished]
+    own = dict.fromkeys(name for run in runs for name in run.settings.get("metrics") or [])  # metrics
     present = {key for figures in metrics for key, value in figures.items() if value is not None}
     if asked == ["all"]:
-        return [figure(key) for key in all_keys() if key in present]
+        return [figure(key) for key in (*all_keys(), *own) if key in present]
     if asked is not None:
         if metrics and (unknown := [key for key in asked if key not in {key for run in metrics for key in run}]):
             raise InputError(
@@ -162,6 +163,7 @@ def _columns(runs: Sequence[RunFolder], asked: Sequence[str] | None) -> list[Fig
     chosen = [key for key in (WITH_TRUTH if truth else WITHOUT_TRUTH) if key in present]
     if truth and any(WITH_TRUTH[0] not in run for run in metrics):  # real pairs among simulated ones
         chosen[-1:-1] = ["hqnr"] if "hqnr" in present else []
+    chosen[-1:-1] = [key for key in own if key in present and key not in chosen]
     chosen += [key for key in IF_THEY_DIFFER if len({str(run.get(key)) for run in metrics}) > 1]
     return [figure(key) for key in chosen]
 

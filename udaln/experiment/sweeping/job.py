@@ -118,7 +118,7 @@ def _check_same(folder: Path, config: Config) -> None:
     try:
         loaded = OmegaConf.load(folder / CONFIG)
         assert isinstance(loaded, DictConfig)
-        before = typed(loaded)
+        before = typed(loaded, sent=True)
     except (InputError, OSError, AssertionError) as error:
         why = " ".join(str(error).split())
         raise InputError(f"hydra.sweep.dir: {folder} is of another version of udaln or damaged: {why}") from error

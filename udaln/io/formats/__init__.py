@@ -33,8 +33,11 @@ from udaln.io.formats.reader import Reader
 from udaln.io.formats.source import Source
 from udaln.io.image import Image, Pixels
 from udaln.io.undeclared import without_undeclared
+from udaln.parts import Registry
 
 __all__ = ["Reader", "open_image", "register_reader"]
+
+INSTALLED: Registry[Reader] = Registry("readers", "readers")  # entry points of other packages
 
 
 @contextmanager
@@ -110,7 +113,7 @@ def _find(source: Source) -> tuple[Reader, Source]:
             if not path.stat().st_size:
                 raise source.error("cannot be read: it is empty")
     found = []
-    for reader in _READERS:
+    for reader in (*(own for _, own in INSTALLED.items()), *_READERS):
         with reading(path, key=source.key) if path.is_file() else nullcontext():
             file = reader.find(source)
         if file is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, Timer
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 from torch.optim import Optimizer
@@ -23,15 +25,17 @@ from udaln.methods.training.stage import Stage
 from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.physics.blocks import Blocks
 
-AdamState = dict[str, Any]
+State = dict[str, Any]  # of an optimizer, for one parameter
 
 
-class StageChain(Callback):
+class StageChain(Checkpoint):
     """Trains the stages in turn; a run killed at any point goes on from its last checkpoint.
+
+    It is one of Lightning's checkpoint callbacks: they come last, so that its checkpoint holds what the others noted.
 
     Networks are shared by the stages, so they carry over by themselves. Adam's moments and step counts do not: a stage
     starts from what earlier stages left for the parameters that it trains (Li et al. 2022, published settings: one Adam
-    per network).
+    per network). The same holds for any other optimizer that several stages have in common.
 
     Args:
         stages: In the order of training.
@@ -51,7 +55,7 @@ class StageChain(Callback):
         self.checkpoint_seconds = checkpoint_seconds
         self.seconds: dict[str, float] = {}
         self.steps: dict[str, int] = {}
-        self._adam: dict[str, AdamState] = {}
+        self._states: dict[str, dict[str, State]] = {}  # of each parameter by its name, by optimizer
         self._current = 0
         self._last_tick = self._last_saved = 0.0
         steps = 0
@@ -93,11 +97,13 @@ class StageChain(Callback):
             self._current = index
             stage = self.stages[index]
             assert trainer.fit_loop is not None
-            trainer.fit_loop.max_epochs = trainer.current_epoch + 1  # an epoch is a stage; they add up over the fits
+            trainer.fit_loop.max_epochs = trainer.current_epoch + stage.calls  # they add up over the fits
+            if restore is None:
+                _reset_limits(trainer)
             trainer.fit(stage, datamodule=data, ckpt_path=restore, weights_only=True)
             if not stage.finished:
                 raise RuntimeError(f"stage {stage.name} ended after {stage.steps_done} of {stage.schedule.steps} steps")
-            self._adam |= _adam_by_name(stage, trainer.optimizers[0])
+            self._states.setdefault(stage.schedule.optimizer, {}).update(_by_name(stage, trainer.optimizers[0]))
             restore = None
 
     def _stage_of_checkpoint(self) -> int:
@@ -108,22 +114,24 @@ class StageChain(Callback):
             return int(saved["callbacks"][self.state_key]["current"])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Hand over Adam's state; a checkpoint's own is restored after this and wins."""
+        """Hand over the optimizer's state; a checkpoint's own is restored after this and wins."""
         assert isinstance(pl_module, Stage)
         (optimizer,) = (
             trainer.optimizers
         )  # Lightning restores optimizer states by zip and cuts off extra ones in silence
+        states = self._states.get(pl_module.schedule.optimizer, {})
         for name, parameter in pl_module.parameters_by_name().items():
-            if name in self._adam:
-                optimizer.state[parameter] = _to(self._adam[name], parameter)
+            if name in states:
+                optimizer.state[parameter] = _to(states[name], parameter)
         self.seconds.setdefault(pl_module.name, 0.0)
         self._last_tick = self._last_saved = time.monotonic()
         if trainer.world_size > 1:
             heed_signals(trainer.global_rank)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
-        """Count the time and write the checkpoint when it is due."""
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the time and write the checkpoint when it is due, after all other callbacks."""
         assert isinstance(pl_module, Stage)
+        pl_module.converged |= trainer.should_stop  # a callback or the time limit ends the stage
         now = time.monotonic()
         self.seconds[pl_module.name] += now - self._last_tick
         self._last_tick = now
@@ -139,12 +147,12 @@ class StageChain(Callback):
         del checkpoint["loops"]
 
     def state_dict(self) -> dict[str, Any]:
-        """Which stage it is, what Adam left in the stages before, and the steps and the time spent."""
-        return {"current": self._current, "adam": self._adam, "seconds": self.seconds, "steps": self.steps}
+        """Which stage it is, what the optimizers left in the stages before, and the steps and the time spent."""
+        return {"current": self._current, "optimizers": self._states, "seconds": self.seconds, "steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
-        self._current, self._adam = state_dict["current"], state_dict["adam"]
+        self._current, self._states = state_dict["current"], state_dict["optimizers"]
         self.seconds, self.steps = state_dict["seconds"], state_dict["steps"]
 
 
@@ -167,12 +175,29 @@ def _train_beside(
     chain.run(trainer, BlockData(blocks), resume=resume)
 
 
-def _adam_by_name(stage: Stage[Any], optimizer: Optimizer) -> dict[str, AdamState]:
+def _reset_limits(trainer: Trainer) -> None:
+    """Let Lightning's early stopping and time limit look at each stage by itself."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EarlyStopping):
+            callback.wait_count = callback.stopped_epoch = 0
+            callback.best_score = torch.tensor(math.inf if callback.mode == "min" else -math.inf)
+        elif isinstance(callback, Timer):
+            callback._start_time = dict.fromkeys(callback._start_time)
+            callback._end_time = dict.fromkeys(callback._end_time)
+            callback._offset = 0
+
+
+def _by_name(stage: Stage[Any], optimizer: Optimizer) -> dict[str, State]:
     return {
-        name: {key: value.detach().cpu().clone() for key, value in optimizer.state[parameter].items()}
+        name: {key: _copy(value, "cpu") for key, value in optimizer.state[parameter].items()}
         for name, parameter in stage.parameters_by_name().items()
     }
 
 
-def _to(state: Mapping[str, Tensor], parameter: Tensor) -> AdamState:
-    return {key: value.to(parameter.device, copy=True) for key, value in state.items()}
+def _to(state: Mapping[str, Any], parameter: Tensor) -> State:
+    return {key: _copy(value, parameter.device) for key, value in state.items()}
+
+
+def _copy(value: Any, device: torch.device | str) -> Any:
+    """A tensor of an optimizer's state on another device; anything else as it is."""
+    return value.detach().to(device, copy=True) if isinstance(value, Tensor) else value

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import repeat
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
 from udaln.estimation.noise import homogeneous_patches, unique_variances
-from udaln.methods.training.stage import Stage
 from udaln.physics.blocks import Blocks, blocks_of
 from udaln.scene import Scene
 
 
-class Repeated:
-    """The same blocks a number of times: a stage that sees the whole scene at every step.
+class Once:
+    """The blocks of the whole scene, once: an epoch is one call of a stage.
 
     Not a list, which Lightning would take for several dataloaders side by side.
     """
 
-    def __init__(self, blocks: Blocks, times: int) -> None:
-        self.blocks, self.times = blocks, times
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
 
     def __len__(self) -> int:
-        return self.times
+        return 1
 
     def __iter__(self) -> Iterator[Blocks]:
-        return repeat(self.blocks, self.times)
+        return iter((self.blocks,))
 
 
 class BlockData(LightningDataModule):
@@ -52,10 +50,9 @@ class BlockData(LightningDataModule):
         """They are on the device already. It is the same object at every call, so that stages can cache results."""
         return batch
 
-    def train_dataloader(self) -> Repeated:
-        """The blocks for each call that the stage has left: an epoch is a stage."""
-        assert self.trainer is not None and isinstance(self.trainer.lightning_module, Stage)
-        return Repeated(self.blocks, self.trainer.lightning_module.calls)
+    def train_dataloader(self) -> Once:
+        """The blocks for one call of a stage."""
+        return Once(self.blocks)
 
 
 class SceneData(BlockData):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, Self
 
 from udaln.errors import InputError
+from udaln.parts import Registry
 
 
 class Init(Enum):
@@ -32,6 +35,11 @@ class Schedule:
         constant_until: d, the step from which the rate falls linearly towards 0 at step N.
         blocks: How many LR pixels, with the HR pixels under them, a step sees, drawn at random; all if not given.
         patience: Stop after so many steps in which the loss has not fallen by 0.1 %; never if not given.
+        loss: How errors are measured, by its name in `LOSSES`.
+        optimizer: Its name in `OPTIMIZERS`.
+        optimizer_settings: Its arguments other than the learning rate.
+        decay: How the learning rate falls, by its name in `DECAYS`.
+        gradient_clip_val: Largest norm of a step's gradient; longer ones are shortened to it. None for no limit.
     """
 
     lr: float = 1e-3
@@ -40,6 +48,11 @@ class Schedule:
     init: Init = Init.none
     blocks: int | None = None
     patience: int | None = None
+    loss: str = "l1"
+    optimizer: str = "Adam"
+    optimizer_settings: dict[str, Any] = field(default_factory=dict)
+    decay: str = "linear"
+    gradient_clip_val: float | None = None
 
     def shortened(self, share: float) -> Schedule:
         """A copy with a share of the steps, and the rate constant for the same share; at least one step each."""
@@ -54,10 +67,8 @@ class Schedule:
         return self.steps > 0 or self.init is not Init.none
 
     def factor(self, done: int) -> float:
-        """What the learning rate is multiplied with after ``done`` finished steps (Li et al. 2022)."""
-        if not self.steps:
-            return 1.0
-        return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
+        """What the learning rate is multiplied with after ``done`` finished steps."""
+        return DECAYS.get(self.decay)(self, done) if self.steps else 1.0
 
 
 @dataclass
@@ -85,3 +96,24 @@ class Schedules:
             name: part.shortened(self.share) for name, part in parts.items() if isinstance(part, Schedule)
         }
         return replace(self, share=1.0, **short)
+
+
+DECAYS: Registry[Callable[[Schedule, int], float]] = Registry("decays", "stages.….decay")
+
+
+@DECAYS.register("constant")
+def constant(schedule: Schedule, done: int) -> float:
+    """The rate does not fall."""
+    return 1.0
+
+
+@DECAYS.register("linear")
+def linear(schedule: Schedule, done: int) -> float:
+    """It falls linearly towards 0 at the last step (Li et al. 2022)."""
+    return 1 - max(0, done - (schedule.constant_until - 1)) / (schedule.steps - schedule.constant_until + 1)
+
+
+@DECAYS.register("cosine")
+def cosine(schedule: Schedule, done: int) -> float:
+    """It falls as half a period of a cosine towards 0 at the last step (Loshchilov and Hutter, ICLR 2017)."""
+    return (1 + math.cos(math.pi * (1 - linear(schedule, done)))) / 2

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import AdvancedProfiler, SimpleProfiler
 from pytorch_lightning.strategies import DDPStrategy
 
 from udaln.errors import InputError
@@ -20,6 +24,8 @@ from udaln.methods.training.devices import OneMachine
 def quiet_lightning() -> None:
     """Silence Lightning's chatter about devices and the end of each fit, and what it does that torch deprecates."""
     warnings.filterwarnings("ignore", r".*LeafSpec.* is deprecated", FutureWarning)
+    warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")  # it saves what a step leaves
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # the stage before filled it
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -33,6 +39,8 @@ def make_trainer(
     machine: OneMachine | None = None,
     callbacks: Sequence[Callback] = (),
     logger: Logger | bool,
+    options: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> Trainer:
     """A Trainer for a chain of stages: it logs every call and leaves checkpoints to the chain.
 
@@ -44,6 +52,8 @@ def make_trainer(
         machine: Which of these processes this is; the first if not given.
         callbacks: Others than the chain.
         logger: Lightning's.
+        options: Other arguments of Lightning's Trainer: ``max_time`` of a stage, ``profiler``, ``deterministic``, …
+        folder: Where callbacks and profilers of Lightning write.
 
     Raises:
         InputError: If there are no such devices here, or they do not know the precision.
@@ -63,17 +73,29 @@ def make_trainer(
                 logger=logger,
                 log_every_n_steps=1,
                 max_epochs=1,  # the chain raises it
-                enable_checkpointing=False,
+                enable_checkpointing=isinstance(chain, Checkpoint),
                 enable_progress_bar=False,
                 enable_model_summary=False,
+                default_root_dir=folder,
+                **_arguments(options or {}, folder),
             )
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split())
         asked = f"accelerator={accelerator}, precision={precision}" + (f", devices={devices}" if devices > 1 else "")
+        asked += "".join(f", {name}={value}" for name, value in (options or {}).items())
         raise InputError(f"trainer: {asked}: {said}") from error
     if trainer.precision != precision:
         raise InputError(f"trainer.precision: expected 32-true or bf16-mixed on a CPU, got {precision}")
     return trainer
+
+
+def _arguments(options: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Options as the Trainer takes them: a profiler writes a file, since Lightning's messages are not shown."""
+    arguments = dict(options)
+    if arguments.get("profiler") is not None:
+        kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+        arguments["profiler"] = kinds[arguments["profiler"]](dirpath=folder or Path(), filename="profile")
+    return arguments
 
 
 def root_device(accelerator: str, precision: str, devices: int = 1) -> torch.device:

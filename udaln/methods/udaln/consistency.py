@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from udaln.methods.training.stage import mean_error
+from udaln.methods.training.losses import Loss, mean_error
 from udaln.methods.udaln.model import UdalnModel
 from udaln.methods.udaln.speunet import SLOPE, PaperSpeUnet
 from udaln.physics.blocks import Blocks
@@ -16,16 +16,17 @@ from udaln.physics.blocks import Blocks
 STRIP = 1 << 18  # values of X̂ at a time: about what stays in a core's cache
 
 
-def consistency_losses(model: UdalnModel, blocks: Blocks) -> tuple[Tensor, Tensor]:
-    """|SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y| with X̂ = SpeUnet(Z), mean absolute errors, to be minimised as a sum.
+def consistency_losses(model: UdalnModel, blocks: Blocks, error: Loss = mean_error) -> tuple[Tensor, Tensor]:
+    """|SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y| with X̂ = SpeUnet(Z), to be minimised as a sum.
 
-    On a CPU at full precision the sums of the paper's SpeUnet are taken strip by strip: X̂ and its gradient are the
-    largest arrays of all, and passing them through memory takes longer than to compute them.
+    Errors are measured by ``error``, in the paper by the mean absolute error. For it and the paper's SpeUnet, the sums
+    are taken strip by strip on a CPU at full precision: X̂ and its gradient are the largest arrays of all, and passing
+    them through memory takes longer than to compute them.
     """
     speu = model.speu
     on_cpu = blocks.lr.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-    plain = blocks.lr_weight is None and model.sped.same_units
-    if isinstance(speu, PaperSpeUnet) and on_cpu and plain:
+    plain = error is mean_error and blocks.lr_weight is None and model.sped.same_units
+    if type(speu) is PaperSpeUnet and on_cpu and plain:  # not one of its subclasses, which may compute otherwise
         layers = [p for layer in speu.layers for p in layer.parameters()]
         srf = model.sped.srf.to(blocks.windows).T.contiguous()
         both: tuple[Tensor, Tensor] = _Strips.apply(  # type: ignore[no-untyped-call]
@@ -34,8 +35,8 @@ def consistency_losses(model: UdalnModel, blocks: Blocks) -> tuple[Tensor, Tenso
         return both
     pixels = blocks.windows.transpose(0, 1)
     fused = speu(pixels)
-    hr_msi = mean_error(model.sped(fused), pixels, blocks.msi_weight)
-    return hr_msi, mean_error(model.spad(fused.transpose(0, 1)), blocks.lr, blocks.lr_weight)
+    hr_msi = error(model.sped(fused), pixels, blocks.msi_weight)
+    return hr_msi, error(model.spad(fused.transpose(0, 1)), blocks.lr, blocks.lr_weight)
 
 
 class _Strips(torch.autograd.Function):

@@ -13,7 +13,6 @@ from udaln.methods.training.stage import Stage
 from udaln.methods.training.trainer import make_trainer
 from udaln.methods.udaln import settings as options
 from udaln.methods.udaln.model import UdalnModel
-from udaln.methods.udaln.stages import STAGES
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
 
@@ -54,6 +53,8 @@ class Udaln(Method):
             devices=training.devices if any(stage.schedule.steps for stage in stages) else 1,
             callbacks=training.callbacks,
             logger=training.logger,
+            options=training.trainer,
+            folder=training.folder,
         )
         data = SceneData(scene, model.degradation.kernel_size, weigh=self.stages.weigh)
         chain.run(trainer, data, resume=training.checkpoint is not None and training.checkpoint.exists())
@@ -62,7 +63,6 @@ class Udaln(Method):
 
     def trained_stages(self, model: UdalnModel, steps_per_call: int, seed: int) -> list[Stage[UdalnModel]]:
         """The stages that have something to do; the seed is of the blocks drawn."""
-        schedules = {stage: getattr(self.stages, stage.name) for stage in STAGES}
-        acting = {stage: schedule for stage, schedule in schedules.items() if schedule and schedule.acts}
+        acting = {stage: schedule for stage, schedule in self.stages.schedules().items() if schedule.acts}
         built = [stage(model, schedule, steps_per_call, seed) for stage, schedule in acting.items()]
         return [stage for stage in built if stage.parameters_by_name()]

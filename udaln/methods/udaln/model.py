@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from udaln.errors import InputError
 from udaln.methods.base import SpectralMap
 from udaln.methods.udaln.speunet import SPEUNETS
 from udaln.physics.degradation import Degradation, SpaDnet, SpeDnet
@@ -23,10 +22,8 @@ class UdalnModel(SpectralMap):
 
     def __init__(self, degradation: Degradation, network: str) -> None:
         super().__init__(degradation)
-        if network not in SPEUNETS:
-            raise InputError(f"method.network: expected one of {', '.join(SPEUNETS)}, got {network!r}")
         hsi_bands, msi_bands = degradation.support.shape
-        self.speu = SPEUNETS[network](msi_bands, hsi_bands)
+        self.speu = SPEUNETS.get(network)(msi_bands, hsi_bands)
 
     @property
     def spad(self) -> SpaDnet:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from udaln.errors import InputError
 from udaln.methods.training.schedule import Init, Schedule, Schedules
+from udaln.methods.training.stage import Stage
+from udaln.methods.udaln.model import UdalnModel
 from udaln.methods.udaln.speunet import SPEUNETS
-
-INITS = {
-    "degradation": (Init.none, Init.convex, Init.gaussian),
-    "spectral": (Init.none, Init.regression),
-    "joint": (Init.none,),
-}
+from udaln.methods.udaln.stages import OWN_STAGES, STAGES
 
 
 @dataclass
@@ -25,12 +23,25 @@ class Stages(Schedules):
         spectral: Stage 2, likewise.
         joint: Stage 3, likewise.
         weigh: Whether errors count the less the noisier a band is.
+        own: Stages of one's own by their names in `OWN_STAGES`, in the order in which they follow stage 3.
     """
 
     degradation: Schedule | None = None
     spectral: Schedule | None = None
     joint: Schedule | None = None
     weigh: bool = False
+    own: dict[str, Schedule] = field(default_factory=dict)
+
+    def schedules(self) -> dict[type[Stage[UdalnModel]], Schedule]:
+        """The schedules of the stages that are not left out, in the order of training."""
+        papers = {stage: getattr(self, stage.name) for stage in STAGES}
+        own = {_own_stage(name): schedule for name, schedule in self.own.items()}
+        return {stage: schedule for stage, schedule in (papers | own).items() if schedule is not None}
+
+    def shortened(self) -> Self:
+        """A copy in which every schedule is shortened to the share, those of one's own, too."""
+        own = {name: schedule.shortened(self.share) for name, schedule in self.own.items()}
+        return replace(super().shortened(), own=own)
 
     @classmethod
     def every(cls) -> Stages:
@@ -62,23 +73,29 @@ def check(settings: Settings, stages: Stages, devices: int) -> None:
     Raises:
         InputError: Names the key.
     """
-    if settings.network not in SPEUNETS:
-        raise InputError(f"method.network: expected one of {', '.join(SPEUNETS)}, got {settings.network!r}")
-    schedules: dict[str, Schedule] = {
-        name: schedule for name in INITS if (schedule := getattr(stages, name)) is not None
-    }
+    SPEUNETS.get(settings.network)
+    schedules = stages.schedules()
     if not schedules:
         raise InputError("stages: expected at least one of degradation, spectral and joint, got none")
-    for name, schedule in schedules.items():
-        _check_schedule(f"stages.{name}", schedule, INITS[name])
-        _check_shares(f"stages.{name}", schedule, devices)
-    spectral, joint = schedules.get("spectral"), schedules.get("joint")
+    for stage, schedule in schedules.items():
+        _check_schedule(f"stages.{stage.name}", schedule, stage.inits)
+        _check_shares(f"stages.{stage.name}", schedule, devices)
+        stage.check_parts(schedule)
+    spectral = stages.spectral
     solved = spectral and spectral.init is Init.regression and settings.network != "paper"
-    if not (solved or any(schedule and schedule.steps for schedule in (spectral, joint))):
+    if not (solved or any(schedule.steps for stage, schedule in schedules.items() if stage.gives_image)):
         raise InputError(
             f"method.network: expected steps in stages.spectral or stages.joint for {settings.network}, got none; "
             "try stages=sampled"
         )
+
+
+def _own_stage(name: str) -> type[Stage[UdalnModel]]:
+    """A stage of one's own by its name."""
+    stage = OWN_STAGES.get(name)
+    if stage.name != name:
+        raise InputError(f"stages.own: expected a stage that is registered by its name, {stage.name}, got {name}")
+    return stage
 
 
 def _check_schedule(key: str, schedule: Schedule, inits: tuple[Init, ...]) -> None:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from udaln.estimation.regression import affine_regression
+from udaln.parts import Registry
 
 SLOPE = 0.2  # of the paper's LeakyReLU
 WIDTH, DEPTH = 64, 4  # of the residual network's hidden layers
@@ -24,7 +25,6 @@ class SpeUnet(nn.Module, ABC):
         hsi_bands: C, at least c.
     """
 
-    @abstractmethod
     def __init__(self, msi_bands: int, hsi_bands: int) -> None:
         super().__init__()
 
@@ -32,8 +32,7 @@ class SpeUnet(nn.Module, ABC):
     def forward(self, pixels: Tensor) -> Tensor:
         """MSI pixels (…, c) to spectra (…, C), float32."""
 
-    @abstractmethod
-    def start_at_regression(self, lr_msi: Tensor, lr_hsi: Tensor) -> None:
+    def start_at_regression(self, lr_msi: Tensor, lr_hsi: Tensor) -> None:  # most hold no affine map
         """Start as the affine regression of spectra (N, C) on MSI pixels (N, c), as far as the network can hold one."""
 
 
@@ -60,9 +59,6 @@ class PaperSpeUnet(SpeUnet):
         for layer in self.layers:
             signal = F.leaky_relu_(layer(signal), SLOPE)
         return signal.float().view(*pixels.shape[:-1], -1)
-
-    def start_at_regression(self, lr_msi: Tensor, lr_hsi: Tensor) -> None:
-        """Its layers hold no affine map: it starts as it was made."""
 
 
 class AffineSpeUnet(SpeUnet):
@@ -137,4 +133,7 @@ class ResidualSpeUnet(AffineSpeUnet):
         self.spectra[:rank] = (sizes[:rank, None] / len(lr_msi) ** 0.5 * spectra[:rank]).float()
 
 
-SPEUNETS: dict[str, type[SpeUnet]] = {"paper": PaperSpeUnet, "affine": AffineSpeUnet, "residual": ResidualSpeUnet}
+SPEUNETS: Registry[type[SpeUnet]] = Registry("networks", "method.network")
+SPEUNETS.add("paper", PaperSpeUnet)
+SPEUNETS.add("affine", AffineSpeUnet)
+SPEUNETS.add("residual", ResidualSpeUnet)

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from udaln.estimation.sensors import estimate_sensors
 from udaln.methods.training.schedule import Init
-from udaln.methods.training.stage import Stage, mean_error
+from udaln.methods.training.stage import Stage
 from udaln.methods.udaln.consistency import consistency_losses
 from udaln.methods.udaln.model import UdalnModel
+from udaln.parts import Registry
 from udaln.physics.blocks import Blocks
 
 
@@ -17,6 +18,8 @@ class DegradationStage(Stage[UdalnModel]):
     """Stage 1 trains SpaDnet and SpeDnet: both ways to the LR-MSI must agree."""
 
     name = "degradation"
+    inits = (Init.none, Init.convex, Init.gaussian)
+    chooses_loss = True
     gives_image = False
 
     def trained(self) -> list[nn.Module]:
@@ -32,13 +35,15 @@ class DegradationStage(Stage[UdalnModel]):
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """|SpeDnet(Y) − SpaDnet(Z)|."""
         by_sped, by_spad = self.model.sped(blocks.lr), self.model.spad(blocks.windows)
-        return {"lr_msi": mean_error(by_sped, by_spad, blocks.msi_weight)}
+        return {"lr_msi": self.error(by_sped, by_spad, blocks.msi_weight)}
 
 
 class SpectralStage(Stage[UdalnModel]):
     """Stage 2 trains SpeUnet to map the LR-MSI, as the frozen SpaDnet gives it, to the LR-HSI."""
 
     name = "spectral"
+    inits = (Init.none, Init.regression)
+    chooses_loss = True
     _lr_msi: tuple[Blocks, Tensor] | None = None
 
     def trained(self) -> list[nn.Module]:
@@ -53,7 +58,7 @@ class SpectralStage(Stage[UdalnModel]):
 
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """|SpeUnet(SpaDnet(Z)) − Y|."""
-        return {"lr_hsi": mean_error(self.model.speu(self._frozen_lr_msi(blocks)), blocks.lr, blocks.lr_weight)}
+        return {"lr_hsi": self.error(self.model.speu(self._frozen_lr_msi(blocks)), blocks.lr, blocks.lr_weight)}
 
     def _frozen_lr_msi(self, blocks: Blocks) -> Tensor:
         """SpaDnet(Z): the same at every step, so computed once."""
@@ -67,6 +72,7 @@ class JointStage(Stage[UdalnModel]):
     """Stage 3 trains all three networks: the losses of stages 1 and 2, and X̂ degraded both ways."""
 
     name = "joint"
+    chooses_loss = True
 
     def trained(self) -> list[nn.Module]:
         """SpaDnet, SpeDnet and SpeUnet."""
@@ -80,13 +86,15 @@ class JointStage(Stage[UdalnModel]):
     def losses(self, blocks: Blocks) -> dict[str, Tensor]:
         """Those of stages 1 and 2, |SpeDnet(X̂) − Z| and |SpaDnet(X̂) − Y|, with X̂ = SpeUnet(Z)."""
         lr_msi = self.model.spad(blocks.windows)
-        hr_msi, fused_lr_hsi = consistency_losses(self.model, blocks)
+        hr_msi, fused_lr_hsi = consistency_losses(self.model, blocks, self.error)
         return {
-            "lr_msi": mean_error(self.model.sped(blocks.lr), lr_msi, blocks.msi_weight),
-            "lr_hsi": mean_error(self.model.speu(lr_msi), blocks.lr, blocks.lr_weight),
+            "lr_msi": self.error(self.model.sped(blocks.lr), lr_msi, blocks.msi_weight),
+            "lr_hsi": self.error(self.model.speu(lr_msi), blocks.lr, blocks.lr_weight),
             "hr_msi": hr_msi,
             "fused_lr_hsi": fused_lr_hsi,
         }
 
 
 STAGES: tuple[type[Stage[UdalnModel]], ...] = (DegradationStage, SpectralStage, JointStage)
+
+OWN_STAGES: Registry[type[Stage[UdalnModel]]] = Registry("stages", "stages.own")  # after the paper's three
