@@ -19,6 +19,7 @@ from udaln.methods.classical.regression import Regression
 from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
+from udaln.methods.deep.cf_bpnn import CfBpnn
 from udaln.methods.udaln.method import Udaln
 
 M = TypeVar("M", bound=type[Method])
@@ -63,6 +64,7 @@ def method_class(name: str, *, key: str = "method.name") -> type[Method]:
     return _METHODS[name]
 
 
+register(CfBpnn)
 register(ClosedForm)
 register(Cnmf)
 register(Cstf)
