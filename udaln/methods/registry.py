@@ -20,6 +20,8 @@ from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.deep.cf_bpnn import CfBpnn
+from udaln.methods.deep.spectralift import SpectraLift
+from udaln.methods.deep.spectramorph import SpectraMorph
 from udaln.methods.udaln.method import Udaln
 
 M = TypeVar("M", bound=type[Method])
@@ -76,5 +78,7 @@ register(MtfGlp)
 register(MtfGlpHpm)
 register(Regression)
 register(RegressionResidual)
+register(SpectraLift)
+register(SpectraMorph)
 register(Stereo)
 register(Udaln)

@@ -111,7 +111,8 @@ def fitted(x: Array, y: Array, hidden: int, iterations: int, goal: float, random
         callback=stop_at_goal,
         options=options,
     )
-    return Layers(*layers(found.x), low, high, least, greatest)
+    hidden_weight, hidden_bias, weight, bias = layers(found.x)
+    return Layers(hidden_weight, hidden_bias, weight, bias, low, high, least, greatest)
 
 
 def _range(values: Array) -> tuple[Array, Array]:
