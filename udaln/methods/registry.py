@@ -22,6 +22,7 @@ from udaln.methods.closed_form import ClosedForm
 from udaln.methods.deep.cf_bpnn import CfBpnn
 from udaln.methods.deep.spectralift import SpectraLift
 from udaln.methods.deep.spectramorph import SpectraMorph
+from udaln.methods.deep.zsl import Zsl
 from udaln.methods.udaln.method import Udaln
 
 M = TypeVar("M", bound=type[Method])
@@ -82,3 +83,4 @@ register(SpectraLift)
 register(SpectraMorph)
 register(Stereo)
 register(Udaln)
+register(Zsl)

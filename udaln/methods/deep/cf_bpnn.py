@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from udaln.methods.base import Method, Model, SpectralMap, StageRecord, Training
 from udaln.methods.classical.limits import check_least
-from udaln.methods.deep.tanh_network import Weights, fitted
+from udaln.methods.deep.tanh_network import TanhNetwork, fitted
 from udaln.methods.lr_pairs import lr_pairs
 from udaln.physics.degradation import Degradation
 from udaln.scene import Scene
@@ -72,7 +72,7 @@ class ClusterNetworks(SpectralMap):
         bands, msi_bands = degradation.support.shape
         self.register_buffer("centres", torch.zeros(settings.clusters, msi_bands, dtype=torch.float64))
         self.register_buffer("used", torch.zeros(settings.clusters, dtype=torch.bool))
-        self.networks = nn.ModuleList(Weights(msi_bands, settings.hidden, bands) for _ in range(settings.clusters))
+        self.networks = nn.ModuleList(TanhNetwork(msi_bands, settings.hidden, bands) for _ in range(settings.clusters))
 
     def nearest(self, pixels: Tensor) -> Tensor:
         """The cluster of each MSI pixel, N."""
@@ -116,7 +116,7 @@ class CfBpnn(Method):
         for cluster in range(len(centres)):
             inside = nearest == cluster
             network = model.networks[cluster]
-            assert isinstance(network, Weights)
+            assert isinstance(network, TanhNetwork)
             x, y = lr_msi[inside], lr_hsi[inside].double()
             network.set(
                 fitted(x.numpy(), y.numpy(), network.hidden, self.settings.iterations, self.settings.goal, random)

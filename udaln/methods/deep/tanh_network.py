@@ -37,7 +37,7 @@ class Layers(NamedTuple):
     greatest: Array
 
 
-class Weights(nn.Module):
+class TanhNetwork(nn.Module):
     """A network as a module; its weights are buffers, in the order of `Layers`.
 
     Args:
