@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class Layers(NamedTuple):
 
 
 class TanhNetwork(nn.Module):
-    """A network as a module; its weights are buffers, in the order of `Layers`.
+    """A network as a module. It holds what `Layers` lists.
 
     Args:
         inputs: n.
@@ -49,22 +49,30 @@ class TanhNetwork(nn.Module):
     def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
         super().__init__()
         self.hidden = hidden
-        shapes = Layers((inputs, hidden), (hidden,), (hidden, outputs), (outputs,), *[(inputs,)] * 2, *[(outputs,)] * 2)  # type: ignore[arg-type]
-        for name, shape in shapes._asdict().items():
-            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        weights = {
+            "hidden_weight": (inputs, hidden),
+            "hidden_bias": (hidden,),
+            "weight": (hidden, outputs),
+            "bias": (outputs,),
+        }
+        for name, shape in weights.items():
+            zeros = torch.zeros(shape, dtype=torch.float64)
+            self.register_parameter(name, nn.Parameter(zeros, requires_grad=False))
+        for name, size in (("low", inputs), ("high", inputs), ("least", outputs), ("greatest", outputs)):
+            self.register_buffer(name, torch.zeros(size, dtype=torch.float64))
 
+    @torch.no_grad()
     def set(self, layers: Layers) -> None:
         """Take the weights of a training."""
         for name, value in layers._asdict().items():
-            self.get_buffer(name).copy_(torch.from_numpy(value))
+            getattr(self, name).copy_(torch.from_numpy(value))
 
     def forward(self, x: Tensor) -> Tensor:
         """Inputs (N, n) to outputs (N, m), float64."""
-        w: Any = {name: self.get_buffer(name) for name in Layers._fields}
-        scaled = 2 * (x - w["low"]) / (w["high"] - w["low"]) - 1
-        mapped = torch.tanh(scaled @ w["hidden_weight"] + w["hidden_bias"]) @ w["weight"] + w["bias"]
-        spectra: Tensor = w["least"] + (mapped + 1) / 2 * (w["greatest"] - w["least"])
-        return spectra
+        scaled = 2 * (x - self.low) / (self.high - self.low) - 1
+        mapped = torch.tanh(scaled @ self.hidden_weight + self.hidden_bias) @ self.weight + self.bias
+        outputs: Tensor = self.least + (mapped + 1) / 2 * (self.greatest - self.least)
+        return outputs
 
 
 def fitted(x: Array, y: Array, hidden: int, iterations: int, goal: float, random: np.random.Generator) -> Layers:
