@@ -1,0 +1,43 @@
+"""A fit that is stopped within a stage and goes on ends with the same bits."""
+
+import pytest
+import torch
+from made_up_mixtures import mixtures
+from pytorch_lightning import Callback
+from short_fits import shortened, unfitted
+
+from udaln.methods.base import Training
+from udaln.methods.training.trainer import quiet_lightning
+
+SMALL = {
+    "spectralift": {},
+    "spectramorph": {"updates": 5, "hidden": 32},
+    "zsl": {"channels": 8, "patch": 4, "batch": 3},
+}
+
+
+class Stop(Callback):
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if pl_module.steps_done == 20:
+            raise KeyError("stopped")
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_it_goes_on(name, tmp_path):
+    quiet_lightning()
+    scene = mixtures(side=32)
+    method = shortened(name, 50, **SMALL[name])
+
+    def fitted(**training):
+        model = unfitted(method, scene)
+        method.fit(model, scene, Training(accelerator="cpu", every=10, **training))
+        return model.state_dict()
+
+    whole = fitted()
+    checkpoint = {"checkpoint": tmp_path / "resume.ckpt", "checkpoint_seconds": 0.0}
+    with pytest.raises(KeyError, match="stopped"):
+        fitted(callbacks=[Stop()], **checkpoint)
+    resumed = fitted(**checkpoint)
+    assert all(torch.equal(resumed[key], value) for key, value in whole.items())
+    start = unfitted(method, scene).state_dict()
+    assert any(not torch.equal(start[key], value) for key, value in whole.items() if key.startswith("network"))
