@@ -21,10 +21,10 @@ def test_the_method_file_has_every_key_and_the_default_value(name):
 
 
 @pytest.mark.parametrize("name", sorted(STAGE))
-def test_the_stages_file_has_every_key_of_the_schedule(name):
+def test_the_stages_file_says_how_the_rate_rises_and_falls(name):
     written = OmegaConf.load(ROOT / "conf" / "stages" / f"{name}.yaml").stages
     assert set(written) == set(asdict(method_class(name).Stages()))
-    assert set(written[STAGE[name]]) == set(asdict(method_class(name).Stages())[STAGE[name]])
+    assert {"lr", "steps", "constant_until", "start", "power"} <= set(written[STAGE[name]])
 
 
 @pytest.mark.parametrize(
