@@ -20,7 +20,11 @@ from udaln.methods.registry import method_class, names, register
 from udaln.methods.training.schedule import Schedule
 from udaln.scene import Scene
 
-QUICK = {"spectramorph": {"updates": 20, "hidden": 64}, "zsl": {"channels": 8, "patch": 8, "batch": 4}}
+QUICK = {
+    "sdp": {"hidden": 16, "diffusion_steps": 20, "batch": 32, "turns": 1},
+    "spectramorph": {"updates": 20, "hidden": 64},
+    "zsl": {"channels": 8, "patch": 8, "batch": 4},
+}
 
 
 def chosen(name):

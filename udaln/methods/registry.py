@@ -20,6 +20,7 @@ from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.deep.cf_bpnn import CfBpnn
+from udaln.methods.deep.sdp import Sdp
 from udaln.methods.deep.spectralift import SpectraLift
 from udaln.methods.deep.spectramorph import SpectraMorph
 from udaln.methods.deep.zsl import Zsl
@@ -79,6 +80,7 @@ register(MtfGlp)
 register(MtfGlpHpm)
 register(Regression)
 register(RegressionResidual)
+register(Sdp)
 register(SpectraLift)
 register(SpectraMorph)
 register(Stereo)

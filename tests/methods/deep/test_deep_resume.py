@@ -10,6 +10,7 @@ from udaln.methods.base import Training
 from udaln.methods.training.trainer import quiet_lightning
 
 SMALL = {
+    "sdp": {"layers": 2, "hidden": 16, "batch": 32, "diffusion_steps": 20},
     "spectralift": {},
     "spectramorph": {"updates": 5, "hidden": 32},
     "zsl": {"channels": 8, "patch": 4, "batch": 3},
@@ -40,4 +41,6 @@ def test_it_goes_on(name, tmp_path):
     resumed = fitted(**checkpoint)
     assert all(torch.equal(resumed[key], value) for key, value in whole.items())
     start = unfitted(method, scene).state_dict()
-    assert any(not torch.equal(start[key], value) for key, value in whole.items() if key.startswith("network"))
+    assert any(
+        not torch.equal(start[key], value) for key, value in whole.items() if "network" in key or "denoiser" in key
+    )

@@ -10,8 +10,8 @@ from udaln.errors import InputError
 from udaln.experiment.presets import method_preset
 from udaln.methods.registry import method_class
 
-DEEP = ["cf_bpnn", "spectralift", "spectramorph", "zsl"]
-STAGE = {"spectralift": "spectral", "spectramorph": "spectral", "zsl": "reduced"}
+DEEP = ["cf_bpnn", "sdp", "spectralift", "spectramorph", "zsl"]
+STAGE = {"sdp": "prior", "spectralift": "spectral", "spectramorph": "spectral", "zsl": "reduced"}
 
 
 @pytest.mark.parametrize("name", DEEP)
@@ -32,6 +32,8 @@ def test_the_stages_file_says_how_the_rate_rises_and_falls(name):
     [
         ("cf_bpnn", "clusters", 0, "at least 1"),
         ("cf_bpnn", "goal", -1.0, "at least 0"),
+        ("sdp", "diffusion_steps", 1, "at least 2"),
+        ("sdp", "lr", 0.0, "a positive number"),
         ("spectralift", "layers", 0, "at least 1"),
         ("spectramorph", "endmembers", 0, "at least 1"),
         ("zsl", "dimensions", 0, "at least 1"),

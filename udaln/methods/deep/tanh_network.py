@@ -46,6 +46,15 @@ class TanhNetwork(nn.Module):
         outputs: m.
     """
 
+    hidden_weight: Tensor
+    hidden_bias: Tensor
+    weight: Tensor
+    bias: Tensor
+    low: Tensor
+    high: Tensor
+    least: Tensor
+    greatest: Tensor
+
     def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
         super().__init__()
         self.hidden = hidden
