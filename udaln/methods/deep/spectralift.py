@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from udaln.methods.base import Method, Model, StageRecord, Training
@@ -67,7 +66,7 @@ class SpectralInversion(Lift):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """MSI pixels (N, c) to spectra (N, C)."""
-        spectra: Tensor = self.network(pixels.to(torch.float32)).float()
+        spectra: Tensor = self.network(pixels.float()).float()
         return spectra
 
 

@@ -70,7 +70,9 @@ class Unmixing(Lift):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """MSI pixels (N, c) to spectra (N, C)."""
-        spectra: Tensor = self.network(pixels.to(torch.float32)).float() @ self.endmembers
+        abundances = self.network(pixels.float()).float()
+        with torch.autocast(pixels.device.type, enabled=False):  # endmembers stay in full precision
+            spectra: Tensor = abundances @ self.endmembers
         return spectra
 
 

@@ -66,15 +66,17 @@ class ReducedStage(DrawingStage[ZeroShot]):
         bands, msi_bands = degradation.support.shape
         patches = drawn_patches(self.known, self.side, self.batch, self.generator)
         wanted, msi, usable = torch.split(patches, [bands, msi_bands, 1], 3)
-        low = self._degraded(wanted @ subspace)
-        coefficients = _unstacked(interpolate(_stacked(low), degradation.scale, self.offset), len(patches))
+        with torch.autocast(patches.device.type, enabled=False):  # physics stays in full precision
+            low = self._degraded(wanted @ subspace)
+            coefficients = _unstacked(interpolate(_stacked(low), degradation.scale, self.offset), len(patches))
         fused = self.model.network(coefficients.movedim(3, 1), msi.movedim(3, 1)).movedim(1, 3)
-        image = fused @ subspace.T
-        return {
-            "lr_hsi": _mean_error(image - wanted, usable),
-            "lr_msi": _mean_error(self._msi(image) - msi, usable),
-            "degraded": LR_WEIGHT * ((self._degraded(fused) - low) @ subspace.T).abs().mean(),
-        }
+        with torch.autocast(patches.device.type, enabled=False):
+            image = fused @ subspace.T
+            return {
+                "lr_hsi": _mean_error(image - wanted, usable),
+                "lr_msi": _mean_error(self._msi(image) - msi, usable),
+                "degraded": LR_WEIGHT * ((self._degraded(fused) - low) @ subspace.T).abs().mean(),
+            }
 
     def _degraded(self, patches: Tensor) -> Tensor:
         """Patches (n, s, s, B) blurred by the PSF and sampled."""

@@ -1,4 +1,4 @@
-"""A fit that is stopped within a stage and goes on ends with the same bits."""
+"""What holds for all deep methods that train: a stopped fit goes on to the same bits; half precision."""
 
 import pytest
 import torch
@@ -44,3 +44,18 @@ def test_it_goes_on(name, tmp_path):
     assert any(
         not torch.equal(start[key], value) for key, value in whole.items() if "network" in key or "denoiser" in key
     )
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_half_precision_of_the_networks_changes_little(name):
+    quiet_lightning()
+    scene = mixtures(side=32)
+    method = shortened(name, 20, **SMALL[name])
+    images = []
+    for precision in ("32-true", "bf16-mixed"):
+        model = unfitted(method, scene)
+        method.fit(model, scene, Training(accelerator="cpu", precision=precision))
+        images.append(model.fuse(scene).image)
+        assert all(value.dtype in (torch.float32, torch.float64, torch.bool) for value in model.state_dict().values())
+    assert not torch.equal(*images)
+    assert (images[1] - images[0]).norm() < 0.1 * images[0].norm()
