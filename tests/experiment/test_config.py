@@ -194,9 +194,7 @@ def test_the_psf_can_be_taken_for_a_gaussian(configure):
         configure("stages=sampled", "degradation.shape=gaussian")
 
 
-@pytest.mark.parametrize(
-    "stages", [name for name in GROUPS["stages"] if method_preset(stages=name)[0].name == "udaln"]
-)
+@pytest.mark.parametrize("stages", [name for name in GROUPS["stages"] if method_preset(stages=name)[0].name == "udaln"])
 @pytest.mark.parametrize("network", SPEUNETS)
 @pytest.mark.parametrize("refine", ("none", "consistent"))
 def test_every_network_and_refinement_goes_with_every_schedule(configure, stages, network, refine):
