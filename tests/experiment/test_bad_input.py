@@ -54,7 +54,7 @@ SENSORS = {
 }
 CHOICES = {
     "dataset=houston": "dataset: expected one of chikusei, houston2018, mat, pair, synthetic, got 'houston'",
-    "stages=papr": "stages: expected one of closed_form, joint_only, no_joint, paper, sampled, got 'papr'",
+    "stages=papr": "stages: expected one of closed_form, joint_only, no_joint, paper, sampled, *got 'papr'",
     "experiment=nope": "experiment: expected one of *, got 'nope'",
     "instruments=different": "instruments: expected one of alike, auto, unlike, got 'different'",
     "scale=5": "scale: expected one of auto, x5, x8, got 5",
@@ -109,7 +109,7 @@ VALUES = {
     "-m stages=fast,paper": "stages=fast: is now method=closed_form",
     "+network=paper": "network: is now method.network",
     "stages.joint.steps=9": "stages.joint.steps: there is no such key with this choice of stages",
-    "method=ours": "method: expected one of closed_form, *udaln, got 'ours'",
+    "method=ours": "method: expected one of *closed_form, *udaln, *got 'ours'",
     "method=closed_form stages=paper": "stages: expected stages of method=closed_form, got paper, of method=udaln",
     "-m method=udaln stages=paper,closed_form": "stages: expected stages of method=udaln, got closed_form, of method=*",
     "method.network=paper": "method.network: there is no such key with this choice of method",

@@ -83,7 +83,7 @@ def test_methods_and_their_stages(configure):
         assert config.method.name == name and (config.stages and config.stages.name) == stages
         method, refine = method_preset(name, stages)
         assert same(method_of(config), method) and config.refine is refine
-    with pytest.raises(InputError, match=r"^method.name: expected one of closed_form, .*udaln, got 'other'; "):
+    with pytest.raises(InputError, match=r"^method.name: expected one of .*closed_form, .*udaln.*, got 'other'; "):
         configure("method.name=other")
 
 
@@ -155,7 +155,7 @@ def test_the_ablations_are_the_papers_stages():
 def test_a_preset_that_is_not_there():
     with pytest.raises(
         InputError,
-        match=r"^stages: expected one of closed_form, joint_only, no_joint, paper, sampled, got 'long'$",
+        match=rf"^stages: expected one of {', '.join(GROUPS['stages'])}, got 'long'$",
     ):
         method_preset(stages="long")
 
@@ -194,7 +194,7 @@ def test_the_psf_can_be_taken_for_a_gaussian(configure):
         configure("stages=sampled", "degradation.shape=gaussian")
 
 
-@pytest.mark.parametrize("stages", [name for name in GROUPS["stages"] if name != "closed_form"])
+@pytest.mark.parametrize("stages", [name for name in GROUPS["stages"] if method_preset(stages=name)[0].name == "udaln"])
 @pytest.mark.parametrize("network", SPEUNETS.names())
 @pytest.mark.parametrize("refine", ("none", "consistent"))
 def test_every_network_and_refinement_goes_with_every_schedule(configure, stages, network, refine):

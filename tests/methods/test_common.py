@@ -17,12 +17,19 @@ from udaln.experiment.presets import method_preset
 from udaln.io.image import Bands
 from udaln.methods.base import SpectralMap
 from udaln.methods.registry import method_class, names, register
+from udaln.methods.training.schedule import Schedule
 from udaln.scene import Scene
+
+QUICK = {
+    "sdp": {"hidden": 16, "diffusion_steps": 20, "batch": 32, "turns": 1},
+    "spectramorph": {"updates": 20, "hidden": 64},
+    "zsl": {"channels": 8, "patch": 8, "batch": 4},
+}
 
 
 def chosen(name):
-    """A method by its name, those that train in few steps."""
-    method, _ = method_preset(name)
+    """A method by its name, those that train in few steps, and large ones small."""
+    method, _ = method_preset(name, None, QUICK.get(name))
     for stage in vars(method.stages).values() if method.stages else []:
         if hasattr(stage, "steps"):
             stage.steps, stage.constant_until = 30, 20
@@ -133,8 +140,10 @@ def test_the_truth_is_not_looked_at(name, scene):
 @EVERY
 def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path, configure):
     """Stopped before it has written its metrics, with or without a checkpoint."""
-    stages = [] if method_preset(name)[0].stages is None else ["degradation", "spectral", "joint"]
-    quick = [f"stages.{stage}.{setting}" for stage in stages for setting in ("steps=20", "constant_until=10")]
+    stages = vars(method_preset(name)[0].stages or object).items()
+    trained = [stage for stage, schedule in stages if isinstance(schedule, Schedule)]
+    quick = [f"stages.{stage}.{setting}" for stage in trained for setting in ("steps=20", "constant_until=10")]
+    quick += [f"method.{key}={value}" for key, value in QUICK.get(name, {}).items()]
     import_plugins(["toy_regression"])
     config = configure(f"method={name}", "dataset.size=40", "dataset.bands=16", "trainer=cpu", *quick)
     command.run(config, tmp_path)

@@ -18,6 +18,11 @@ from udaln.methods.classical.regression import Regression
 from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
+from udaln.methods.deep.cf_bpnn import CfBpnn
+from udaln.methods.deep.sdp import Sdp
+from udaln.methods.deep.spectralift import SpectraLift
+from udaln.methods.deep.spectramorph import SpectraMorph
+from udaln.methods.deep.zsl import Zsl
 from udaln.methods.udaln.method import Udaln
 from udaln.parts import Registry
 
@@ -56,6 +61,7 @@ def method_class(name: str, *, key: str = "method.name") -> type[Method]:
     return METHODS.get(name, key=key)
 
 
+register(CfBpnn)
 register(ClosedForm)
 register(Cnmf)
 register(Cstf)
@@ -67,5 +73,9 @@ register(MtfGlp)
 register(MtfGlpHpm)
 register(Regression)
 register(RegressionResidual)
+register(Sdp)
+register(SpectraLift)
+register(SpectraMorph)
 register(Stereo)
 register(Udaln)
+register(Zsl)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from udaln.errors import InputError
-from udaln.methods.training.schedule import Init, Schedule, Schedules
+from udaln.methods.training.schedule import Init, Schedule, Schedules, check_schedule
 from udaln.methods.training.stage import Stage
 from udaln.methods.udaln.model import UdalnModel
 from udaln.methods.udaln.speunet import SPEUNETS
@@ -78,8 +77,7 @@ def check(settings: Settings, stages: Stages, devices: int) -> None:
     if not schedules:
         raise InputError("stages: expected at least one of degradation, spectral and joint, got none")
     for stage, schedule in schedules.items():
-        _check_schedule(f"stages.{stage.name}", schedule, stage.inits)
-        _check_shares(f"stages.{stage.name}", schedule, devices)
+        check_schedule(f"stages.{stage.name}", schedule, stage.inits, devices)
         stage.check_parts(schedule)
     spectral = stages.spectral
     solved = spectral and spectral.init is Init.regression and settings.network != "paper"
@@ -96,26 +94,3 @@ def _own_stage(name: str) -> type[Stage[UdalnModel]]:
     if stage.name != name:
         raise InputError(f"stages.own: expected a stage that is registered by its name, {stage.name}, got {name}")
     return stage
-
-
-def _check_schedule(key: str, schedule: Schedule, inits: tuple[Init, ...]) -> None:
-    if not 0 < schedule.lr < math.inf:
-        raise InputError(f"{key}.lr: expected a positive number, got {schedule.lr:g}")
-    if schedule.init not in inits:
-        raise InputError(f"{key}.init: expected {', '.join(init.name for init in inits)}, got {schedule.init.name}")
-    for name, least in (("steps", 0), ("constant_until", 1), ("blocks", 1), ("patience", 1)):
-        value = getattr(schedule, name)
-        if value is not None and value < least:
-            raise InputError(f"{key}.{name}: expected at least {least}, got {value}")
-    if schedule.constant_until > max(1, schedule.steps):
-        raise InputError(
-            f"{key}.constant_until: expected at most the {schedule.steps} steps of the stage, "
-            f"got {schedule.constant_until}"
-        )
-
-
-def _check_shares(key: str, schedule: Schedule, devices: int) -> None:
-    """Refuse steps that several devices cannot share."""
-    if devices > 1 and schedule.steps and (schedule.blocks is None or schedule.blocks < devices):
-        got = "null, the whole image" if schedule.blocks is None else schedule.blocks
-        raise InputError(f"{key}.blocks: expected at least {devices}, which trainer.devices={devices} share, got {got}")
