@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+
+from udaln.errors import InputError
 
 
 class Init(Enum):
@@ -48,3 +52,33 @@ class Schedule:
         if not self.steps:
             return 1.0
         return 1 - max(0, done - (self.constant_until - 1)) / (self.steps - self.constant_until + 1)
+
+
+def check_schedule(key: str, schedule: Schedule, inits: Sequence[Init], devices: int = 1) -> None:
+    """Refuse a schedule that cannot be carried out.
+
+    Args:
+        key: Of the schedule in the configuration, such as ``stages.joint``.
+        schedule: What is checked.
+        inits: What the stage can start from.
+        devices: How many devices share each step's blocks.
+
+    Raises:
+        InputError: Names the key.
+    """
+    if not 0 < schedule.lr < math.inf:
+        raise InputError(f"{key}.lr: expected a positive number, got {schedule.lr:g}")
+    if schedule.init not in inits:
+        raise InputError(f"{key}.init: expected {', '.join(init.name for init in inits)}, got {schedule.init.name}")
+    for name, least in (("steps", 0), ("constant_until", 1), ("blocks", 1), ("patience", 1)):
+        value = getattr(schedule, name)
+        if value is not None and value < least:
+            raise InputError(f"{key}.{name}: expected at least {least}, got {value}")
+    if schedule.constant_until > max(1, schedule.steps):
+        raise InputError(
+            f"{key}.constant_until: expected at most the {schedule.steps} steps of the stage, "
+            f"got {schedule.constant_until}"
+        )
+    if devices > 1 and schedule.steps and (schedule.blocks is None or schedule.blocks < devices):
+        got = "null, the whole image" if schedule.blocks is None else schedule.blocks
+        raise InputError(f"{key}.blocks: expected at least {devices}, which trainer.devices={devices} share, got {got}")

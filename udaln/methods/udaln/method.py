@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from udaln.methods.base import Method, Model, StageRecord, Training
-from udaln.methods.training.chain import StageChain
-from udaln.methods.training.data import SceneData
+from udaln.methods.training.fit import fit_stages
 from udaln.methods.training.schedule import Init
 from udaln.methods.training.stage import Stage
-from udaln.methods.training.trainer import make_trainer
 from udaln.methods.udaln import settings as options
 from udaln.methods.udaln.model import UdalnModel
 from udaln.methods.udaln.stages import STAGES
@@ -46,19 +44,7 @@ class Udaln(Method):
         """Train the stages in turn; where the checkpoint exists, the fit goes on from there."""
         assert isinstance(model, UdalnModel)
         stages = self.trained_stages(model, training.every, training.seed)
-        chain = StageChain(stages, training.checkpoint, training.checkpoint_seconds)
-        trainer = make_trainer(
-            chain,
-            training.accelerator,
-            training.precision,
-            devices=training.devices if any(stage.schedule.steps for stage in stages) else 1,
-            callbacks=training.callbacks,
-            logger=training.logger,
-        )
-        data = SceneData(scene, model.degradation.kernel_size, weigh=self.stages.weigh)
-        chain.run(trainer, data, resume=training.checkpoint is not None and training.checkpoint.exists())
-        model.cpu()
-        return [StageRecord(stage.name, chain.steps[stage.name], chain.seconds[stage.name]) for stage in stages]
+        return fit_stages(model, stages, scene, training, weigh=self.stages.weigh)
 
     def trained_stages(self, model: UdalnModel, steps_per_call: int, seed: int) -> list[Stage[UdalnModel]]:
         """The stages that have something to do; the seed is of the blocks drawn."""

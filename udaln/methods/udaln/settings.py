@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from udaln.errors import InputError
-from udaln.methods.training.schedule import Init, Schedule
+from udaln.methods.training.schedule import Init, Schedule, check_schedule
 from udaln.methods.udaln.speunet import SPEUNETS
 
 INITS = {
@@ -72,8 +71,7 @@ def check(settings: Settings, stages: Stages, devices: int) -> None:
     if not schedules:
         raise InputError("stages: expected at least one of degradation, spectral and joint, got none")
     for name, schedule in schedules.items():
-        _check_schedule(f"stages.{name}", schedule, INITS[name])
-        _check_shares(f"stages.{name}", schedule, devices)
+        check_schedule(f"stages.{name}", schedule, INITS[name], devices)
     spectral, joint = schedules.get("spectral"), schedules.get("joint")
     solved = spectral and spectral.init is Init.regression and settings.network != "paper"
     if not (solved or any(schedule and schedule.steps for schedule in (spectral, joint))):
@@ -81,26 +79,3 @@ def check(settings: Settings, stages: Stages, devices: int) -> None:
             f"method.network: expected steps in stages.spectral or stages.joint for {settings.network}, got none; "
             "try stages=sampled"
         )
-
-
-def _check_schedule(key: str, schedule: Schedule, inits: tuple[Init, ...]) -> None:
-    if not 0 < schedule.lr < math.inf:
-        raise InputError(f"{key}.lr: expected a positive number, got {schedule.lr:g}")
-    if schedule.init not in inits:
-        raise InputError(f"{key}.init: expected {', '.join(init.name for init in inits)}, got {schedule.init.name}")
-    for name, least in (("steps", 0), ("constant_until", 1), ("blocks", 1), ("patience", 1)):
-        value = getattr(schedule, name)
-        if value is not None and value < least:
-            raise InputError(f"{key}.{name}: expected at least {least}, got {value}")
-    if schedule.constant_until > max(1, schedule.steps):
-        raise InputError(
-            f"{key}.constant_until: expected at most the {schedule.steps} steps of the stage, "
-            f"got {schedule.constant_until}"
-        )
-
-
-def _check_shares(key: str, schedule: Schedule, devices: int) -> None:
-    """Refuse steps that several devices cannot share."""
-    if devices > 1 and schedule.steps and (schedule.blocks is None or schedule.blocks < devices):
-        got = "null, the whole image" if schedule.blocks is None else schedule.blocks
-        raise InputError(f"{key}.blocks: expected at least {devices}, which trainer.devices={devices} share, got {got}")
