@@ -19,6 +19,9 @@ from udaln.methods.classical.regression import Regression
 from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
+from udaln.methods.deep.cucanet import CuCaNet
+from udaln.methods.deep.hyconet import HyCoNet
+from udaln.methods.deep.miae import Miae
 from udaln.methods.udaln.method import Udaln
 
 M = TypeVar("M", bound=type[Method])
@@ -66,10 +69,13 @@ def method_class(name: str, *, key: str = "method.name") -> type[Method]:
 register(ClosedForm)
 register(Cnmf)
 register(Cstf)
+register(CuCaNet)
 register(Fuse)
 register(Gsa)
+register(HyCoNet)
 register(HySure)
 register(Interpolation)
+register(Miae)
 register(MtfGlp)
 register(MtfGlpHpm)
 register(Regression)
