@@ -32,7 +32,7 @@ def chosen(name):
     method, _ = method_preset(name, None, QUICK.get(name))
     for stage in vars(method.stages).values() if method.stages else []:
         if hasattr(stage, "steps"):
-            stage.steps, stage.constant_until = 30, 20
+            stage.steps, stage.constant_until = 10, 5
     return method
 
 
@@ -53,7 +53,7 @@ def scene():
 
 
 def test_every_method_is_tested():
-    assert {"closed_form", "gsa", "udaln", toy_regression.Toy.name} <= set(names())
+    assert {"closed_form", "gsa", "hyconet", "udaln", toy_regression.Toy.name} <= set(names())
 
 
 @EVERY

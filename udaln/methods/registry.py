@@ -19,6 +19,9 @@ from udaln.methods.classical.regression_residual import RegressionResidual
 from udaln.methods.classical.stereo import Stereo
 from udaln.methods.closed_form import ClosedForm
 from udaln.methods.deep.cf_bpnn import CfBpnn
+from udaln.methods.deep.cucanet import CuCaNet
+from udaln.methods.deep.hyconet import HyCoNet
+from udaln.methods.deep.miae import Miae
 from udaln.methods.deep.sdp import Sdp
 from udaln.methods.deep.spectralift import SpectraLift
 from udaln.methods.deep.spectramorph import SpectraMorph
@@ -65,10 +68,13 @@ register(CfBpnn)
 register(ClosedForm)
 register(Cnmf)
 register(Cstf)
+register(CuCaNet)
 register(Fuse)
 register(Gsa)
+register(HyCoNet)
 register(HySure)
 register(Interpolation)
+register(Miae)
 register(MtfGlp)
 register(MtfGlpHpm)
 register(Regression)

@@ -7,7 +7,7 @@ from typing import Any
 
 from udaln.methods.base import Model, StageRecord, Training
 from udaln.methods.training.chain import StageChain
-from udaln.methods.training.data import SceneData
+from udaln.methods.training.data import BlockData, SceneData
 from udaln.methods.training.stage import Stage
 from udaln.methods.training.trainer import make_trainer
 from udaln.scene import Scene
@@ -28,6 +28,11 @@ def fit_stages(
     Returns:
         What each stage took.
     """
+    return fit_stages_to(SceneData(scene, model.degradation.kernel_size, weigh=weigh), model, stages, training)
+
+
+def fit_stages_to(data: BlockData, model: Model, stages: Sequence[Stage[Any]], training: Training) -> list[StageRecord]:
+    """The same for blocks that are made already, such as those with more than the HR-MSI in their windows."""
     chain = StageChain(stages, training.checkpoint, training.checkpoint_seconds)
     trainer = make_trainer(
         chain,
@@ -39,7 +44,6 @@ def fit_stages(
         options=training.trainer,
         folder=training.folder,
     )
-    data = SceneData(scene, model.degradation.kernel_size, weigh=weigh)
     chain.run(trainer, data, resume=training.checkpoint is not None and training.checkpoint.exists())
     model.cpu()
     return [StageRecord(stage.name, chain.steps[stage.name], chain.seconds[stage.name]) for stage in stages]
