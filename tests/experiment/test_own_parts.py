@@ -101,7 +101,7 @@ def test_parts_are_killed_and_resumed_swept_and_reloaded(folder):
     assert line.endswith(f"to run their code add {PLUGINS}")
     ran(folder, "-m", "udaln", "resume=killed", PLUGINS)
 
-    ran(folder, *run, "-m", "hydra/launcher=joblib", "seed=2,3", "hydra.sweep.dir=swept")
+    ran(folder, *run[:2], "-m", *run[2:], "hydra/launcher=joblib", "seed=2,3", "hydra.sweep.dir=swept")
     models = [torch.load(folder / name / "model.ckpt") for name in ("killed", "swept/seed-2", "swept/seed-3")]
     killed, same, other = (model["state_dict"] for model in models)
     assert all(torch.equal(killed[name], value) for name, value in same.items())
