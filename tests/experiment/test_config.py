@@ -246,5 +246,5 @@ def test_known_keys_name_every_key_of_every_dataset():
 
 
 def test_a_kind_of_dataset_that_is_not_there():
-    with pytest.raises(InputError, match=r"^dataset.kind: expected one of synthetic, reference, pair, got 'video'$"):
+    with pytest.raises(InputError, match=r"^dataset.kind: expected one of pair, reference, synthetic, got 'video'; "):
         typed(OmegaConf.create({"dataset": {"kind": "video"}, "method": {"name": "closed_form"}}))

@@ -33,9 +33,7 @@ FEWEST = 20  # LR pixels of a cluster; those of a smaller one go to the nearest 
 
 @dataclass
 class Settings:
-    """The settings published for a later method of the same kind, but for the iterations: there it is 100.
-
-    One of Levenberg–Marquardt does as much as many of L-BFGS.
+    """The settings published for a later method of the same kind.
 
     Attributes:
         clusters: Their number; at most one for every 20 LR pixels.
@@ -47,7 +45,7 @@ class Settings:
     name: str = "cf_bpnn"
     clusters: int = 20
     hidden: int = 10
-    iterations: int = 1000
+    iterations: int = 100
     goal: float = 4e-5
 
 
