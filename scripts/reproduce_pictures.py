@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from statistics import median
 
 import numpy as np
@@ -15,6 +16,7 @@ from udaln.experiment.comparison.run_folder import RunFolder
 
 PANELS = {"psnr": "PSNR less that of the default [dB]", "sam": "SAM / default's", "ergas": "ERGAS / default's"}
 LIMITS = {"psnr": 6.0, "sam": 2.0, "ergas": 2.0}  # at which the colours end: dB, and factors
+MARKERS = "osD^v<>P*"  # their number and that of the colours, 10, have no divisor in common
 
 Runs = Mapping[Case, RunFolder]
 
@@ -43,6 +45,7 @@ def draw_times(runs: Runs) -> Figure:
     """Draw the median PSNR, less that of the default, against the median time of each blind method."""
     picture = Figure(figsize=(8, 5), layout="constrained")
     axes = picture.subplots()
+    points = []
     for method in dict.fromkeys(case.method for case in runs):
         shared = [
             case for case in runs if case.method == method and not case.given and Case(*case.pair, DEFAULT) in runs
@@ -51,8 +54,13 @@ def draw_times(runs: Runs) -> Figure:
             continue
         margin = median(runs[case].metrics["psnr"] - runs[Case(*case.pair, DEFAULT)].metrics["psnr"] for case in shared)
         seconds = median(runs[case].metrics["seconds"] for case in shared)
-        axes.plot(seconds, margin, "o", color="C3" if method == DEFAULT else "C0")
-        axes.annotate(method, (seconds, margin), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        points.append((seconds, margin, method))
+    for (seconds, margin, method), marker in zip(
+        sorted(points, key=lambda point: -point[1]), cycle(MARKERS), strict=False
+    ):
+        style = {"color": "black", "markersize": 9} if method == DEFAULT else {}
+        axes.plot(seconds, margin, marker, label=method, **style)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     axes.set_xscale("log")
     axes.margins(x=0.12)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
