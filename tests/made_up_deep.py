@@ -41,7 +41,7 @@ def stage_of(name, scene, lr=5e-3):
     """The untrained stage of a method for a scene whose PSF and SRF are not known, and the scene in blocks."""
     torch.manual_seed(0)
     degradation = made_up.networks(scene).degradation
-    schedule = UnmixingStages("", Schedule(lr, 10, 10))
+    schedule = UnmixingStages(unmixing=Schedule(lr, 10, 10))
     method = method_class(name)(method_class(name).Settings(), schedule)
     model = method.model(degradation)
     if name == "cucanet":

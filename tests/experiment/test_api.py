@@ -256,7 +256,7 @@ FAULTS = {
     r"^SRF: MSI band 0, 1, 2 covers none of the 12 ": lambda y, z: fuse(y, z, support=np.zeros((12, 3))),
     r"^stages: expected one of .*paper.*, got 'pepar'$": lambda y, z: fuse(y, z, stages="pepar"),
     r"^method: expected one of .*closed_form, .*udaln, .*got 'x'; ": lambda y, z: fuse(y, z, method="x"),
-    r"^method.network: expected one of paper, affine, residual, got 'linear'$": lambda y, z: fuse(
+    r"^method.network: expected one of affine, paper, residual, got 'linear'; ": lambda y, z: fuse(
         y, z, stages="paper", settings={"network": "linear"}
     ),
     r"^method.netwrk: there is no such key": lambda y, z: fuse(y, z, stages="paper", settings={"netwrk": "paper"}),

@@ -54,7 +54,7 @@ SENSORS = {
 }
 CHOICES = {
     "dataset=houston": "dataset: expected one of chikusei, houston2018, mat, pair, synthetic, got 'houston'",
-    "stages=papr": "stages: expected one of closed_form, joint_only, no_joint, paper, sampled, *got 'papr'",
+    "stages=papr": "stages: expected one of closed_form, *joint_only, *no_joint, paper, sampled, *got 'papr'",
     "experiment=nope": "experiment: expected one of *, got 'nope'",
     "instruments=different": "instruments: expected one of alike, auto, unlike, got 'different'",
     "scale=5": "scale: expected one of auto, x5, x8, got 5",
@@ -66,7 +66,7 @@ CHOICES = {
     "trainer=cpu trainer.precision=16-mixed": "trainer.precision: expected * on a CPU, got 16-mixed",
 }
 KEYS = {
-    "colour=red": "colour: there is no such key; expected one of dataset, degradation, *trainer*",
+    "colour=red": "colour: there is no such key; expected one of *dataset, degradation, *trainer*",
     "seeed=1": "seeed: there is no such key; did you mean seed?",
     "dataset.snr_his=30": "dataset.snr_his: there is no such key; did you mean dataset.snr_hsi?",
     "stages=paper stages.degradaton.steps=3": "stages.degradaton.steps: there is no such key; did you mean *steps?",
@@ -136,7 +136,7 @@ VALUES = {
     PAIR + "dataset.gain=[0.9,1.1]": "dataset.gain: there is no such key with this choice of dataset",
     "stages=paper stages.spectral.blocks=0": "stages.spectral.blocks: expected at least 1, got 0",
     "stages=paper stages.spectral.steps=-1": "stages.spectral.steps: expected at least 0, got -1",
-    "stages=paper method.network=linear": "method.network: expected one of paper, affine, residual, got 'linear'",
+    "stages=paper method.network=linear": "method.network: expected one of affine, paper, residual, got 'linear'; *",
     "stages=sampled method.network=paper stages.spectral=null stages.joint=null": "method.network: expected steps in *",
     "refine=more": "refine: expected one of none, consistent, got 'more'",
     "support=all": "support: expected one of auto, given, sensor, full, got 'all'",
@@ -166,7 +166,7 @@ RESUMED = {
     "resume=finished": "resume: expected an unfinished run, got finished, which is finished",
     "resume=torn": "resume: torn/config.yaml: cannot be read: *",
     "resume=listed": "resume: listed/config.yaml: cannot be read: expected keys and values",
-    "resume=blank": "resume: blank/config.yaml: dataset.kind: expected one of synthetic, reference, pair, got None",
+    "resume=blank": "resume: blank/config.yaml: dataset.kind: expected one of pair, reference, synthetic, got None; *",
     "resume=misspelt": "resume: misspelt/config.yaml: *: there is no such key; did you mean *?",
     "resume=mistaken": "resume: mistaken/config.yaml: stages.joint.lr: expected a number, got 'small'",
     "hydra.run.dir=finished": "hydra.run.dir: expected a folder without a finished run, got *finished",

@@ -13,7 +13,8 @@ from pytorch_lightning import Callback
 from udaln.errors import InputError
 from udaln.experiment import command
 from udaln.experiment.config import typed
-from udaln.methods.udaln import method
+from udaln.experiment.run import run as run_config
+from udaln.methods.training import fit
 
 SETTINGS = [
     "dataset.size=40",
@@ -30,7 +31,7 @@ KILLED = """
 import os, signal, sys
 from pytorch_lightning import Callback
 from udaln.experiment import command
-from udaln.methods.udaln import method
+from udaln.methods.training import fit
 
 at = sys.argv[1], int(sys.argv[2])
 del sys.argv[1:3]
@@ -40,8 +41,8 @@ class Kill(Callback):
         if (stage.name, stage.steps_done) == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-made = method.make_trainer
-method.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
+made = fit.make_trainer
+fit.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
 command.main()
 """
 MOMENTS = [("degradation", 10), ("spectral", 0), ("joint", 20)]  # within stage 1, between stages, within stage 3
@@ -57,7 +58,7 @@ def runs(tmp_path_factory):
     assert {process.wait() for process in killed.values()} == {-9}
     with initialize_config_module("udaln.conf", version_base="1.3"):
         config = typed(compose("config", SETTINGS))
-    command.run(config, folder / "whole")
+    run_config(config, folder / "whole")
     return folder
 
 
@@ -103,7 +104,7 @@ def test_an_interrupted_run_tells_how_to_go_on(tmp_path, monkeypatch):
         def on_train_batch_end(self, trainer, pl_module, *_):
             raise KeyboardInterrupt
 
-    made = method.make_trainer
+    made = fit.make_trainer
     monkeypatch.setattr(
         method,
         "make_trainer",
@@ -113,7 +114,7 @@ def test_an_interrupted_run_tells_how_to_go_on(tmp_path, monkeypatch):
         config = typed(compose("config", SETTINGS))
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SystemExit):
-        command.run(config, tmp_path / "run")
+        run_config(config, tmp_path / "run")
     signal.signal(signal.SIGINT, before)  # Lightning ignores further ones while it stops
     assert f"go on with: udaln resume={tmp_path / 'run'}" in (tmp_path / "run" / "udaln.log").read_text()
     assert not (tmp_path / "run" / command.METRICS).exists()

@@ -10,9 +10,9 @@ import torch
 from hydra import compose, initialize_config_module
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from udaln.experiment import command
 from udaln.experiment.config import typed
 from udaln.experiment.model_file import load_model
+from udaln.experiment.run import run as run_config
 
 STAGES = ("degradation", "spectral", "joint")
 SIX = ["psnr", "sam", "ergas", "cc", "uiqi", "rmse"]
@@ -21,7 +21,7 @@ SIX = ["psnr", "sam", "ergas", "cc", "uiqi", "rmse"]
 def run(folder, *overrides, stages=STAGES):
     quick = [f"stages.{stage}.{setting}" for stage in stages for setting in ("steps=40", "constant_until=20")]
     with initialize_config_module("udaln.conf", version_base="1.3"):
-        return command.run(typed(compose("config", [*quick, "monitor.every=20", *overrides])), folder)
+        return run_config(typed(compose("config", [*quick, "monitor.every=20", *overrides])), folder)
 
 
 def events(folder):

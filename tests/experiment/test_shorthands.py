@@ -7,9 +7,9 @@ import torch
 from omegaconf import OmegaConf
 
 from udaln.errors import InputError
-from udaln.experiment import command
 from udaln.experiment.config import typed
 from udaln.experiment.job import prepare
+from udaln.experiment.run import run as run_config
 from udaln.experiment.schema import DegradationConfig, Source
 from udaln.experiment.shorthands import check_degradation
 
@@ -75,7 +75,7 @@ def test_the_truth_of_a_simulation_is_used_as_it_is(configure, tmp_path):
 def test_a_run_records_what_was_given(configure, tmp_path):
     words = ["method=gsa", "dataset.size=40", "dataset.bands=12", "trainer=cpu"]
     for name, more, given in (("est", [], "none"), ("true", ["degradation=true"], "psf+srf")):
-        command.run(configure(*words, *more), tmp_path / name)
+        run_config(configure(*words, *more), tmp_path / name)
         metrics = json.loads((tmp_path / name / "metrics.json").read_text())
         assert metrics["given"] == given and ("degradation_seconds" in metrics) == (given == "none")
     assert metrics["psf_error"] == 0

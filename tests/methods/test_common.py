@@ -14,6 +14,7 @@ from udaln.experiment import command
 from udaln.experiment.model_file import load_model, save_model
 from udaln.experiment.plugins import import_plugins
 from udaln.experiment.presets import method_preset
+from udaln.experiment.run import run as run_config
 from udaln.io.image import Bands
 from udaln.methods.base import SpectralMap
 from udaln.methods.registry import method_class, names, register
@@ -146,7 +147,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path, configur
     quick += [f"method.{key}={value}" for key, value in QUICK.get(name, {}).items()]
     import_plugins(["toy_regression"])
     config = configure(f"method={name}", "dataset.size=40", "dataset.bands=16", "trainer=cpu", *quick)
-    command.run(config, tmp_path)
+    run_config(config, tmp_path)
     before = scipy.io.loadmat(tmp_path / "fused.mat")["Out"]
     (tmp_path / command.METRICS).unlink()
     (tmp_path / "fused.mat").unlink()

@@ -103,7 +103,7 @@ def phase_correlation(y: Array, z: Array) -> tuple[int, int]:
     taper = np.outer(*(np.hanning(side + 2)[1:-1] for side in y.shape[:2]))[..., None]
     spectra = [np.fft.fft2((image - image.mean((0, 1))) * taper, axes=(0, 1)) for image in (z, y)]
     cross = spectra[0] * spectra[1].conj()
-    cross = (cross / np.maximum(np.abs(cross), 1e-12 * np.abs(cross).max())).sum(2)
+    cross = (cross / np.maximum(np.abs(cross), max(1e-12 * np.abs(cross).max(), np.finfo(float).tiny))).sum(2)
     surface = np.fft.ifft2(cross).real
     limits = [int(MAX_SHIFT * side) for side in y.shape[:2]]
     rows, columns = (np.r_[0 : limit + 1, -limit:0] if limit else np.r_[0:1] for limit in limits)

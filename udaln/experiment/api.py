@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from udaln import threads
-from udaln.errors import InputError, scale_factor
+from udaln.errors import InputError, check_shape, scale_factor
 from udaln.experiment.check import reduced_resolution
 from udaln.experiment.config import one_of
 from udaln.experiment.dataset_schema import BadBands
@@ -189,6 +189,7 @@ def _scene(
         bands = torch.ones(y.shape[-1], z.shape[-1], dtype=torch.bool)
     else:
         bands = torch.from_numpy(nonzero != 0)
+    check_shape("support", bands, (y.shape[-1], z.shape[-1]))
     y_valid = _measured(y, "LR-HSI", mask_array(lr_valid, "lr_valid"))
     z_valid = _measured(z, "HR-MSI", mask_array(hr_valid, "hr_valid"))
     for fill in find_pair_fill(torch.where(y_valid, y, torch.nan), torch.where(z_valid, z, torch.nan)):

@@ -43,7 +43,7 @@ def describe_striped(lines: Lines, other: str) -> str:
 def without_striped_lines(pair: Pair, support: Tensor) -> Pair:
     """View of a pair with NaN in place of striped lines.
 
-    Of a large pair, only its middle rows are looked at, for columns.
+    Of a large pair, only its middle rows are looked at, for columns. The pair itself if there are none.
 
     Args:
         pair: The pair.
@@ -65,7 +65,7 @@ def without_striped_lines(pair: Pair, support: Tensor) -> Pair:
         lr_hsi = masked(lr_hsi, Cause(describe_striped(found.lr_hsi, "HR-MSI"), found.lr_hsi.flags))
     if found.hr_msi:
         hr_msi = masked(hr_msi, Cause(describe_striped(found.hr_msi, "LR-HSI"), found.hr_msi.flags))
-    return replace(pair, lr_hsi=lr_hsi, hr_msi=hr_msi)
+    return replace(pair, lr_hsi=lr_hsi, hr_msi=hr_msi) if found.lr_hsi or found.hr_msi else pair
 
 
 def find_striped_lines(lr_hsi: Tensor, hr_msi: Tensor, support: Tensor) -> StripedLines:

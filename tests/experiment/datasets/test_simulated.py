@@ -239,17 +239,17 @@ def test_masks(configure, pair):
 def test_no_data_and_saturation(configure, pair):
     lr_hsi, hr_msi = pair
     lr_hsi[0, 1, 5], lr_hsi[2, 3, 0], lr_hsi[4, 0, 1] = -9999.9, np.nan, np.inf
-    hr_msi[7, 7, 2], hr_msi[8, 8, :2], hr_msi[9, 9] = -9999.9, 4095, 5000
+    hr_msi[7, 7, 2], hr_msi[8, 8, :2], hr_msi[9, 9] = -0.9, 1.1, 1.2  # near the others: far ones are left out anyway
     np.save("lr.npy", lr_hsi)
     scipy.io.savemat("hr.mat", {"Z": hr_msi})
     not_finite = [[2, 3, 0], [4, 0, 1]]
     empty, scene = masked(configure)
     assert empty == [None, None] and scene.lr_gaps.nonzero().tolist() == not_finite
-    (lr_empty, hr_empty), scene = masked(configure, "dataset.nodata=-9999.9", "dataset.saturation=4095")
+    (lr_empty, hr_empty), scene = masked(configure, "dataset.nodata=[-9999.9,-0.9]", "dataset.saturation=1.1")
     assert (lr_empty, hr_empty) == (None, [[7, 7], [8, 8], [9, 9]])
     assert scene.lr_gaps.nonzero().tolist() == [[0, 1, 5], *not_finite]
     assert scene.lr_hsi.min() > 0 and scene.hr_msi.max() < 1
-    assert masked(configure, "dataset.saturation=[null,4999]")[0] == [None, [[9, 9]]]
+    assert masked(configure, "dataset.saturation=[null,1.15]")[0] == [None, [[9, 9]]]
     scene = masked(configure, "dataset.saturation=[0.89,null]")[1]
     bright = np.argwhere((lr_hsi >= 0.89) | ~np.isfinite(lr_hsi))
     assert scene.lr_valid is None and scene.lr_gaps.nonzero().tolist() == bright.tolist()

@@ -18,6 +18,7 @@ import scipy.io
 import torch
 
 from udaln.experiment import command
+from udaln.experiment.run import run as run_config
 from udaln.methods.training import devices
 from udaln.methods.training.chain import StageChain
 from udaln.methods.training.data import SceneData
@@ -50,15 +51,15 @@ KILLED = """
 import os, signal, sys
 from pytorch_lightning import Callback
 from udaln.experiment import command
-from udaln.methods.udaln import method
+from udaln.methods.training import fit
 
 class Kill(Callback):
     def on_train_batch_start(self, trainer, stage, *_):
         if (stage.name, stage.steps_done) == ("joint", 20):
             os.kill(os.getpid(), signal.SIGKILL)
 
-made = method.make_trainer
-method.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
+made = fit.make_trainer
+fit.make_trainer = lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Kill()], **named)
 command.main()
 """
 
@@ -171,7 +172,7 @@ def runs(tmp_path_factory, configure):
             piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
             processes[name] = started.enter_context(subprocess.Popen(words, cwd=folder, **piped))
             started.callback(processes[name].kill)
-        command.run(configure(*SETTINGS), folder / "one")
+        run_config(configure(*SETTINGS), folder / "one")
         for name, process in processes.items():  # to the end of the output: of every process that has it
             outputs[name], statuses[name] = process.communicate(timeout=100)[0], process.returncode
     assert statuses == {"two": 0, "killed": -signal.SIGKILL}, outputs
