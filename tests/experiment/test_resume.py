@@ -106,7 +106,7 @@ def test_an_interrupted_run_tells_how_to_go_on(tmp_path, monkeypatch):
 
     made = fit.make_trainer
     monkeypatch.setattr(
-        method,
+        fit,
         "make_trainer",
         lambda *given, callbacks, **named: made(*given, callbacks=[*callbacks, Interrupt()], **named),
     )

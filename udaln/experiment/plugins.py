@@ -27,6 +27,7 @@ _named: set[str] = set()  # the modules that the user has named
 _HARMLESS = re.compile(  # settings of Hydra that choose or size a launcher, and say where runs go
     r"\+?hydra/(launcher|sweeper)=\w+|\+?hydra\.sweep\.(dir|subdir)=.*"
     r"|\+?hydra\.launcher\.(?!_target_|setup|srun_args|additional_parameters)\w+=[\w.,:/-]*"
+    r"|\+?hydra\.sweeper\.max_batch_size=\d+"
 )
 
 

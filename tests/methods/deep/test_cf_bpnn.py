@@ -57,4 +57,4 @@ def test_one_msi_band_is_one_cluster():
 def test_muufl_by_cf_bpnn():
     """Dark and bright pixels lie outside of what the networks have seen: spectra have their shape, not their size."""
     reached, angle, _ = real_scenes.quality_on_muufl("cf_bpnn")
-    assert 33 < reached < 46 and angle < 1.7
+    assert 33 < reached < 46 and angle < 1.9
