@@ -58,8 +58,9 @@ def draw_times(runs: Runs) -> Figure:
     for (seconds, margin, method), marker in zip(
         sorted(points, key=lambda point: -point[1]), cycle(MARKERS), strict=False
     ):
-        style = {"color": "black", "markersize": 9} if method == DEFAULT else {}
-        axes.plot(seconds, margin, marker, label=method, **style)
+        (point,) = axes.plot(seconds, margin, marker, label=method)
+        if method == DEFAULT:
+            point.set(color="black", markersize=9)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     axes.set_xscale("log")
     axes.margins(x=0.12)
