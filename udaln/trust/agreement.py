@@ -17,6 +17,8 @@ from udaln.scene import Scene
 DEVIATES = 5.0  # robust standard deviations from which on an LR pixel disagrees
 CHANCE = 3.0  # standard errors of the noise's variance that are no disagreement
 
+Noises = tuple[Tensor, Tensor]  # variances of the LR-HSI, C, and of the HR-MSI, c
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -37,33 +39,33 @@ class Agreement:
 
 
 @torch.no_grad()
-def agreement(degradation: Degradation, scene: Scene) -> Agreement:
+def agreement(degradation: Degradation, scene: Scene, noise: Noises) -> Agreement:
     """Compare the two ways to the LR-MSI.
 
     Args:
         degradation: As it was estimated, on the CPU.
         scene: The pair, aligned, on the CPU.
+        noise: Of both images, from `noise_variances`.
     """
     psf, srf = degradation.psf, degradation.srf
     usable = usable_lr_pixels(scene, psf)
     seen, lr_msi = (way[usable] for way in both_ways(degradation, scene))
     difference = seen - lr_msi
-    lr_noise, hr_noise = noise_variances(degradation, scene)
-    noise = srf.square().T @ lr_noise + psf.square().sum() * hr_noise
+    in_difference = srf.square().T @ noise[0] + psf.square().sum() * noise[1]
     variance = lr_msi.var(0).clamp(min=torch.finfo(torch.float64).tiny)
     centre, spread = centre_and_spread(difference)
-    spread = torch.maximum(spread, noise.sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
+    spread = torch.maximum(spread, in_difference.sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
     deviates = ((difference - centre).abs() > DEVIATES * spread).any(1)
-    by_chance = noise * CHANCE * (2 / len(difference)) ** 0.5  # of a sample variance
+    by_chance = in_difference * CHANCE * (2 / len(difference)) ** 0.5  # of a sample variance
     return Agreement(
         lr_pixels=len(difference),
-        disagreement=((difference[~deviates].square().mean(0) - noise - by_chance) / variance).clamp(min=0),
+        disagreement=((difference[~deviates].square().mean(0) - in_difference - by_chance) / variance).clamp(min=0),
         changed=float(deviates.double().mean()),
         rim=rim_weight(psf) if len(psf) > scene.scale else 0.0,
     )
 
 
-def noise_variances(degradation: Degradation, scene: Scene) -> tuple[Tensor, Tensor]:
+def noise_variances(degradation: Degradation, scene: Scene) -> Noises:
     """What neither other bands nor neighbours explain: at most so large is the noise of each band.
 
     Args:

@@ -12,7 +12,7 @@ from udaln.estimation.candidate import Form
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
 from udaln.scene import Known, Scene
-from udaln.trust.agreement import agreement
+from udaln.trust.agreement import agreement, noise_variances
 from udaln.trust.fidelity import fidelity
 from udaln.trust.verdict import Verdict, judge
 
@@ -37,7 +37,8 @@ def assess(
         instruments: The differences between the sensors that were allowed for.
         known: What was given of the sensors.
     """
-    found = agreement(degradation, scene)
+    noise = noise_variances(degradation, scene)
+    found = agreement(degradation, scene, noise)
     excluded = False in (instruments.gain, instruments.offset, instruments.shift, instruments.wide_psf)
     told = known.psf is not None or known.srf is not None
     restricted = (excluded or told) and not any(scene.resampling_shift)
@@ -46,4 +47,4 @@ def assess(
         sped = degradation.sped
         form = Form(degradation.kernel_size, sped.gain.requires_grad, sped.offset.requires_grad)
         given = error_of_given(replace(scene, shift=(0, 0)), instruments, form, known)
-    return judge(found, fidelity(degradation, scene, image), held_out, given)
+    return judge(found, fidelity(degradation, scene, image, noise), held_out, given)

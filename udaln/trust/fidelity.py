@@ -12,7 +12,7 @@ from udaln.physics.degradation import Degradation
 from udaln.physics.interpolation import interpolate
 from udaln.physics.observation import degraded, usable_lr_pixels
 from udaln.scene import Scene
-from udaln.trust.agreement import noise_variances
+from udaln.trust.agreement import Noises
 
 NOISE = 1.5  # multiple of the estimated noise that is no error of the image: the estimate was up to 12 % too low
 
@@ -32,18 +32,19 @@ class Fidelity:
 
 
 @torch.no_grad()
-def fidelity(degradation: Degradation, scene: Scene, image: Tensor) -> Fidelity:
+def fidelity(degradation: Degradation, scene: Scene, image: Tensor, noise: Noises) -> Fidelity:
     """Compare a fused image with both images of its pair.
 
     Args:
         degradation: As it was estimated, on the CPU.
         scene: The pair, aligned, on the CPU.
         image: X̂, H×W×C, with a value for every pixel.
+        noise: Of both images, from `noise_variances`.
     """
     psf, srf = degradation.psf, degradation.srf
     usable = usable_lr_pixels(scene, psf)
     hr_msi, lr_hsi = degradation.matched(scene.hr_msi.double())[scene.valid], scene.lr_hsi.flatten(0, 1)[usable]
-    lr_noise, hr_noise = (NOISE * variance for variance in noise_variances(degradation, scene))
+    lr_noise, hr_noise = (NOISE * variance for variance in noise)
 
     def unlike_msi(fused: Tensor) -> Tensor:
         return ((fused[scene.valid].double() @ srf - hr_msi).square().mean(0) - hr_noise).clamp(min=0)

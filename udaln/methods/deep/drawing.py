@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 
 from udaln.errors import InputError
-from udaln.methods.base import Model
 from udaln.methods.deep.warm_up import WarmUp
 from udaln.methods.training.stage import Stage
+from udaln.methods.training.steps import M
 from udaln.physics.blocks import Blocks
-
-M = TypeVar("M", bound=Model)
 
 
 class DrawingStage(Stage[M]):
     """A stage that draws what a step sees by itself.
 
     Attributes:
-        generator: For the steps of a call, on the CPU. It follows from the seed and the steps done, so that a run can
-            be resumed.
+        generator: For the steps of a call, on the CPU.
     """
 
     generator: torch.Generator
 
     def training_step(self, blocks: Blocks, index: int) -> None:
         """Run the next ``steps_per_call`` steps."""
-        self.generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
+        self.generator = self.generator_of_steps()
         super().training_step(blocks, index)
 
 

@@ -50,8 +50,3 @@ class LiftStages(Schedules):
     """
 
     spectral: WarmUp = field(default_factory=WarmUp)
-
-    @classmethod
-    def every(cls) -> LiftStages:
-        """All stages, so that all keys are there."""
-        return cls()

@@ -68,11 +68,6 @@ class Stages(Schedules):
 
     prior: WarmUp = field(default_factory=WarmUp)
 
-    @classmethod
-    def every(cls) -> Stages:
-        """All stages, so that all keys are there."""
-        return cls()
-
 
 class PriorStage(DrawingStage[SpectralDiffusion]):
     """The prior learns to tell noise of all sizes from the spectra of the LR-HSI."""

@@ -79,11 +79,6 @@ class UnmixingStages(Schedules):
 
     unmixing: Schedule = field(default_factory=Schedule)
 
-    @classmethod
-    def every(cls) -> UnmixingStages:
-        """All stages, so that all keys are there."""
-        return cls()
-
 
 def check_unmixing(stages: UnmixingStages, devices: int) -> None:
     """Refuse a schedule that cannot be carried out; the stage starts from nothing, so it needs steps.

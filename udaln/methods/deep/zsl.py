@@ -55,11 +55,6 @@ class Stages(Schedules):
 
     reduced: WarmUp = field(default_factory=WarmUp)
 
-    @classmethod
-    def every(cls) -> Stages:
-        """All stages, so that all keys are there."""
-        return cls()
-
 
 class Zsl(Method):
     """A convolutional network that learns from the pair, degraded once more."""

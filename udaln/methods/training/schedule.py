@@ -83,6 +83,11 @@ class Schedules:
     name: str = ""
     share: float = 1.0
 
+    @classmethod
+    def every(cls) -> Self:
+        """All stages, so that all keys are there."""
+        return cls()
+
     def shortened(self) -> Self:
         """A copy in which every schedule is shortened to the share.
 

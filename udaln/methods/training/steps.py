@@ -109,6 +109,10 @@ class Steps(LightningModule, ABC, Generic[M]):
             terms = dict(zip(terms, shared, strict=True))
         return {name: value.detach() for name, value in terms.items()}
 
+    def generator_of_steps(self) -> torch.Generator:
+        """For the next steps: it follows from the seed and the steps done, so that a run can be resumed."""
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
+
     def _add_gradients(self) -> None:
         """Replace every gradient by its sum over all processes."""
         gradients = [p.grad for p in self.parameters_by_name().values() if p.grad is not None]
@@ -128,6 +132,5 @@ class Steps(LightningModule, ABC, Generic[M]):
         whole scene at once.
         """
         if self.schedule.blocks is not None and self.schedule.blocks < number:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_steps_done)
-            return torch.randint(number, (steps, self.schedule.blocks), generator=generator), True
+            return torch.randint(number, (steps, self.schedule.blocks), generator=self.generator_of_steps()), True
         return (torch.arange(number).expand(steps, -1) if self.share.ranks > 1 else None), False

@@ -43,7 +43,7 @@ class Stages(Schedules):
         return replace(super().shortened(), own=own)
 
     @classmethod
-    def every(cls) -> Stages:
+    def every(cls) -> Self:
         """All stages, so that all keys are there."""
         return cls("", 1.0, Schedule(), Schedule(), Schedule())
 
