@@ -18,7 +18,8 @@ EXPLAINED = 0.2  # a band of which other bands explain a larger fraction of the 
 CONFIDENCE = 0.999  # that a sign of a signal is not chance
 SIGNIFICANT = float(norm.ppf(CONFIDENCE))  # the same in standard deviations
 UNEXPLAINED = (
-    "the LR-HSI does not explain what it shows (quality flags, classes, indices, heights or bands beyond its range?)"
+    "the LR-HSI does not explain what it shows "
+    "(quality flags, classes, indices, heights, curves of other bands, or bands beyond its range?)"
 )
 LAG = 2  # distance at which pixels are compared: resampling makes the noise of adjacent ones alike [pixels]
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from udaln.errors import scale_factor
 from udaln.estimation.arrays import Array
 from udaln.estimation.noise import homogeneous_patches, unique_variances
+from udaln.io.calculated_bands import calculated_bands
 from udaln.physics.windows import degrade
 
 COMPONENTS = 15  # principal components of the LR-HSI that explain the HR-MSI
@@ -72,6 +73,7 @@ def unexplained_bands(
     if pixels is None or pixels.predicted.max() < LITTLE:  # the pair is no pair, whatever its bands are
         return found
     rest, response = _mixed(pixels.spectra, pixels.means)
+    found = found | calculated_bands(hr_msi, hr_valid, rest)
     chance = max(1.0, SURE_PIXELS / len(pixels.spectra))
     least, most = torch.full_like(rest, REST * chance), WORSE * math.sqrt(chance) * rest.min()
     if declared is not None:
