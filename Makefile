@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test benchmark clean
+.PHONY: help setup demo test coverage benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -25,6 +25,10 @@ test: setup  ## style, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pytest -n auto --dist loadfile
+
+# On its own, since tracing every line makes the tests a third slower.
+coverage: setup  ## the tests, and the lines that they do not reach
 	$(BIN)/pytest -n auto --dist loadfile --cov --cov-fail-under=95 --cov-report=term:skip-covered
 
 benchmark: setup  ## cost of a step, time to quality, cost against scene size

@@ -13,7 +13,6 @@ import pytest
 SCENE = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "dataset.snr_msi=40", "trainer=cpu"]
 COMMAND = [sys.executable, "-m", "udaln", "-m", *SCENE, "hydra.sweep.dir=runs"]
 LAUNCHERS = {
-    "basic": [],
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
 }
@@ -41,9 +40,9 @@ def killed(folder, words, count):
     return finished(folder)
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
-def test_a_killed_sweep_runs_only_what_is_missing(tmp_path, launcher):
-    words = [*LAUNCHERS[launcher], "seed=0,1,2,3", "refine=none"]
+def test_a_killed_sweep_of_joblib_runs_only_what_is_missing(tmp_path):
+    """The basic launcher is that of the other tests here."""
+    words = [*LAUNCHERS["joblib"], "seed=0,1,2,3", "refine=none"]
     before = killed(tmp_path, words, 2)
     assert 2 <= len(before) < 4
     done = sweep(tmp_path, *words)
@@ -158,9 +157,8 @@ def test_the_order_of_words_and_more_values_change_nothing(tmp_path):
     assert json.loads((tmp_path / "runs" / "refine-none" / "metrics.json").read_text())["refine"] == "none"
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
-def test_a_run_that_is_asked_for_twice_is_done_once(tmp_path, launcher):
-    done = sweep(tmp_path, *LAUNCHERS[launcher], "seed=1,1", "method=interpolation")
+def test_a_run_that_is_asked_for_twice_is_done_once(tmp_path):
+    done = sweep(tmp_path, "seed=1,1", "method=interpolation")
     assert done.returncode == 0, done.stderr
     first, *lines = done.stderr.splitlines()
     assert first.startswith("sweep: 2 runs in ")  # before any line of a run, with any launcher
