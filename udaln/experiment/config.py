@@ -98,12 +98,17 @@ def _schema(dataset: str, method: str, staged: bool) -> DictConfig:
 
 def known_keys() -> list[str]:
     """Every key of the schema, of all datasets and methods."""
-    keys = set()
-    for method in map(method_class, names()):
-        stages = None if method.Stages is None else method.Stages.every()
-        for _, dataset in DATASETS.items():
-            config = Config(dataset=dataset(), sensor=SensorConfig(), method=method.Settings(), stages=stages)
-            keys |= set(_leaves(OmegaConf.structured(config), ""))
+    methods = [method_class(name) for name in names()]
+    groups = {
+        "dataset": [dataset() for _, dataset in DATASETS.items()],
+        "sensor": [SensorConfig()],
+        "method": [method.Settings() for method in methods],
+        "stages": [method.Stages.every() for method in methods if method.Stages is not None],
+    }
+    keys = set(_leaves(OmegaConf.structured(Config), ""))
+    for group, choices in groups.items():
+        for choice in choices:
+            keys |= set(_leaves(OmegaConf.structured(choice), f"{group}."))
     return sorted(keys)
 
 
