@@ -140,9 +140,7 @@ def test_the_truth_is_not_looked_at(name, scene):
     np.testing.assert_array_equal(fuse(name, blind).image, fuse(name, scene).image)
 
 
-@pytest.mark.parametrize(
-    "name", ["cnmf", "cucanet", "zsl"]
-)  # of the other kinds elsewhere: test_resume.py, test_toy.py
+@pytest.mark.parametrize("name", ["cnmf", "cucanet", "zsl"])  # other kinds: test_resume.py, test_toy.py
 def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path, configure):
     """Stopped before it has written its metrics, with or without a checkpoint."""
     stages = vars(method_preset(name)[0].stages or object).items()

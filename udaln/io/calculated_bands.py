@@ -11,9 +11,7 @@ from torch import Tensor
 LOOKED_AT = 250_000  # pixels whose values are compared
 LEAST_PIXELS = 1000  # with fewer, one band may increase with another by chance
 ROUNDING = 1e-6  # of the range of a band
-CURVED = (
-    1e-4  # fraction of a band's variance that a straight line leaves; a scaled copy, which leaves less, does no harm
-)
+CURVED = 1e-4  # fraction of a band's variance that a straight line leaves; scaled copies leave less and do no harm
 
 
 def calculated_bands(image: Tensor, valid: Tensor, unexplained: Tensor) -> Tensor:

@@ -161,7 +161,7 @@ def test_a_run_that_is_asked_for_twice_is_done_once(tmp_path):
     done = sweep(tmp_path, "seed=1,1", "method=interpolation")
     assert done.returncode == 0, done.stderr
     first, *lines = done.stderr.splitlines()
-    assert first.startswith("sweep: 2 runs in ")  # before any line of a run, with any launcher
+    assert first.startswith("sweep: 2 runs in ")  # before any line of a run
     assert (
         sum(line.endswith("seed=1: the same as another run of this sweep, which is done once") for line in lines) == 1
     )
