@@ -31,6 +31,7 @@ WORDS = [
     "instruments=alike",
     "instruments.shift=true",
     "trainer.accelerator=cpu",
+    "logger=none",
 ]
 # The process kills itself, without a chance to tidy up, so many seconds after the first window is begun.
 KILLED = """

@@ -107,7 +107,8 @@ def pair(wavelengths, pixels=34, off=(0.0, 0.0), seed=0):
 def udaln(folder, *words):
     """Run the command; the run's folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["udaln", "dataset=pair", *map(str, words), f"hydra.run.dir={folder / 'run'}"])
+        words = "dataset=pair", "logger=none", *map(str, words), f"hydra.run.dir={folder / 'run'}"
+        patch.setattr(sys, "argv", ["udaln", *words])
         GlobalHydra.instance().clear()
         command.main()
         GlobalHydra.instance().clear()

@@ -11,7 +11,7 @@ from udaln.errors import InputError
 from udaln.experiment.from_words import run_words
 from udaln.experiment.objective import objective
 
-SCENE = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "refine=none", "trainer=cpu"]
+SCENE = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "refine=none", "trainer=cpu", "logger=none"]
 
 
 def test_a_run_returns_what_is_optimized_and_is_not_repeated(tmp_path, capsys):
@@ -80,7 +80,8 @@ def test_the_documented_search(tmp_path, monkeypatch):
     quick = [
         f"stages.{stage}.{key}" for stage in ("degradation", "spectral") for key in ("steps=4", "constant_until=2")
     ]
-    words = [*quick, "stages.joint.steps=4", "stages.joint.constant_until=2", "trainer=cpu", "trust.check=false"]
+    quick += ["stages.joint.steps=4", "stages.joint.constant_until=2", "trainer=cpu"]
+    words = [*quick, "logger=none", "trust.check=false"]
     script = script.replace("n_trials=20", "n_trials=2").replace('"stages=sampled",', f'"stages=sampled", *{words},')
     monkeypatch.chdir(tmp_path)
     for trials in (2, 4):

@@ -88,7 +88,7 @@ def test_the_case_ends_right_and_says_so(name, configure, tmp_path):
     words = ["dataset=pair", f"dataset.lr_hsi={CASES / lr_hsi}", f"dataset.hr_msi={CASES / case.hr_msi}", *case.words]
     words += [f"dataset.lr_hsi_variable={variable}"] if variable else []
     words += ["instruments=alike"] if name in READING else []
-    run(configure(*words, "output=npy", "trust.check=false", "trainer.accelerator=cpu"), tmp_path)
+    run(configure(*words, "output=npy", "trust.check=false", "trainer.accelerator=cpu", "logger=none"), tmp_path)
     image = torch.from_numpy(np.load(tmp_path / "fused.npy")).double()
     truth = scene(image.shape[2])
     top, left = case.corner

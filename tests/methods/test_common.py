@@ -148,7 +148,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path, configur
     quick = [f"stages.{stage}.{setting}" for stage in trained for setting in ("steps=20", "constant_until=10")]
     quick += [f"method.{key}={value}" for key, value in QUICK.get(name, {}).items()]
     import_plugins(["toy_regression"])
-    config = configure(f"method={name}", "dataset.size=40", "dataset.bands=16", "trainer=cpu", *quick)
+    config = configure(f"method={name}", "dataset.size=40", "dataset.bands=16", "trainer=cpu", "logger=none", *quick)
     run_config(config, tmp_path)
     before = scipy.io.loadmat(tmp_path / "fused.mat")["Out"]
     (tmp_path / command.METRICS).unlink()

@@ -56,8 +56,8 @@ def test_a_run_leaves_figures_pictures_and_files(folder):
 
 def test_it_is_swept_also_by_joblib(folder):
     for launcher, name in (("basic", "basic"), ("joblib", "joblib")):
-        words = ["-m", "method=closed_form,toy", "refine=none", PLUGIN, *SMALL, f"hydra/launcher={launcher}"]
-        run(*words, f"hydra.sweep.dir={name}", cwd=folder)
+        words = ["method=closed_form,toy", "refine=none", "logger=none", PLUGIN, *SMALL]
+        run("-m", *words, f"hydra/launcher={launcher}", f"hydra.sweep.dir={name}", cwd=folder)
         runs = {path.name: metrics(path)["psnr"] for path in (folder / name).iterdir() if path.is_dir()}
         assert set(runs) == {"method-closed_form", "method-toy"}
 
@@ -77,7 +77,7 @@ def test_it_is_streamed_and_its_model_applied(folder):
     write_raster(folder / "lr.tif", lr_hsi, 20.0)
     write_raster(folder / "hr.tif", hr_msi, 10.0)
     files = ["dataset=pair", "dataset.lr_hsi=lr.tif", "dataset.hr_msi=hr.tif", "instruments=alike"]
-    stream = ["memory.sample=400", "memory.limit=100MB", "trust.check=false", "trainer=cpu"]
+    stream = ["memory.sample=400", "memory.limit=100MB", "trust.check=false", "trainer=cpu", "logger=none"]
     run("method=toy", PLUGIN, *files, *stream, "hydra.run.dir=streamed", cwd=folder)
     assert metrics(folder / "streamed")["stream_seconds"] > 0
     model = "model=streamed"

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-SCENE = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "dataset.snr_msi=40", "trainer=cpu"]
-COMMAND = [sys.executable, "-m", "udaln", "-m", *SCENE, "hydra.sweep.dir=runs"]
+SCENE = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "dataset.snr_msi=40"]
+COMMAND = [sys.executable, "-m", "udaln", "-m", *SCENE, "trainer=cpu", "logger=none", "hydra.sweep.dir=runs"]
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
