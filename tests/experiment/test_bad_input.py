@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import processes
 import pytest
 from omegaconf import OmegaConf
 
@@ -198,8 +199,7 @@ def test_a_sweep_that_cannot_be_is_one_line(command, words):
 
 @pytest.mark.parametrize("words", SWEPT)
 def test_each_run_of_a_sweep_has_its_line(words, tmp_path):
-    call = [sys.executable, "-m", "udaln", *words.split(), "hydra.sweep.dir=s"]
-    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = processes.run(["-m", "udaln", *words.split(), "hydra.sweep.dir=s"], tmp_path)
     assert done.returncode == 2
     *lines, last = done.stderr.splitlines()  # runs side by side may write before the command does
     (begin,) = [line for line in lines if line.startswith("sweep: ")]

@@ -1,14 +1,12 @@
 """Parts outside of the package: the page that shows them runs, and they are resumed, swept, compared and reloaded."""
 
 import json
-import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
 
 import numpy as np
+import processes
 import pytest
 import torch
 from places import ROOT, SCRIPTS
@@ -55,10 +53,7 @@ PLUGINS = f"plugins=[{','.join(PARTS)},killer]"
 
 def ran(folder, *words, status=0, **environment):
     """A process of its own that knows no part yet; what it printed on standard error."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    ended = subprocess.run(
-        [sys.executable, *map(str, words)], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    ended = processes.run(words, folder, {"OMP_NUM_THREADS": "1", **environment})
     assert ended.returncode == status, ended.stderr
     return ended.stderr
 

@@ -1,11 +1,11 @@
 """A pair on disk through the command: trained on plots, fused window by window, on the map; and killed on the way."""
 
 import json
-import subprocess
 import sys
 
 import made_up_pairs
 import numpy as np
+import processes
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
@@ -123,8 +123,7 @@ def test_killed_while_it_streams_it_goes_on_to_the_same_bits(folder, whole):
     moments = np.random.default_rng().uniform(0.0, 0.7 * metrics(whole)["stream_seconds"], 2)
     words = [[*WORDS, "hydra.run.dir=killed"], ["resume=killed"]]
     for moment, given in zip(moments, words, strict=True):
-        command = [sys.executable, "-c", KILLED, f"{moment}", *given]
-        died = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        died = processes.run(["-c", KILLED, moment, *given], folder)
         assert died.returncode == -9, died.stderr
         killed = folder / "killed"
         assert not (killed / "metrics.json").exists() and not (killed / "fused.tif").exists(), moments

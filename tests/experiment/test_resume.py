@@ -2,9 +2,8 @@
 
 import json
 import signal
-import subprocess
-import sys
 
+import processes
 import pytest
 import torch
 from hydra import compose, initialize_config_module
@@ -54,8 +53,10 @@ def runs(tmp_path_factory):
     killed = {}
     for moment in MOMENTS:
         arguments = [*map(str, moment), *SETTINGS, f"hydra.run.dir={folder / moment[0]}"]
-        killed[moment] = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], cwd=folder)
-    assert {process.wait() for process in killed.values()} == {-9}
+        killed[moment] = processes.start(["-c", KILLED, *arguments], folder)
+    for process in killed.values():
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
     with initialize_config_module("udaln.conf", version_base="1.3"):
         config = typed(compose("config", SETTINGS))
     run_config(config, folder / "whole")

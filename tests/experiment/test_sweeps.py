@@ -1,11 +1,10 @@
 """Many scenes: several runs of one command, on this machine or on a cluster."""
 
 import json
-import subprocess
-import sys
 
 import made_up
 import numpy as np
+import processes
 import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
@@ -59,8 +58,8 @@ def sweep(tmp_path_factory):
         np.save(folder / name / "hsi.npy", scene.lr_hsi)
         np.save(folder / name / "msi.npy", scene.hr_msi)
     words = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=runs", "trainer=cpu", *SCENES]
-    command = [sys.executable, "-m", "udaln", *words, "dataset.name=north,east,south"]
-    return folder, subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
+    command = ["-m", "udaln", *words, "dataset.name=north,east,south"]
+    return folder, processes.run(command, folder)
 
 
 def test_a_mistake_is_told_and_does_not_stop_the_others(sweep):

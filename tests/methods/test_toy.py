@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import made_up_pairs
 import numpy as np
+import processes
 import pytest
 import scipy.io
 from made_up_pairs import write_raster
@@ -24,8 +23,7 @@ def run(*words, cwd, script=None, status=0):
     """The command, or a script, in a process of its own that has not seen the toy."""
     program = ["-m", "udaln"] if script is None else [SCRIPTS / script]
     paths = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run([sys.executable, *program, *words], cwd=cwd, env=environment, capture_output=True, text=True)
+    ended = processes.run([*program, *words], cwd, {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"})
     assert ended.returncode == status, ended.stderr
     return ended.stderr
 

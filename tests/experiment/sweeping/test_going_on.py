@@ -4,14 +4,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
+import processes
 import pytest
 
 SCENE = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "dataset.snr_msi=40"]
-COMMAND = [sys.executable, "-m", "udaln", "-m", *SCENE, "trainer=cpu", "logger=none", "hydra.sweep.dir=runs"]
+COMMAND = ["-m", "udaln", "-m", *SCENE, "trainer=cpu", "logger=none", "hydra.sweep.dir=runs"]
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
@@ -19,7 +18,7 @@ LAUNCHERS = {
 
 
 def sweep(folder, *words):
-    return subprocess.run([*COMMAND, *words], cwd=folder, capture_output=True, text=True, timeout=300)
+    return processes.run([*COMMAND, *words], folder)
 
 
 def finished(folder):
@@ -29,14 +28,12 @@ def finished(folder):
 
 def killed(folder, words, count):
     """Start a sweep and kill all its processes as soon as so many runs are finished."""
-    process = subprocess.Popen(
-        [*COMMAND, *words], cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = processes.start([*COMMAND, *words], folder)
     stop = time.monotonic() + 200
-    while len(finished(folder)) < count and time.monotonic() < stop and process.poll() is None:
+    while len(finished(folder)) < count and time.monotonic() < stop and process.is_alive():
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.join()
     return finished(folder)
 
 
@@ -116,8 +113,7 @@ def test_the_folder_of_a_sweep_is_enough_to_go_on(mixed):
     sweep(folder, *words)
     before = finished(folder)
     (folder / "runs" / "seed-1__refine-none" / "metrics.json").unlink()
-    command = [sys.executable, "-m", "udaln", f"resume={folder}/runs"]
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=200)
+    done = processes.run(["-m", "udaln", f"resume={folder}/runs"], "/")
     assert done.returncode == 2 and done.stderr.count("finished before\n") == 1, done.stderr
     after = finished(folder)
     assert after["seed-1__refine-none"] > before["seed-1__refine-none"]
@@ -129,14 +125,12 @@ def test_a_stopped_run_of_a_sweep_resumes_from_its_checkpoint(tmp_path):
         f"stages.{stage}.{key}" for stage in ("degradation", "spectral") for key in ("steps=30", "constant_until=10")
     ]
     words = ["experiment=debug", "stages.joint.steps=600", "trainer.checkpoint_seconds=0", *stages, "seed=0,1"]
-    process = subprocess.Popen(
-        [*COMMAND, *words], cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = processes.start([*COMMAND, *words], tmp_path)
     checkpoint, stop = tmp_path / "runs" / "seed-0" / "resume.ckpt", time.monotonic() + 200
-    while not checkpoint.exists() and time.monotonic() < stop and process.poll() is None:
+    while not checkpoint.exists() and time.monotonic() < stop and process.is_alive():
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.join()
     assert checkpoint.exists() and not finished(tmp_path)
     changed = sweep(tmp_path, *words, "stages.joint.steps=601")
     assert changed.stderr.count("stages.joint.steps (600 there, 601 here)") == 2
