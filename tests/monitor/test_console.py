@@ -2,13 +2,13 @@
 
 import io
 import logging
+import os
 import re
 
 import pytest
-from rich.console import Console
 
 from udaln.monitor import console
-from udaln.monitor.console import RESULT, duration, print_columns, quiet_terminal, run_log
+from udaln.monitor.console import RESULT, Terminal, duration, print_columns, quiet_terminal, run_log
 
 PATH = "/a/folder/that/is/longer/than/a/narrow/terminal/is/wide/with a name [x]/closed_form_2026-11-27_01-15-54"
 
@@ -18,7 +18,7 @@ def terminals(monkeypatch):
     """Standard output and standard error as narrow terminals."""
     written = io.StringIO(), io.StringIO()
     for name, file in zip(("results", "console"), written, strict=True):
-        monkeypatch.setattr(console, name, Console(file=file, force_terminal=True, width=60, no_color=True))
+        monkeypatch.setattr(console, name, Terminal(file=file, force_terminal=True, width=60, no_color=True))
     return written
 
 
@@ -67,3 +67,13 @@ def test_a_quiet_run_shows_nothing_and_logs_all(terminals, tmp_path):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_reader_that_has_seen_enough_stops_nothing():
+    """As ``head`` does to a pipe: what is printed later goes nowhere."""
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w", encoding="utf-8") as pipe:
+        terminal = console.Terminal(file=pipe)
+        for _ in range(2):
+            terminal.say("nobody reads this")

@@ -5,7 +5,7 @@ import made_up
 import pytest
 import torch
 
-from udaln.monitor import Gallery
+from udaln.monitor.gallery import Gallery
 from udaln.scene import Truth
 
 

@@ -33,7 +33,7 @@ from udaln.io.striped_lines import describe_striped, find_striped_lines
 from udaln.io.undeclared import without_undeclared
 from udaln.methods.base import Method, Training
 from udaln.methods.training.trainer import quiet_lightning
-from udaln.monitor import StageProgress
+from udaln.monitor.progress import StageProgress
 from udaln.physics.instruments import Instruments
 from udaln.scene import Known, Scene
 

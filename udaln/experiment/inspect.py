@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +26,7 @@ from udaln.io.image import Image, Pixels
 from udaln.io.missing import describe_shares
 from udaln.io.pair import Pair
 from udaln.io.sample import plots
+from udaln.monitor.console import results
 from udaln.pictures.inspected import picture_of_files
 
 SAMPLE = 2500  # pixels of an image that are read, in plots spread over it
@@ -55,20 +55,19 @@ def inspect(words: Sequence[str]) -> None:
     if not words or any(word.startswith("-") for word in words):
         raise InputError(f"inspect: expected the files to look at: udaln inspect FILE [FILE]{dash_remedy(words)}")
     _check_pictures(pictures, words)
-    console = Console()
     with ExitStack() as stack:
         images = [stack.enter_context(_opened(word)) for word in words]
         for word, image in zip(words, images, strict=True):
-            console.print(_table(word, describe_image(image)))
+            results.print(_table(word, describe_image(image)))
         if len(images) == 2:
             hr_msi, lr_hsi = sorted(images, key=lambda image: image.shape[2])
-            console.print(_table("as a pair", describe_pair(lr_hsi, hr_msi)))
+            results.print(_table("as a pair", describe_pair(lr_hsi, hr_msi)))
         for path in pictures:
             names = [Path(word).name for word in words]
             figure = picture_of_files(dict(zip(names, map(_reduced, images), strict=True)))
             with atomically(path) as temporary:
                 figure.savefig(temporary, dpi=110)
-            console.print(f"picture: {path}")
+            results.say(f"picture: {path}")
 
 
 def _check_pictures(pictures: Sequence[Path], words: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console = Console(stderr=True)  # draws the progress bars and writes messages above them
-results = Console()
+
+class Terminal(Console):
+    """An output of the terminal. If its reader ends, as ``head`` does, the work goes on, and nothing more is said."""
+
+    def say(self, text: str) -> None:
+        """Print a text on one line, whatever the width, so that paths can be copied and searched for."""
+        self.print(Text(text), soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Called by `rich` when nobody reads what is printed."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+console = Terminal(stderr=True)  # draws the progress bars and writes messages above them
+results = Terminal()
+sweeps = Terminal(stderr=True)  # what is said of a sweep, whose runs are quiet
 
 RESULT = {"result": True}  # ``extra`` of a record of the log that belongs to the results
 
@@ -55,7 +70,7 @@ class TerminalHandler(logging.Handler):
         """Print a record: a result as it is, a message with its time."""
         text = record.getMessage()
         if getattr(record, "result", False):
-            results.print(Text(text), soft_wrap=True)
+            results.say(text)
             return
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         style = "yellow" if record.levelno >= logging.WARNING else ""

@@ -14,7 +14,7 @@ from udaln.methods.training.data import SceneData
 from udaln.methods.training.schedule import Schedule
 from udaln.methods.training.trainer import make_trainer, quiet_lightning
 from udaln.methods.udaln.stages import STAGES
-from udaln.monitor import FigureLog
+from udaln.monitor.figure_log import FigureLog
 
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 SCENE = made_up.scene()

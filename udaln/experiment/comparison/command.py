@@ -12,6 +12,7 @@ from udaln.experiment.comparison.terminal import print_table
 from udaln.experiment.comparison.texts import comma_separated, latex, markdown
 from udaln.experiment.plugins import import_plugins, is_plugins, plugins_of
 from udaln.files import atomically
+from udaln.monitor.console import results
 
 SUFFIXES = (".html", ".md", ".csv", ".tex")
 REPORT = "report.html"
@@ -35,7 +36,7 @@ def report(words: Sequence[str]) -> None:
     files = outs or [(folders[0] if len(folders) == 1 else Path()) / REPORT]
     for path in files:
         write_table(path, runs, table, title=", ".join(str(folder) for folder in folders))
-        print(f"report: {path}")
+        results.say(f"report: {path}")
 
 
 def write_table(path: Path, runs: Sequence[RunFolder], table: Table, title: str) -> None:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from udaln.experiment.comparison.settings import titles
 from udaln.experiment.comparison.table import Table
 from udaln.experiment.comparison.texts import is_number_column
+from udaln.monitor.console import Terminal
 
 WIDE = 240  # columns of an output that is no terminal and has no width
 _GAP = 3  # columns between two figures
@@ -25,16 +25,16 @@ def print_table(table: Table) -> None:
 
     What became of runs that are not finished is told below it.
     """
-    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    terminal = Terminal(width=None if sys.stdout.isatty() else WIDE)
     told = [(row, row.status) for row in table.rows if row.status]
     finished = replace(table, rows=tuple(replace(row, status="") for row in table.rows))
     first = len(finished.headings) - len(finished.columns)
-    for part in _parts(finished, first, console.width):
-        console.print(_rich(finished, [*range(first), *part]))
+    for part in _parts(finished, first, terminal.width):
+        terminal.print(_rich(finished, [*range(first), *part]))
     names = titles(table.keys)
     for row, status in told:
         own = (f"{name}={text}" for name, text in zip(names, table.names(row), strict=False))
-        print(f"{' '.join(own) or table.names(row)[0]}: {status}")
+        terminal.say(f"{' '.join(own) or table.names(row)[0]}: {status}")
 
 
 def _parts(table: Table, first: int, width: int) -> list[list[int]]:

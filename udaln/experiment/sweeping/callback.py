@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
@@ -11,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from udaln.experiment.sweeping.names import job_name
 from udaln.experiment.sweeping.sweep import RESOLVER, Sweep, SweepInfo, one_by_one, plan
+from udaln.monitor.console import sweeps
 
 
 class SweepCallback(Callback):
@@ -29,7 +29,7 @@ class SweepCallback(Callback):
             config.hydra.overrides.hydra.append(sweep.info.override())
         SweepCallback.sweep = sweep
         if not one_by_one(config.hydra):
-            print(sweep.info.beginning(sweep.folder), file=sys.stderr, flush=True)
+            sweeps.say(sweep.info.beginning(sweep.folder))
 
 
 def register_resolver() -> None:

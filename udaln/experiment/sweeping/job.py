@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from udaln.experiment.shorthands import without_idle_share
 from udaln.experiment.sweeping.callback import register_resolver
 from udaln.experiment.sweeping.names import swept_values, told
 from udaln.experiment.sweeping.sweep import SweepInfo, ended_since, one_by_one
-from udaln.monitor.console import duration, quiet_terminal
+from udaln.monitor.console import duration, quiet_terminal, sweeps
 
 _SHOWN = ("psnr", "sam", "ergas"), ("hqnr", "check_psnr", "verdict")  # with a truth, and without
 
@@ -48,7 +47,7 @@ def run_job(composed: DictConfig, hydra: Any) -> Any:
     register_resolver()  # this process may be a launcher's
     folder, info = Path(hydra.runtime.output_dir), SweepInfo.of_job(hydra)
     if int(hydra.job.num) == 0 and one_by_one(hydra):
-        sys.stderr.write(info.beginning(Path(str(hydra.sweep.dir)).absolute()) + "\n")
+        sweeps.say(info.beginning(Path(str(hydra.sweep.dir)).absolute()))
     name = told(swept_values(list(hydra.overrides.task), info.keys)) or folder.name
     composed = without_idle_share(composed)
     asked = OmegaConf.select(composed, "optimize") is not None
@@ -182,8 +181,7 @@ def _tell(hydra: Any, info: SweepInfo, line: str) -> None:
     """Print a line of a job, at once, since other processes print theirs."""
     number = int(hydra.job.num) + 1
     place = f"[{number:{len(str(info.jobs))}d}/{info.jobs}]" if info.jobs else f"[{number}]"
-    sys.stderr.write(f"{place} {line}\n")
-    sys.stderr.flush()
+    sweeps.say(f"{place} {line}")
 
 
 def _time_left(folder: Path, info: SweepInfo) -> str:

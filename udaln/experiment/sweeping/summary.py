@@ -14,6 +14,7 @@ from udaln.experiment.comparison.terminal import print_table
 from udaln.experiment.run_files import ERROR
 from udaln.experiment.sweeping.callback import SweepCallback
 from udaln.experiment.sweeping.sweep import Sweep
+from udaln.monitor.console import results, sweeps
 
 _LAUNCHERS = ("joblib", "submitit", "concurrent")  # whose errors tell of a worker that died
 REPORTS = (REPORT, "report.md", "report.csv", "report.tex")
@@ -62,15 +63,14 @@ def end(sweep: Sweep) -> bool:
         _write(sweep, runs)
     problems, not_started = _problems(sweep, runs)
     for line in problems:
-        print(line, file=sys.stderr)
+        sweeps.say(line)
     if not problems and not not_started:
         return True
     count = sweep.info.jobs or len(runs)
     waiting = f", {not_started} of which were not started" if not_started else ""
-    print(
+    sweeps.say(
         f"udaln: {len(problems) + not_started} of {count} runs of the sweep are not finished{waiting}; go on with: "
-        f"udaln resume={sweep.folder}",
-        file=sys.stderr,
+        f"udaln resume={sweep.folder}"
     )
     return False
 
@@ -81,9 +81,9 @@ def _write(sweep: Sweep, runs: Sequence[RunFolder]) -> None:
     try:
         for name in REPORTS:
             write_table(sweep.folder / name, runs, table, title=sweep.folder.name)
-        print(f"report: {sweep.folder / REPORT}")
+        results.say(f"report: {sweep.folder / REPORT}")
     except InputError as error:  # the runs are worth more than the table
-        print(f"udaln: {error}", file=sys.stderr)
+        sweeps.say(f"udaln: {error}")
 
 
 def _problems(sweep: Sweep, runs: Sequence[RunFolder]) -> tuple[list[str], int]:
