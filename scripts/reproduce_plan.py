@@ -149,7 +149,7 @@ def _sweep(scene: SceneFiles, noise: str, methods: Sequence[str], given: bool) -
     cases = tuple(Case(scene.name, factor, noise, method, given) for factor in FACTORS for method in methods)
     kind = "true" if given else methods[0] if cases[0].share else "quick"
     words = [*scene.words, f"scale={','.join(f'x{factor}' for factor in FACTORS)}", f"method={','.join(methods)}"]
-    words += ["logger=none"]  # cards for TensorBoard take longer to draw than many methods to fuse
+    words += ["monitor.pictures=null"]  # they take longer than many a method
     levels = zip(("snr_hsi", "snr_msi"), NOISES[noise], strict=True)
     words += [f"dataset.{key}={level}" for key, level in levels if level is not None]
     words += [f"stages.share={cases[0].share}"] if cases[0].share else []

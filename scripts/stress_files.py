@@ -123,7 +123,7 @@ def measure(number: int, kinds: tuple[FileKind, FileKind]) -> Outcome:
     case = " + ".join(map(str, kinds))
     lr_hsi, hr_msi, truth = images()
     with tempfile.TemporaryDirectory() as folder:
-        words, arrays, nodata = ["dataset=pair", "output=npy", "trust.check=false", "logger=none"], [], []
+        words, arrays, nodata = ["dataset=pair", "output=npy", "trust.check=false", "monitor.pictures=null"], [], []
         for name, image, kind, pixels in zip(("lr_hsi", "hr_msi"), (lr_hsi, hr_msi), kinds, (1, SCALE), strict=True):
             hole = outside(image.shape[:2], pixels) & kind.has_hole
             stem = Path(folder) / f"{name} {number}"

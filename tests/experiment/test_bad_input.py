@@ -156,7 +156,6 @@ SWEEPS = {  # that cannot be composed
 SWEPT = {  # each run is refused by itself
     "-m dataset=mat seed=0,1": "dataset.reference: expected a value, got none*",
     "-m scale.factor=1,0": "scale.factor: expected at least 2, got [01]",
-    "-m scale.factor=1,0 hydra/launcher=joblib": "scale.factor: expected at least 2, got [01]",
 }
 RESUMED = {
     "resume=nowhere": "resume: nowhere/config.yaml: no such file",

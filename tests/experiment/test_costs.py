@@ -13,7 +13,14 @@ from udaln.experiment.run import run
 
 def metrics_of(folder, *overrides):
     with initialize_config_module("udaln.conf", version_base="1.3"):
-        words = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "trainer=cpu", "logger=none", *overrides]
+        words = [
+            "dataset.size=35",
+            "dataset.bands=8",
+            "dataset.snr_hsi=30",
+            "trainer=cpu",
+            "monitor.pictures=null",
+            *overrides,
+        ]
         run(typed(compose("config", words)), folder)
     return json.loads((folder / "metrics.json").read_text())
 

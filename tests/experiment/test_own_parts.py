@@ -21,7 +21,7 @@ import json, runpy, sys
 from hydra.core.global_hydra import GlobalHydra
 from udaln.experiment.command import main
 for words in json.loads(sys.argv[1]):
-    words += [] if words[0] == "report" or "hydra.run.dir=runs/metric" in words else ["logger=none"]  # cards take long
+    words += [] if words[0] == "report" else ["monitor.pictures=null"]  # which take long
     sys.argv[1:] = words
     GlobalHydra.instance().clear()
     try:
@@ -46,7 +46,14 @@ SETTINGS = [
     *("stages=sampled", "method.network=wide", "+stages.spectral.loss=charbonnier", "+stages.joint.optimizer=nesterov"),
     *("stages.spectral={steps: 8, constant_until: 2}", "stages.joint={steps: 4, constant_until: 2}"),
     *("+stages.own.polish={steps: 8, blocks: 16}", "+stages.joint.decay=halved", "metrics=[worst_band]"),
-    *("+callbacks.Killer={}", "logger=csv", "monitor.every=2", "trainer=cpu", "trainer.checkpoint_seconds=0"),
+    *(
+        "+callbacks.Killer={}",
+        "logger=csv",
+        "monitor.pictures=null",
+        "monitor.every=2",
+        "trainer=cpu",
+        "trainer.checkpoint_seconds=0",
+    ),
     *("dataset.size=40", "dataset.bands=12"),
 ]
 PLUGINS = f"plugins=[{','.join(PARTS)},killer]"

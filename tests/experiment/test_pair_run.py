@@ -31,7 +31,7 @@ WORDS = [
     "instruments=alike",
     "instruments.shift=true",
     "trainer.accelerator=cpu",
-    "logger=none",
+    "monitor.pictures=null",
 ]
 # The process kills itself, without a chance to tidy up, so many seconds after the first window is begun.
 KILLED = """

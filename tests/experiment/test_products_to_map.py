@@ -107,7 +107,7 @@ def pair(wavelengths, pixels=34, off=(0.0, 0.0), seed=0):
 def udaln(folder, *words):
     """Run the command; the run's folder."""
     with pytest.MonkeyPatch.context() as patch:
-        words = "dataset=pair", "logger=none", *map(str, words), f"hydra.run.dir={folder / 'run'}"
+        words = "dataset=pair", "monitor.pictures=null", *map(str, words), f"hydra.run.dir={folder / 'run'}"
         patch.setattr(sys, "argv", ["udaln", *words])
         GlobalHydra.instance().clear()
         command.main()

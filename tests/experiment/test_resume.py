@@ -24,7 +24,7 @@ SETTINGS = [
     *(f"stages.{stage}.constant_until=10" for stage in ("degradation", "spectral", "joint")),
     "monitor.every=10",
     "trainer.checkpoint_seconds=0",
-    "logger=none",
+    "monitor.pictures=null",
 ]
 # The process kills itself, without a chance to tidy up, when a stage has done so many steps.
 KILLED = """

@@ -128,6 +128,13 @@ def test_the_pictures_are_drawn_anew_within_a_long_stage(tmp_path):
     assert steps == [60, 80, 100, 120]
 
 
+def test_a_run_without_pictures(tmp_path):
+    run(tmp_path / "run", "dataset.size=40", "dataset.bands=16", "monitor.pictures=null", stages=())
+    assert not (tmp_path / "run" / "overview.png").exists()
+    tags = events(tmp_path / "run").Tags()
+    assert not tags["images"] and "1 headlines/sam" in tags["scalars"]
+
+
 def test_without_a_truth_what_can_be_known_is_reported(pair):
     folder, metrics = pair
     assert not {"psnr", "psf_error"} & set(metrics)
@@ -158,7 +165,7 @@ def test_bands_that_were_not_used_are_counted(tmp_path, fate, filled, left_out):
 
 
 def test_ablations_and_known_degradations(tmp_path):
-    size = ["dataset.size=40", "dataset.bands=16"]
+    size = ["dataset.size=40", "dataset.bands=16", "monitor.pictures=null"]
     no_joint = run(tmp_path / "no_joint", *size, "stages=no_joint", stages=STAGES[:2])
     assert "joint_steps" not in no_joint and no_joint["spectral_steps"] == 40
     joint_only = run(tmp_path / "joint_only", *size, "stages=joint_only", stages=STAGES[2:])
@@ -175,6 +182,7 @@ def test_reduced_precision_runs(tmp_path):
             "dataset.size=40",
             "dataset.bands=16",
             "stages=paper",
+            "monitor.pictures=null",
             f"trainer.precision={precision}",
         )
         for precision in ("32-true", "bf16-mixed")

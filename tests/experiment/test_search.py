@@ -11,7 +11,14 @@ from udaln.errors import InputError
 from udaln.experiment.from_words import run_words
 from udaln.experiment.objective import objective
 
-SCENE = ["dataset.size=35", "dataset.bands=8", "dataset.snr_hsi=30", "refine=none", "trainer=cpu", "logger=none"]
+SCENE = [
+    "dataset.size=35",
+    "dataset.bands=8",
+    "dataset.snr_hsi=30",
+    "refine=none",
+    "trainer=cpu",
+    "monitor.pictures=null",
+]
 
 
 def test_a_run_returns_what_is_optimized_and_is_not_repeated(tmp_path, capsys):
@@ -81,7 +88,7 @@ def test_the_documented_search(tmp_path, monkeypatch):
         f"stages.{stage}.{key}" for stage in ("degradation", "spectral") for key in ("steps=4", "constant_until=2")
     ]
     quick += ["stages.joint.steps=4", "stages.joint.constant_until=2", "trainer=cpu"]
-    words = [*quick, "logger=none", "trust.check=false"]
+    words = [*quick, "monitor.pictures=null", "trust.check=false"]
     script = script.replace("n_trials=20", "n_trials=2").replace('"stages=sampled",', f'"stages=sampled", *{words},')
     monkeypatch.chdir(tmp_path)
     for trials in (2, 4):

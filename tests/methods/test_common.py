@@ -1,6 +1,8 @@
 """What holds for every method: shapes, gaps, units, what is saved, what is known."""
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import made_up
 import numpy as np
@@ -57,19 +59,25 @@ def scene():
     return made_up.scene(size=40, bands=10, scale=4)
 
 
+@pytest.fixture(scope="module")
+def fused(scene):
+    """The scene fused by a method, once for all tests of this file, which change nothing of it."""
+    return cache(lambda name, refine="none": fuse(name, scene, refine))
+
+
 def test_every_method_is_tested():
     assert {"closed_form", "gsa", "hyconet", "udaln", toy_regression.Toy.name} <= set(names())
 
 
 @REFINED
-def test_shapes_types_and_the_same_bits_again(name, refine, scene):
+def test_shapes_types_and_the_same_bits_again(name, refine, scene, fused):
     fusion = fuse(name, scene, refine, uncertainty=True)
     assert fusion.image.shape == (40, 40, 10) and fusion.image.dtype == np.float32
     assert (fusion.deviation is not None) == (refine == "consistent")
     assert fusion.psf.shape == (4, 4) and fusion.srf.shape == (10, 3)
     np.testing.assert_allclose(fusion.srf.sum(0), 1, rtol=1e-6)
     assert np.isfinite(fusion.image).all()
-    np.testing.assert_array_equal(fuse(name, scene, refine).image, fusion.image)
+    np.testing.assert_array_equal(fused(name, refine).image, fusion.image)
 
 
 @REFINED
@@ -94,8 +102,8 @@ def test_units_scale_through(name, scene):
 
 
 @EVERY
-def test_a_model_is_the_same_once_it_is_read(name, scene, tmp_path):
-    model = fuse(name, scene).model
+def test_a_model_is_the_same_once_it_is_read(name, scene, fused, tmp_path):
+    model = fused(name).model
     save_model(tmp_path / "model.ckpt", chosen(name), model, bands=Bands(wavelengths=np.arange(10.0)))
     read = load_model(tmp_path / "model.ckpt")
     assert type(read.model) is type(model)
@@ -134,10 +142,10 @@ def test_a_window_is_that_of_the_whole(name, kernel_size):
 
 
 @EVERY
-def test_the_truth_is_not_looked_at(name, scene):
+def test_the_truth_is_not_looked_at(name, scene, fused):
     """A fit of a scene that has none ends with the same bits."""
     blind = Scene(scene.lr_hsi, scene.hr_msi, scene.support)
-    np.testing.assert_array_equal(fuse(name, blind).image, fuse(name, scene).image)
+    np.testing.assert_array_equal(fuse(name, blind).image, fused(name).image)
 
 
 @pytest.mark.parametrize("name", ["cnmf", "cucanet", "zsl"])  # other kinds: test_resume.py, test_toy.py
@@ -148,7 +156,9 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path, configur
     quick = [f"stages.{stage}.{setting}" for stage in trained for setting in ("steps=20", "constant_until=10")]
     quick += [f"method.{key}={value}" for key, value in QUICK.get(name, {}).items()]
     import_plugins(["toy_regression"])
-    config = configure(f"method={name}", "dataset.size=40", "dataset.bands=16", "trainer=cpu", "logger=none", *quick)
+    config = configure(
+        f"method={name}", "dataset.size=40", "dataset.bands=16", "trainer=cpu", "monitor.pictures=null", *quick
+    )
     run_config(config, tmp_path)
     before = scipy.io.loadmat(tmp_path / "fused.mat")["Out"]
     (tmp_path / command.METRICS).unlink()
@@ -158,8 +168,8 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path, configur
 
 
 @EVERY
-def test_a_model_moves_with_its_degradation(name, scene):
-    model = chosen(name).model(fuse(name, scene).model.degradation).to("meta")
+def test_a_model_moves_with_its_degradation(name, fused):
+    model = chosen(name).model(deepcopy(fused(name).model.degradation)).to("meta")
     assert {part.device.type for part in (*model.parameters(), *model.buffers())} == {"meta"}
     assert model.degradation.psf.device.type == "meta"
 

@@ -26,7 +26,7 @@ from udaln.io.image import Image, Pixels
 from udaln.io.missing import describe_shares
 from udaln.io.pair import Pair
 from udaln.io.sample import plots
-from udaln.monitor.console import results
+from udaln.monitor.console import Terminal
 from udaln.pictures.inspected import picture_of_files
 
 SAMPLE = 2500  # pixels of an image that are read, in plots spread over it
@@ -55,6 +55,7 @@ def inspect(words: Sequence[str]) -> None:
     if not words or any(word.startswith("-") for word in words):
         raise InputError(f"inspect: expected the files to look at: udaln inspect FILE [FILE]{dash_remedy(words)}")
     _check_pictures(pictures, words)
+    results = Terminal()
     with ExitStack() as stack:
         images = [stack.enter_context(_opened(word)) for word in words]
         for word, image in zip(words, images, strict=True):

@@ -22,7 +22,7 @@ QUICKLOOK = 1200  # longer side of the quicklook, at most [pixels]
 
 
 def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None:
-    """Write degradation, model, table of stages and overview.
+    """Write degradation, model, table of stages and, if pictures are wanted, the overview.
 
     Args:
         job: What was done.
@@ -37,6 +37,8 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
     bands = fused_bands(job.pair, scene, filled=True)
     save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.dropped_bands, bands)
     results.write_stages(folder / "stages.csv", rows)
+    if config.monitor.pictures is None:
+        return
     page = pictures.overview(
         degradation,
         scene,

@@ -99,12 +99,12 @@ class MonitorConfig:
 
     Attributes:
         every: Optimisation steps between two computations of the figures.
-        pictures: Optimisation steps after which the pictures are drawn anew within a stage.
+        pictures: Optimisation steps after which the pictures are drawn anew within a stage; None for no pictures.
         points: [row, column] of the HR pixels whose spectra are drawn, counted from 0; None for the purest ones.
     """
 
     every: int = 100
-    pictures: int = 2000
+    pictures: int | None = 2000
     points: list[list[int]] | None = None
 
 

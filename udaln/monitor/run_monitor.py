@@ -25,7 +25,7 @@ class RunMonitor:
         logger: Where figures are written and, if it is TensorBoard's, pictures and texts; None for nowhere.
         settings: The settings by which runs are compared; none if they are on the board already.
         texts: What is told of the run, in Markdown, by title.
-        pictures: Optimisation steps after which the pictures are drawn anew within a stage.
+        pictures: Optimisation steps after which the pictures are drawn anew within a stage; None for no pictures.
         points: HR rows and columns of the spectra; if None, the purest pixels.
         again: How much is trained after the stages, as a fraction of their work, for the time left.
         metrics: Metrics of one's own by their names.
@@ -43,14 +43,15 @@ class RunMonitor:
         settings: Mapping[str, Any],
         texts: Mapping[str, str],
         *,
-        pictures: int,
+        pictures: int | None,
         points: Points | None = None,
         again: float = 0.0,
         metrics: Sequence[str] = (),
     ) -> None:
         self.logger = logger
         self.board = logger if isinstance(logger, TensorBoardLogger) else None
-        self.figure_log, self.gallery = FigureLog(scene, metrics), Gallery(scene, pictures, points)
+        self.figure_log = FigureLog(scene, metrics)
+        self.gallery = None if self.board is None or pictures is None else Gallery(scene, pictures, points)
         self._progress = StageProgress(again=again)
         self.rows: list[dict[str, Any]] = []
         self.steps = 0
@@ -67,14 +68,14 @@ class RunMonitor:
     @property
     def callbacks(self) -> list[Any]:
         """The callbacks for stages on Lightning."""
-        return [self.figure_log, *([self.gallery] if self.board else []), self._progress]
+        return [self.figure_log, *([self.gallery] if self.gallery else []), self._progress]
 
     def on_stage(self, record: StageRecord, model: Model, gives_image: bool) -> None:
         """Record a finished stage, with figures and pictures unless the callbacks have made them already."""
         self.steps += max(1, record.steps)
         if record.name not in self.figure_log.stage_ends:
             self.figure_log.log(record.name, model, self.logger, self.steps, gives_image=gives_image)
-            if self.board is not None:
+            if self.board is not None and self.gallery is not None:
                 image = model.fuse(self.gallery.scene).image if gives_image else None
                 self.gallery.show(self.board, model.degradation, image, self.steps)
         self._add_row(record, self.figure_log.stage_ends[record.name])
@@ -91,7 +92,7 @@ class RunMonitor:
         self.steps += 1
         self._add_row(StageRecord("refine", 0, seconds), figures)
         self._log(figures)
-        if self.board is not None:
+        if self.board is not None and self.gallery is not None:
             self.gallery.show(self.board, model.degradation, complete, self.steps)
 
     def finish(self, figures: Mapping[str, float], texts: Mapping[str, str]) -> None:

@@ -43,6 +43,7 @@ SETTINGS = [
     "stages.joint.blocks=15",  # of which one process sees 8, the other 7
     "monitor.every=20",
     "trainer=cpu",
+    "monitor.pictures=null",
     "trainer.checkpoint_seconds=0",
 ]
 TWO = "trainer.devices=2"
