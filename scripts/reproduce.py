@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compare all methods: ``reproduce.py data=FOLDER``, at most three hours on two cores.
 
-Every method is run on simulated pairs: scenes × scale factors × noise, blind, and those that need PSF and SRF also with
-the true ones. ``reproduce_plan.py`` states the sweeps. The tables and pictures are written to docs/results.md. A second
-start goes on where the first one ended.
+Every method is run on simulated pairs: scenes × scale factors × noise and blur, blind, and those that need PSF and SRF
+also with the true ones. ``reproduce_plan.py`` states the sweeps. The tables and pictures are written to
+docs/results.md. A second start goes on where the first one ended.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from reproduce_plan import DEFAULT, NOISES, Case
+from reproduce_plan import CONDITIONS, DEFAULT, Case
 
 from udaln.experiment.comparison.run_folder import RunFolder
 
@@ -85,5 +85,5 @@ def _heat(axes: Axes, values: np.ndarray, key: str) -> None:
 
 
 def _short(pair: tuple[str, int, str]) -> str:
-    scene, factor, noise = pair
-    return f"{scene.partition('_')[0]} ×{factor}" + ("" if NOISES[noise] == (None, None) else ", noise")
+    scene, factor, condition = pair
+    return f"{scene.partition('_')[0]} ×{factor}{CONDITIONS[condition].label}"

@@ -18,8 +18,43 @@ METHODS = tuple(sorted(names(), key=lambda name: (name != DEFAULT, name)))  # al
 SHARE = 0.1  # of its schedule, for which a method that trains in stages is trained
 SHARES: dict[str, float] = {}  # of methods for which it is another one
 FACTORS = (5, 8)
-NOISES: dict[str, tuple[float | None, float | None]] = {"none": (None, None), "35/40 dB": (35.0, 40.0)}  # of Y, of Z
 SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How pairs are simulated.
+
+    Attributes:
+        label: In a picture.
+        snr_hsi: Signal-to-noise ratio of the LR-HSI [dB]; None for no noise.
+        snr_msi: That of the HR-MSI.
+        kernel_size: Side of the PSF window [HR pixels]; None for that of an LR pixel.
+        fwhm: Width of the PSF [HR pixels]; None for that of an LR pixel.
+        factors: The scale factors; None for `FACTORS`.
+    """
+
+    label: str
+    snr_hsi: float | None = None
+    snr_msi: float | None = None
+    kernel_size: int | None = None
+    fwhm: float | None = None
+    factors: tuple[int, ...] | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """On the command line."""
+        settings = {"dataset": ("snr_hsi", "snr_msi"), "scale": ("kernel_size", "fwhm")}
+        keys = [(group, key) for group, names in settings.items() for key in names]
+        return [f"{group}.{key}={value}" for group, key in keys if (value := getattr(self, key)) is not None]
+
+
+WIDE = "noise 35/40 dB, wide PSF"
+CONDITIONS = {
+    "no noise": Condition(""),
+    "noise 35/40 dB": Condition(", noise", 35.0, 40.0),
+    WIDE: Condition(", noise, wide PSF", 35.0, 40.0, kernel_size=10, fwhm=7.5, factors=(5,)),
+}
 
 
 @dataclass(frozen=True)
@@ -53,14 +88,14 @@ class Case:
     Attributes:
         scene: Name of the scene.
         factor: Scale factor.
-        noise: Key of `NOISES`.
+        condition: Key of `CONDITIONS`.
         method: Name of the method.
         given: Whether it is given the true PSF and SRF.
     """
 
     scene: str
     factor: int
-    noise: str
+    condition: str
     method: str
     given: bool = False
 
@@ -71,8 +106,8 @@ class Case:
 
     @property
     def pair(self) -> tuple[str, int, str]:
-        """What it is fused from: scene, scale factor and noise."""
-        return self.scene, self.factor, self.noise
+        """What it is fused from: scene, scale factor and condition."""
+        return self.scene, self.factor, self.condition
 
 
 @dataclass(frozen=True)
@@ -110,17 +145,20 @@ def scenes(data: Path | None) -> list[SceneFiles]:
 
 
 def plan(found: Iterable[SceneFiles]) -> list[Sweep]:
-    """The sweeps, the quickest first: methods that do not train, those that do, and what is given the true sensors."""
+    """The sweeps, the quickest first: methods that do not train, those that do, and what is given the true sensors.
+
+    Pairs with a wide PSF are for the first.
+    """
     found = list(found)
     quick = [name for name in METHODS if not method_class(name).Stages]
     trained = [[name] for name in METHODS if method_class(name).Stages]
     informed = [name for name in METHODS if method_class(name).needs_degradation and not method_class(name).Stages]
     groups = [(quick, False), *((names, False) for names in trained), (informed, True)]
     return [
-        _sweep(scene, noise, methods, given)
+        _sweep(scene, condition, methods, given)
         for methods, given in groups
-        for scene, noise in product(found, NOISES)
-        if methods
+        for scene, condition in product(found, CONDITIONS)
+        if methods and (condition != WIDE or methods is quick)
     ]
 
 
@@ -133,28 +171,28 @@ def done(cases: Iterable[Case], runs: Iterable[RunFolder]) -> dict[Case, RunFold
 def case_of(run: RunFolder) -> Case | None:
     """The case that a run is of; None if it is of no case."""
     found = run.settings
-    noises = {levels: name for name, levels in NOISES.items()}
-    noise = noises.get((found.get("dataset.snr_hsi"), found.get("dataset.snr_msi")))
+    settings = found.get("dataset.snr_hsi"), found.get("dataset.snr_msi"), found.get("scale.fwhm")
+    named = {(way.snr_hsi, way.snr_msi, way.fwhm): name for name, way in CONDITIONS.items()}
     given = found.get("degradation.psf") == found.get("degradation.srf") == "true"
-    if noise is None or found["method.name"] not in METHODS:
+    if settings not in named or found["method.name"] not in METHODS:
         return None
-    return Case(found["dataset.name"], found["scale.factor"], noise, found["method.name"], given)
+    return Case(found["dataset.name"], found["scale.factor"], named[settings], found["method.name"], given)
 
 
 def _same_share(case: Case, run: RunFolder) -> bool:
     return case.share is None or run.settings.get("stages.share") == case.share
 
 
-def _sweep(scene: SceneFiles, noise: str, methods: Sequence[str], given: bool) -> Sweep:
-    cases = tuple(Case(scene.name, factor, noise, method, given) for factor in FACTORS for method in methods)
+def _sweep(scene: SceneFiles, condition: str, methods: Sequence[str], given: bool) -> Sweep:
+    way = CONDITIONS[condition]
+    factors = way.factors or FACTORS
+    cases = tuple(Case(scene.name, factor, condition, method, given) for factor in factors for method in methods)
     kind = "true" if given else methods[0] if cases[0].share else "quick"
-    words = [*scene.words, f"scale={','.join(f'x{factor}' for factor in FACTORS)}", f"method={','.join(methods)}"]
-    words += ["monitor.pictures=null"]  # they take longer than many a method
-    levels = zip(("snr_hsi", "snr_msi"), NOISES[noise], strict=True)
-    words += [f"dataset.{key}={level}" for key, level in levels if level is not None]
+    words = [*scene.words, f"scale={','.join(f'x{factor}' for factor in factors)}", f"method={','.join(methods)}"]
+    words += [*way.words, "monitor.pictures=null"]  # which take longer than many a method
     words += [f"stages.share={cases[0].share}"] if cases[0].share else []
     words += ["degradation=true"] if given else []
-    level = "noisy" if NOISES[noise][0] else "clean"
+    level = "wide" if way.fwhm else "noisy" if way.snr_hsi else "clean"
     return Sweep(f"{kind}/{scene.name}_{level}", cases, tuple(words))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reproduce_plan import DEFAULT, NOISES, Case
+from reproduce_plan import DEFAULT, Case
 
 import udaln
 from udaln.experiment.comparison.figures import BY_KEY
@@ -47,8 +47,8 @@ def section(cases: Sequence[Case], runs: Runs, pictures: Sequence[str]) -> str:
 
 def title(pair: Pair) -> str:
     """A pair in words."""
-    scene, factor, noise = pair
-    return f"{scene} ×{factor}, " + ("no noise" if NOISES[noise] == (None, None) else f"noise {noise}")
+    scene, factor, condition = pair
+    return f"{scene} ×{factor}, {condition}"
 
 
 def gap(value: float, other: float, key: str) -> float:

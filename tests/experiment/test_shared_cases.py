@@ -75,8 +75,6 @@ RIGHT = {
 READING = (
     "no data of a scaled file",
     "rounded no data",
-    "mask of the file",
-    "unsigned",
     "header in Windows-1252",
     "commas in band names",
     "a short fwhm",

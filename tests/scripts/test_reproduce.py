@@ -11,21 +11,22 @@ import reproduce_plan
 import scipy.io
 from made_up_runs import write_run
 from reproduce_pictures import draw_figures, draw_times
-from reproduce_plan import DEFAULT, NOISES, Case, done, plan, scenes
+from reproduce_plan import CONDITIONS, DEFAULT, WIDE, Case, done, plan, scenes
 from reproduce_report import gap, section
 
 from udaln.errors import InputError
 from udaln.experiment.comparison.run_folder import find_runs
 from udaln.methods.registry import method_class, names
 
-NONE, NOISE = NOISES
+NONE, NOISE, _ = CONDITIONS
 
 
 def a_run(folder, case, figures, **changed):
-    snr_hsi, snr_msi = NOISES[case.noise]
+    condition = CONDITIONS[case.condition]
     source = "true" if case.given else "estimated"
-    found = {"dataset__name": case.scene, "dataset__snr_hsi": snr_hsi, "dataset__snr_msi": snr_msi}
-    found |= {"scale__name": f"x{case.factor}", "scale__factor": case.factor, "method__name": case.method}
+    found = {"dataset__name": case.scene, "method__name": case.method}
+    found |= {"dataset__snr_hsi": condition.snr_hsi, "dataset__snr_msi": condition.snr_msi}
+    found |= {"scale__name": f"x{case.factor}", "scale__factor": case.factor, "scale__fwhm": condition.fwhm}
     found |= {"degradation__psf": source, "degradation__srf": source}
     if case.share:
         found["stages"] = {"name": "paper", "share": case.share}
@@ -54,7 +55,8 @@ def test_every_method_is_run_on_every_pair(folder):
     cases = [case for sweep in sweeps for case in sweep.cases]
     assert len(set(cases)) == len(cases)
     blind = {case for case in cases if not case.given}
-    assert len(blind) == len(names()) * 3 * 2 * 2 and {case.method for case in blind} == set(names())
+    quick = [name for name in names() if not method_class(name).Stages]
+    assert len(blind) == (len(names()) * 2 * 2 + len(quick)) * 3 and {case.method for case in blind} == set(names())
     assert all(method_class(case.method).needs_degradation for case in cases if case.given)
 
 
@@ -64,7 +66,9 @@ def test_words_are_those_of_a_sweep_that_composes(folder, configure):
             words = [word for word in sweep.words if not word.startswith(("scale=", "method="))]
             config = configure(f"method={case.method}", f"scale=x{case.factor}", *words)
             assert config.dataset.name == case.scene
-            assert (config.dataset.snr_hsi, config.dataset.snr_msi) == NOISES[case.noise]
+            condition = CONDITIONS[case.condition]
+            assert (config.dataset.snr_hsi, config.dataset.snr_msi) == (condition.snr_hsi, condition.snr_msi)
+            assert config.scale.fwhm == condition.fwhm
             assert config.degradation.given == ("psf+srf" if case.given else "none")
             assert getattr(config.stages, "share", None) == case.share
 
@@ -76,6 +80,7 @@ def test_a_folder_without_scenes_is_refused(tmp_path):
 
 def test_runs_are_found_by_their_settings(tmp_path):
     cases = [Case("town", 5, NOISE, method, given) for method in (DEFAULT, "udaln") for given in (False, True)]
+    cases.append(Case("town", 5, WIDE, DEFAULT))
     for number, case in enumerate(cases):
         a_run(tmp_path / str(number), case, (40, 1, 1))
     a_run(tmp_path / "other noise", cases[0], (40, 1, 1), dataset__snr_msi=30.0)
@@ -147,7 +152,7 @@ def test_a_second_start_runs_nothing_and_keeps_what_is_written_by_hand(tmp_path,
     monkeypatch.setattr(sys, "argv", words)
     reproduce.main()
     first = (tmp_path / "r.md").read_text()
-    assert first.startswith("# Mine\n\nby hand\n\n<!-- begin: written by scripts/reproduce.py -->\n2 of 16 runs")
+    assert first.startswith("# Mine\n\nby hand\n\n<!-- begin: written by scripts/reproduce.py -->\n2 of 20 runs")
     assert {path.name for path in (tmp_path / "out" / "quick" / "town_clean").glob("*method-*")} == {
         f"method-{name}" for name in (DEFAULT, "regression")
     }
