@@ -24,7 +24,8 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         """Called by `rich` when nobody reads what is printed."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), self.file.fileno())
 
 
 console = Terminal(stderr=True)  # draws the progress bars and writes messages above them
