@@ -3,7 +3,7 @@
 import pytest
 
 from udaln.errors import InputError
-from udaln.files import atomically, reading
+from udaln.files import atomically, reading, remove_unfinished, scratch_folder
 
 
 def test_the_file_appears_at_the_end_only(tmp_path):
@@ -25,6 +25,21 @@ def test_a_failure_leaves_what_was_there(tmp_path):
         raise RuntimeError("midway")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path):
+    files = ("fused.tif", "fused.tif.progress", "epoch=3.ckpt", "README", ".a.abc.txt", ".bashrc", ".a.0123456.txt")
+    writing = [atomically(tmp_path / name) for name in files]
+    for name, one in zip(files, writing, strict=True):
+        (tmp_path / name).write_bytes(b"whole")
+        one.__enter__().write_bytes(b"half")  # and it never ends
+    scratch = scratch_folder(tmp_path / "fused.tif")
+    (scratch.__enter__() / "planes.tif").write_bytes(b"half")
+    assert len(list(tmp_path.iterdir())) == 2 * len(files) + 1
+    remove_unfinished(tmp_path / "fused.tif")
+    assert len(list(tmp_path.iterdir())) == 2 * len(files) - 1
+    remove_unfinished(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(files, b"whole")
 
 
 def test_places_that_cannot_be_written_are_refused_before_the_work(tmp_path):

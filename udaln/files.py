@@ -1,12 +1,16 @@
 """Files: written whole or not at all, read or refused in one line."""
 
 import os
+import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from udaln.errors import InputError
+
+_TEMPORARY = r"\.{stem}\.[0-9a-f]{{8}}{suffix}"  # the names that `_temporary` gives
 
 
 @contextmanager
@@ -37,7 +41,7 @@ def atomically(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: cannot be written: it is a folder")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
@@ -50,6 +54,49 @@ def atomically(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(path: str | Path) -> Iterator[Path]:
+    """Make a folder for what is needed while a file is written; it is removed with its content when the block ends.
+
+    Args:
+        path: The file. The scratch folder lies beside it, where there is room for the file.
+
+    Yields:
+        The scratch folder.
+    """
+    folder = _temporary(Path(path))
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what a process that was killed left of a file that it was writing, and of its scratch folders.
+
+    Args:
+        path: The file, or a folder for all files in it. No other process is writing there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        folder, pattern = path, _TEMPORARY.format(stem=".+", suffix=r"(\.[^.]*)?")
+    else:
+        folder, pattern = path.parent, _TEMPORARY.format(stem=re.escape(path.stem), suffix=re.escape(path.suffix))
+    for left in folder.glob(".*"):
+        if not re.fullmatch(pattern, left.name):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _temporary(path: Path) -> Path:
+    """A new name beside a file, with the same suffix."""
+    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
 
 
 @contextmanager

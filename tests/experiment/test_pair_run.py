@@ -128,6 +128,7 @@ def test_killed_while_it_streams_it_goes_on_to_the_same_bits(folder, whole):
         killed = folder / "killed"
         assert not (killed / "metrics.json").exists() and not (killed / "fused.tif").exists(), moments
         assert (killed / "fused.tif.part").exists()
+    (killed / ".fused.tif.0123abcd.progress").touch()  # as if it was killed while it noted its progress
     run(folder, "resume=killed")
     assert (killed / "fused.tif").read_bytes() == (whole / "fused.tif").read_bytes(), moments
     first, second = (torch.load(at / "model.ckpt", weights_only=True)["state_dict"] for at in (killed, whole))

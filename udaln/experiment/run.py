@@ -23,6 +23,7 @@ from udaln.experiment.job import Job, prepare
 from udaln.experiment.products import write_images, write_products
 from udaln.experiment.run_files import CHECKPOINT, CONFIG, LOG, METRICS
 from udaln.experiment.schema import Config
+from udaln.files import remove_unfinished
 from udaln.io.bad_bands import count_dropped_bands, describe_dropped_bands
 from udaln.io.clipped import describe_clipped
 from udaln.io.missing import describe_shares
@@ -60,6 +61,7 @@ def run(config: Config, folder: Path) -> dict[str, Any]:
         if isinstance(config.dataset, PairDataset):
             files = stack.enter_context(open_pair(config.dataset, config.scale))
         job = prepare(config, folder, files)
+        remove_unfinished(folder)  # a killed run may have left some
         results.write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
         log = stack.enter_context(run_log(folder / LOG))
         stack.enter_context(report.log_how_to_resume(folder, log))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from udaln.consistency.fuser import Fuser
 from udaln.experiment.stream_windows import BASE, windows_of, working_set
+from udaln.files import remove_unfinished
 from udaln.io.bad_bands import fill_bad_bands
 from udaln.io.grid import Grid
 from udaln.io.image import Bands, Image
@@ -187,5 +188,6 @@ def _finish(outputs: Sequence[PartialImage], files: Sequence[Path], bands: Bands
         else:
             with progress_bar(f"write {file.name}") as progress:
                 write_image(file, output.pixels(), bands, grid, progress=progress)
-    for output in outputs:
+    for output, file in zip(outputs, files, strict=True):
         output.remove()
+        remove_unfinished(file)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from udaln.files import atomically
+from udaln.files import atomically, remove_unfinished
 from udaln.physics.part import Box
 
 DTYPE = np.dtype("<f4")
@@ -94,3 +94,4 @@ class PartialImage:
         """Remove the file and its progress."""
         self.path.unlink(missing_ok=True)
         self._progress.unlink(missing_ok=True)
+        remove_unfinished(self._progress)

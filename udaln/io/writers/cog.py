@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from udaln.files import atomically
+from udaln.files import atomically, scratch_folder
 from udaln.io.image import Pixels
 from udaln.io.writers.cog_layout import copy_with_cog_layout
 from udaln.io.writers.metadata import UNIT, Metadata, crs_of, micrometres, shortest_text
@@ -40,17 +39,17 @@ def write_cog(path: Path, pixels: Pixels, metadata: Metadata, progress: Progress
         rasterio.Env(**cache),
         warnings.catch_warnings(),
         atomically(path) as temporary,
-        tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent) as folder,
+        scratch_folder(path) as folder,
     ):
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        scratch = Path(folder) / "planes.tif"
+        scratch = folder / "planes.tif"
         _write_planes(scratch, pixels, metadata, lambda share: progress(0.2 * share))
         if levels:
             with _gdal_errors(), rasterio.open(scratch, "r+") as file:
                 file.build_overviews(levels, rasterio.enums.Resampling.average)
         parse(scratch)
         progress(0.4)
-        tiled = Path(folder) / "tiled.tif"
+        tiled = folder / "tiled.tif"
         with _gdal_errors():
             copy(
                 scratch,
