@@ -206,6 +206,20 @@ def test_the_map_of_prisma_shows_more_than_prisma(prisma_map):
     assert psnr(made.image, truth) > psnr(both.interpolated(*made.pixels), truth) + 6
 
 
+def test_values_that_prisma_flags_cost_themselves_and_not_their_pixels(tmp_path):
+    """Of the LR pixels more than half have a flagged value, in one band or another."""
+    both, rng = pair(FULL, off=(1.5, 1.5)), np.random.default_rng(5)
+    flagged = rng.uniform(size=both.lr_hsi.shape) < 0.02
+    spoiled = np.where(flagged, rng.uniform(0, 1.2, flagged.shape), both.lr_hsi)
+    lr_hsi = prisma(tmp_path / "x.he5", spoiled, FULL, both.place, errors=flagged)
+    run = udaln(tmp_path, *files(lr_hsi, sentinel2(tmp_path, both.hr_msi)), "sensor=sentinel2")
+    made = Map.of(run / "fused.tif")
+    assert flagged.any(2).mean() > 0.5
+    np.testing.assert_array_equal(np.isnan(made.image), flagged.repeat(3, 0).repeat(3, 1))
+    truth = made.window_of(both.truth)
+    assert psnr(made.image, truth) > psnr(both.interpolated(*made.pixels), truth) + 6
+
+
 def test_the_map_has_the_wavelengths_and_units_of_prisma(prisma_map):
     both, made, run = prisma_map
     np.testing.assert_allclose([1000 * float(tags["CENTRAL_WAVELENGTH_UM"]) for tags in made.tags], FULL, rtol=1e-6)
