@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
 from udaln.physics.interpolation import displaced
-from udaln.physics.observation import degraded
-from udaln.physics.windows import degrade
+from udaln.physics.observation import degraded, gradients
 from udaln.scene import Scene
 
 STEPS = 2  # of Gauss and Newton
@@ -47,26 +46,13 @@ def band_displacement(fused: Tensor, scene: Scene, psf: Tensor, valid: Tensor) -
     for _ in range(STEPS):
         moved = displaced(fused, displacement)
         residual = lr_hsi - degraded(scene, moved, psf)[valid]
-        step, error = _step(residual, _gradients(scene, moved, psf)[:, valid], group, groups)
+        step, error = _step(residual, gradients(scene, moved, psf)[:, valid], group, groups)
         displacement = (displacement + step).clamp(-scene.scale, scene.scale)
     power = (displacement.T[:, None] @ torch.linalg.pinv(error, hermitian=True) @ displacement.T[..., None]).flatten()
     significant = (power > SIGNIFICANT) & (displacement.abs().amax(0) > SMALLEST)
     nearby = avg_pool1d(significant[None].double(), NEIGHBOURS, stride=1, padding=NEIGHBOURS // 2)[0]
     significant = significant & (nearby > 0.5)
     return torch.where(significant, displacement * (1 - 2 / power.clamp(min=SIGNIFICANT)), 0.0)
-
-
-def _gradients(scene: Scene, image: Tensor, psf: Tensor) -> Tensor:
-    """What a displacement by one HR pixel, down and to the right, adds to the LR pixels of an image, 2×N×C."""
-    down, right = scene.shift
-    before = (down - 1, right), (down, right - 1)
-    after = (down + 1, right), (down, right + 1)
-    there, here = (
-        torch.stack([degrade(image, psf, scene.scale, shift).flatten(0, 1).double() for shift in shifts])
-        for shifts in (before, after)
-    )
-    gradients: Tensor = (there - here) / 2
-    return gradients
 
 
 def _groups(sides: Sequence[int], valid: Tensor, smallest: int) -> tuple[Tensor, int]:

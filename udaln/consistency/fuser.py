@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from udaln.consistency.calibration import HeldOut, calibrated
-from udaln.consistency.refinement import Refinement, fit_and_predict
+from udaln.consistency.refinement import Refinement, fit_and_predict, gapless_hr_msi, smoothed
 from udaln.consistency.step import consistent, required_part
 from udaln.methods.base import Estimate, Model
 from udaln.physics.part import Box, Part
@@ -94,3 +95,12 @@ class Fuser:
         window = part.inside(part.wanted, scene.scale)
         deviation = None if estimate.deviation is None else estimate.deviation[window]
         return Estimate(estimate.image[window], deviation)
+
+    @torch.no_grad()
+    def hr_msi(self, scene: Scene) -> Tensor:
+        """What the image is made of: the HR-MSI in the radiometry of the LR-HSI, denoised if the step does so."""
+        image = gapless_hr_msi(self.model, scene)
+        if self.refinement is None:
+            return image
+        parts = smoothed(self.refinement.denoiser, image, self.refinement.texture_share)
+        return parts.smooth + parts.texture

@@ -12,10 +12,13 @@ from torch import Tensor
 
 from udaln.estimation.candidate import Candidate, Form
 from udaln.estimation.degradation import DegradationEstimate
+from udaln.estimation.displacement_field import fit_field, plots_of
 from udaln.estimation.noise import homogeneous_patches, unique_variances
 from udaln.estimation.registration import Registration, register
 from udaln.estimation.selection import FEW, FormSearch
 from udaln.physics.instruments import Instruments, OutputGrid
+from udaln.physics.interpolation import interpolate
+from udaln.physics.warp import Warp, warped
 from udaln.scene import Known, Scene
 
 SHIFT_TOLERANCE = 0.2  # fraction of a shift for which no window is widened and no image resampled [HR pixels]
@@ -24,6 +27,7 @@ WIDEST = 8  # largest side of a window [LR pixels]
 REACH = 2.5  # standard deviations of a PSF that its window contains
 MAX_DISAGREEMENT = 3e-4  # share of the HR-MSI's variance, beyond noise; above it ``OutputGrid.auto`` resamples
 RESAMPLING_PASSES = 2
+WARP_PASSES = 4
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,13 @@ class Alignment:
         scene: The pair.
         form: The form of its degradation.
         estimate: The degradation, in network units; None if it is left to the method.
+        warp: The displacement that varies over the pair and was taken out; None if there was none.
     """
 
     scene: Scene
     form: Form
     estimate: DegradationEstimate | None = None
+    warp: Warp | None = None
 
 
 def aligned(
@@ -82,6 +88,9 @@ def aligned(
         unshifted = _search(scene, instruments, nominal, known, form, fixed_side=kernel_size is not None)
         if not best.predicts_better(unshifted):
             place, best = nominal, unshifted
+    if instruments.warp is not False and instruments.shift is not False and not (best.unrelated or best.exact):
+        if unwarped := _unwarped(best, place, known, instruments, form, fixed_side=kernel_size is not None):
+            return unwarped
     resample = instruments.grid is OutputGrid.lr_hsi
     if instruments.grid is OutputGrid.auto and not best.unrelated and _fraction(place) > _tolerance(scene):
         resample = _disagreement(best) > MAX_DISAGREEMENT
@@ -183,6 +192,46 @@ def _on_lr_grid(best: Candidate, place: Registration, known: Known) -> Candidate
         found = found[0] + left[0] - down, found[1] + left[1] - right
     search = FormSearch(scene, replace(place, shift=scene.shift), known)
     return search.settled(search.candidate(best.form), best.form)
+
+
+def _unwarped(
+    best: Candidate, place: Registration, known: Known, instruments: Instruments, form: Form, *, fixed_side: bool
+) -> Alignment | None:
+    """The pair without a displacement that varies over it; None if there is none that predicts better."""
+    original, scene, found, field = best.scene, best.scene, best, None
+    sides = scene.lr_hsi.shape[:2]
+    for _ in range(WARP_PASSES):
+        plots = plots_of(scene, found.estimate)
+        if field is not None:
+            plots = plots._replace(found=plots.found + field.at(plots.places))
+        if (better := fit_field(plots, max(sides))) is None:
+            break
+        field = better
+        values = torch.from_numpy(field.at(np.indices(sides, float).reshape(2, -1).T)).view(*sides, 2)
+        displacement = interpolate(values, scene.scale).movedim(-1, 0)
+        scene = _warped(original, displacement)
+        found = FormSearch(scene, place, known, by_pixel=fixed_side).candidate(found.form)
+    if field is None:
+        return None
+    left = register(scene.lr_hsi, scene.hr_msi, scene.scale, scene.support, scene.lr_valid, scene.hr_valid)
+    found = _search(scene, instruments, left, known, form, fixed_side=fixed_side)
+    if instruments.warp is None and not found.predicts_better(best):
+        return None
+    warp = Warp(displacement, original.hr_msi, original.hr_valid, instruments.grid is not OutputGrid.lr_hsi)
+    return Alignment(
+        replace(found.scene, resampling_shift=warp.mean),
+        replace(found.form, side=len(found.estimate.psf)),
+        found.estimate,
+        warp,
+    )
+
+
+def _warped(scene: Scene, displacement: Tensor) -> Scene:
+    """The scene with a displacement that varies, 2×H×W [HR pixels], removed from its HR-MSI by cubic splines."""
+    valid = scene.hr_valid
+    if valid is not None:
+        valid = warped(valid[..., None].double(), displacement, order=1)[..., 0] > 1 - 1e-6
+    return replace(scene, hr_msi=warped(scene.hr_msi, displacement, order=3), hr_valid=valid)
 
 
 def _resampled(scene: Scene, shift: tuple[float, float]) -> Scene:

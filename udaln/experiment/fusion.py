@@ -24,6 +24,7 @@ from udaln.methods.classical.solver import Solver
 from udaln.methods.training.trainer import root_device
 from udaln.metrics.figures import figures, without_reference
 from udaln.monitor.progress import progress_bar
+from udaln.physics.warp import Warp, warped
 from udaln.scene import DroppedBands, Scene
 from udaln.trust.assessment import assess
 from udaln.trust.verdict import Verdict
@@ -45,6 +46,7 @@ class Fusion:
         verdict: Whether the image is fit to use, by what the pair shows; None before it is judged.
         figures: The figures that the scene allows.
         bad_bands: The bands that are not in use in the scene and are filled in in the image; None if there are none.
+        warp: The displacement that varies over the pair and was taken out; None if there was none.
     """
 
     scene: Scene
@@ -55,6 +57,7 @@ class Fusion:
     verdict: Verdict | None = None
     figures: dict[str, float] = field(default_factory=dict)
     bad_bands: DroppedBands | None = None
+    warp: Warp | None = None
 
     @property
     def model(self) -> Model:
@@ -79,8 +82,9 @@ class Fusion:
 
     @property
     def shift(self) -> tuple[float, float]:
-        """Estimated shift of the LR-HSI against the HR-MSI, down and to the right [HR pixels]."""
-        return centre_shift(self.psf, self.scene.scale, self.scene.total_shift)
+        """Estimated shift of the LR-HSI against the HR-MSI, down and to the right, or its mean [HR pixels]."""
+        windows, removed = self.scene.shift, self.scene.resampling_shift if self.warp is None else self.warp.mean
+        return centre_shift(self.psf, self.scene.scale, (windows[0] + removed[0], windows[1] + removed[1]))
 
     @property
     def srf(self) -> NDArray[np.float64]:
@@ -167,11 +171,11 @@ def fuse_scene(scene: Scene, options: FusionOptions, training: Training) -> Fusi
     device = root_device(training.accelerator, training.precision)
     with solver_errors():
         pair = align(scene, options)
-        return fuse_fitted(pair.scene, fit(pair, options, training), options, device)
+        return replace(fuse_fitted(pair.scene, fit(pair, options, training), options, device), warp=pair.warp)
 
 
 def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
-    """A copy with every figure that the scene allows, and the verdict."""
+    """A copy with every figure that the scene allows, and the verdict; its image is on the grid that is wanted."""
     degradation, scene, held_out = fusion.model.degradation, fusion.scene, fusion.held_out
     values = figures(degradation, scene, fusion.estimate.image, options.metrics)
     values |= without_reference(degradation, scene, fusion.complete)
@@ -181,5 +185,24 @@ def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
         values["bands_interpolated"] = held_out.bands_interpolated
     if fusion.fuser.refinement is not None:
         values["bands_displaced"] = int(fusion.fuser.refinement.displacement.any(0).sum())
+    if fusion.warp is not None:
+        values["displacement_spread"] = fusion.warp.spread
     verdict = assess(degradation, scene, fusion.complete, held_out, options.instruments, options.known(scene))
-    return replace(fusion, figures=values, verdict=verdict)
+    fusion = replace(fusion, figures=values, verdict=verdict)
+    return fusion if fusion.warp is None or not fusion.warp.returns else _moved_back(fusion, fusion.warp)
+
+
+def _moved_back(fusion: Fusion, warp: Warp) -> Fusion:
+    """A copy whose image is on the pixels of the HR-MSI, not on those on which the LR-HSI is not displaced."""
+    here = fusion.scene
+    there = replace(here, hr_msi=warp.hr_msi, hr_valid=warp.hr_valid, resampling_shift=(0.0, 0.0))
+    hr_msis = [fusion.fuser.hr_msi(scene) for scene in (here, there)]
+    complete = warp.back(fusion.complete, *hr_msis)
+    measured = warped(fusion.estimate.image.isfinite().float(), warp.inverse, order=0) > 0
+    if there.hr_valid is not None:
+        measured &= there.hr_valid[..., None]
+    deviation = fusion.estimate.deviation
+    if deviation is not None:
+        deviation = torch.where(measured, warped(deviation, warp.inverse, order=0), torch.nan)
+    estimate = Estimate(torch.where(measured, complete, torch.nan), deviation)
+    return replace(fusion, scene=there, estimate=estimate, complete=complete)

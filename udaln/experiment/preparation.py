@@ -16,6 +16,7 @@ from udaln.methods.base import Method
 from udaln.physics.blocks import blocks_of
 from udaln.physics.degradation import Degradation
 from udaln.physics.instruments import Instruments
+from udaln.physics.warp import Warp
 from udaln.scene import Known, Scene
 
 
@@ -66,11 +67,13 @@ class Aligned(NamedTuple):
         scene: The pair, aligned.
         degradation: Of the scene; what is unknown of it is estimated if the method needs that.
         seconds: Time taken.
+        warp: The displacement that varies over the pair and was taken out; None if there was none.
     """
 
     scene: Scene
     degradation: Degradation
     seconds: float
+    warp: Warp | None = None
 
 
 def align(scene: Scene, options: FusionOptions) -> Aligned:
@@ -103,7 +106,7 @@ def align(scene: Scene, options: FusionOptions) -> Aligned:
         else:
             blocks = blocks_of(scene, form.side, scene.hr_msi.dtype)
             estimate_sensors(degradation, blocks, gaussian=form.gaussian, signed=form.signed)
-    return Aligned(scene, degradation, monotonic() - start)
+    return Aligned(scene, degradation, monotonic() - start, found.warp)
 
 
 def _given(name: str, value: Tensor | None) -> Tensor:

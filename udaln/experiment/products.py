@@ -41,7 +41,7 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
         return
     page = pictures.overview(
         degradation,
-        scene,
+        fusion.scene,
         fusion.estimate.image,
         f"{config.dataset.name} ×{scene.scale}: {fusion.verdict}",
         fusion.complete,
@@ -81,7 +81,7 @@ def write_images(job: Job, fusion: Fusion) -> dict[str, float]:
         )
         return {"stream_seconds": round(monotonic() - start, 3)}
     pair = job.pair
-    grid = None if pair is None or pair.grid is None else pair.grid.window(*job.scene.resampling_shift)
+    grid = None if pair is None or pair.grid is None else pair.grid.window(*fusion.scene.resampling_shift)
     fusion = replace(fusion, bad_bands=filled)
     for file, image in zip(files, (fusion.image, fusion.deviation), strict=False):
         if image is not None:

@@ -46,6 +46,10 @@ def estimates(fusion: Fusion) -> list[str]:
     scene, degradation = fusion.scene, fusion.model.degradation
     down, right = fusion.shift
     lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
+    if fusion.warp is not None:
+        lines.append(
+            f"LR-HSI: its place varies by {fusion.warp.spread:.2f} HR pixels (root mean square); this was taken out"
+        )
     if any(scene.resampling_shift):
         lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
     if not degradation.same_units:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -142,7 +143,7 @@ def _training(job: Job, monitor: RunMonitor) -> Training:
 def _fuse(job: Job, model: Model, monitor: RunMonitor) -> Fusion:
     """Fuse the scene; if there is a consistency step, its figures are recorded as those of a stage."""
     start = monotonic()
-    fusion = fuse_fitted(job.scene, model, job.options, job.device)
+    fusion = replace(fuse_fitted(job.scene, model, job.options, job.device), warp=job.aligned.warp)
     seconds = monitor.fuse_seconds = monotonic() - start
     fusion = with_figures(fusion, job.options)
     if job.options.refine:

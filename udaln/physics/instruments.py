@@ -32,6 +32,7 @@ class Instruments:
         gain: Whether each MSI band has a gain of its own.
         offset: Whether each MSI band has an offset of its own.
         shift: Whether the images are shifted against each other.
+        warp: Whether the shift varies over the images.
         wide_psf: Whether the PSF extends beyond its LR pixel.
         grid: The pixel grid of the fused image.
     """
@@ -40,12 +41,13 @@ class Instruments:
     gain: bool | None = None
     offset: bool | None = None
     shift: bool | None = None
+    warp: bool | None = None
     wide_psf: bool | None = None
     grid: OutputGrid = OutputGrid.auto
 
     def without_open(self) -> Instruments:
         """A copy in which no difference that was left open is estimated."""
-        keys = "gain", "offset", "shift", "wide_psf"
+        keys = "gain", "offset", "shift", "warp", "wide_psf"
         return replace(self, **{key: False for key in keys if getattr(self, key) is None})  # type: ignore[arg-type]
 
 
@@ -60,6 +62,10 @@ def on_grid(instruments: Instruments, *, georeferenced: bool, streamed: bool) ->
     Raises:
         InputError: If the HR-MSI is to be resampled although it is read window by window.
     """
+    if streamed and instruments.warp:
+        raise InputError("instruments.warp: expected false or null for a pair fused window by window, got true")
+    if streamed:
+        instruments = replace(instruments, warp=False)
     if streamed and instruments.grid is OutputGrid.lr_hsi:
         raise InputError("instruments.grid: expected hr_msi or auto for a pair fused window by window, got lr_hsi")
     fixed = instruments.grid is OutputGrid.auto and (georeferenced or streamed)

@@ -47,3 +47,22 @@ def inside(scene: Scene, psf: Tensor, max_beyond: float = MAX_INVALID) -> Tensor
     ones = torch.ones_like(scene.hr_msi[..., :1])
     within = windows(ones, len(psf), scene.scale, scene.shift, beyond=0.0)[..., 0]
     return within.to(weights) @ weights.flatten() > 1 - max_beyond
+
+
+def gradients(scene: Scene, image: Tensor, psf: Tensor) -> Tensor:
+    """What a displacement of an image by one HR pixel, down and to the right, adds to its LR pixels, 2×N×B float64.
+
+    Args:
+        scene: Of the image.
+        image: H×W×B.
+        psf: k×k.
+    """
+    down, right = scene.shift
+    before = (down - 1, right), (down, right - 1)
+    after = (down + 1, right), (down, right + 1)
+    there, here = (
+        torch.stack([degrade(image, psf, scene.scale, shift).flatten(0, 1).double() for shift in shifts])
+        for shifts in (before, after)
+    )
+    difference: Tensor = (there - here) / 2
+    return difference
