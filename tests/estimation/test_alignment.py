@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from udaln.estimation import alignment
+from udaln.estimation import alignment, nesting
 from udaln.estimation.alignment import aligned
 from udaln.estimation.candidate import Form
 from udaln.estimation.registration import Registration
@@ -102,7 +102,8 @@ def test_the_hr_msi_can_be_resampled_to_nest_in_the_lr_hsi(shift):
 
 def test_resampling_by_whole_pixels_is_a_translation(monkeypatch):
     found = iter([(1.0, -2.0), (0.0, 0.0), (0.0, 0.0)])
-    monkeypatch.setattr(alignment, "register", lambda *_: Registration(next(found), (1.0, 1.0)))
+    for module in (alignment, nesting):
+        monkeypatch.setattr(module, "register", lambda *_: Registration(next(found), (1.0, 1.0)))
     scene = made_up.unlike((12, 12), shift=(1.0, -2.0))
     hr_valid = torch.ones(48, 48, dtype=torch.bool)
     hr_valid[20:23, 30] = False

@@ -5,9 +5,10 @@ from dataclasses import replace
 import made_up
 import pytest
 import torch
+from made_up_warps import displaced_pair, displacement
 
 from udaln.errors import InputError
-from udaln.experiment.fusion import fuse_fitted, fuse_scene
+from udaln.experiment.fusion import fuse_fitted, fuse_scene, with_figures
 from udaln.experiment.preparation import FusionOptions, align
 from udaln.experiment.presets import method_preset
 from udaln.methods.base import Training
@@ -113,3 +114,30 @@ def test_a_scene_is_fused_with_its_shift():
     torch.testing.assert_close(degradation.srf, scene.truth.srf, rtol=0, atol=1e-5)
     degraded = degradation.unmatched(fusion.estimate.image.double() @ degradation.srf)
     torch.testing.assert_close(degraded, scene.hr_msi, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_an_image_of_displaced_images_lies_where_the_hr_msi_does(refine):
+    field = displacement((120, 112), 1.5, 1.0)
+    pair, displaced = displaced_pair(field)
+    hr_valid, lr_valid = torch.ones(120, 112, dtype=torch.bool), torch.ones(30, 28, dtype=torch.bool)
+    hr_valid[30:33, 50:60] = lr_valid[20, 10] = False
+    displaced = replace(displaced, hr_valid=hr_valid, lr_valid=lr_valid)
+
+    def error(scene, **given):
+        how = options(Instruments("mine", **given), refine=refine, uncertainty=True)
+        fusion = with_figures(fuse_scene(scene, how, Training(accelerator="cpu")), how)
+        image, truth = fusion.estimate.image, pair.truth.image
+        return fusion, float((image - truth)[8:-8, 8:-8].square().nanmean().sqrt())
+
+    found, left = error(displaced)
+    _, ignored = error(displaced, warp=False)
+    _, best = error(pair)
+    assert best < 0.01 * ignored and left < 0.4 * ignored
+    assert found.scene.hr_msi is displaced.hr_msi and found.scene.resampling_shift == (0, 0)
+    assert found.shift == pytest.approx(field.mean((1, 2)).tolist(), abs=0.1)
+    assert found.figures["displacement_spread"] == found.warp.spread > 0.5
+    missing = found.estimate.image.isnan().any(2)
+    assert missing[30:33, 50:60].all() and 0.5 * 16 < missing.sum() - 30 < 2 * 16
+    if refine:
+        assert torch.equal(found.estimate.deviation.isnan().any(2), missing)

@@ -6,13 +6,21 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy.stats import wilcoxon
+from torch import Tensor
 
 from udaln.estimation.arrays import Array
+from udaln.estimation.candidate import Candidate
 from udaln.estimation.degradation import DegradationEstimate
+from udaln.estimation.nesting import without_displacement
+from udaln.estimation.registration import Registration
+from udaln.estimation.selection import FormSearch
+from udaln.physics.interpolation import interpolate
 from udaln.physics.observation import degraded, gradients, usable_lr_pixels
-from udaln.scene import Scene
+from udaln.scene import Known, Scene
 
+PASSES = 4
 PLOTS = 100  # about as many plots are compared
 SMALLEST_PLOT, LARGEST_PLOT = 5, 16  # side of a plot [LR pixels]
 FEWEST_PLOTS = 9
@@ -21,10 +29,41 @@ VAGUE = 100.0  # prior variance of the coefficients of an affine field [square H
 RANGES = (0.1, 0.2, 0.4)  # of the smooth part of a field [longer side of the pair]
 STEPS = (0.0, 0.1, 0.3, 1.0)  # standard deviation of the smooth part [HR pixels]
 NUGGETS = (0.0, 0.03, 0.1, 0.3)  # that of errors of plots beyond what their residuals tell [HR pixels]
+EXACT = 1e-3  # error of a plot's displacement, at least [HR pixels]
+ROUNDING = 1e-6  # of an image, relative to its root mean square; errors are not taken for smaller ones
 OUTLYING = 3.0  # size of a residual, in medians of its band, from which on it counts less than half
 SIGNIFICANT = 3.0  # by how many standard errors a field must predict the plots that are left out better
 LEVEL = 0.01  # of the signed-rank test of the same
 SMALLEST = 0.05  # root mean square of a field that matters [HR pixels]
+
+
+def varying_displacement(best: Candidate, place: Registration, known: Known) -> Tensor | None:
+    """The displacement of the LR-HSI against the HR-MSI where it varies over the pair; None if it does not.
+
+    The degradation that is estimated from displaced images is blurred by that. So displacement and degradation are
+    estimated in turn.
+
+    Args:
+        best: The degradation if it does not vary.
+        place: Where the LR-HSI lies.
+        known: What is known of the sensors and kept.
+
+    Returns:
+        Beyond the shift of the windows, down and to the right, 2×H×W float64 [HR pixels].
+    """
+    scene, found, field, displacement = best.scene, best, None, None
+    sides = scene.lr_hsi.shape[:2]
+    centres = np.indices(sides, float).reshape(2, -1).T
+    for _ in range(PASSES):
+        plots = plots_of(found.scene, found.estimate)
+        if field is not None:
+            plots = plots._replace(found=plots.found + field.at(plots.places))
+        field = fit_field(plots, max(sides))
+        if field is None:
+            break
+        displacement = interpolate(torch.from_numpy(field.at(centres)).view(*sides, 2), scene.scale).movedim(-1, 0)
+        found = FormSearch(without_displacement(scene, displacement), place, known).candidate(found.form)
+    return displacement
 
 
 class Plots(NamedTuple):
@@ -57,7 +96,8 @@ def plots_of(scene: Scene, estimate: DegradationEstimate) -> Plots:
     side = int(np.clip(round((rows * columns / PLOTS) ** 0.5), SMALLEST_PLOT, LARGEST_PLOT))
     slopes = -gradients(scene, hr_msi, psf).numpy()
     usable = usable_lr_pixels(scene, psf).numpy().reshape(rows, columns)
-    level = np.median(np.abs(errors[usable.ravel()]), 0).clip(min=np.finfo(float).tiny)
+    rounding = ROUNDING * hr_msi.square().mean((0, 1)).sqrt().numpy()
+    level = np.maximum(np.median(np.abs(errors[usable.ravel()]), 0), rounding)
     weight = 1 / (1 + (errors / (OUTLYING * level)) ** 2) / level**2
     places: list[list[float]] = []
     found: list[Array] = []
@@ -74,10 +114,10 @@ def plots_of(scene: Scene, estimate: DegradationEstimate) -> Plots:
             continue
         step = np.linalg.solve(products, moments)
         left = e - np.einsum("anc,a->nc", g, step)
-        variance = (w * left**2).sum() / max(1, e.shape[0] - 2)  # as if the bands' errors were the same
+        variance = max(ROUNDING, (w * left**2).sum() / (len(e) - 2))  # as if the bands' errors were the same
         places.append([along.mean() for along in block])
         found.append(step)
-        information.append(products / variance)
+        information.append(np.linalg.inv(variance * np.linalg.inv(products) + EXACT**2 * np.eye(2)))
     return Plots(
         np.array(places).reshape(-1, 2), np.array(found).reshape(-1, 2), np.array(information).reshape(-1, 2, 2)
     )

@@ -32,22 +32,23 @@ class Instruments:
         gain: Whether each MSI band has a gain of its own.
         offset: Whether each MSI band has an offset of its own.
         shift: Whether the images are shifted against each other.
-        warp: Whether the shift varies over the images.
         wide_psf: Whether the PSF extends beyond its LR pixel.
         grid: The pixel grid of the fused image.
+        warp: Whether the shift varies over the images. If there is none, or they are fused window by window, it does
+            not.
     """
 
     name: str = ""
     gain: bool | None = None
     offset: bool | None = None
     shift: bool | None = None
-    warp: bool | None = None
     wide_psf: bool | None = None
     grid: OutputGrid = OutputGrid.auto
+    warp: bool | None = None
 
     def without_open(self) -> Instruments:
         """A copy in which no difference that was left open is estimated."""
-        keys = "gain", "offset", "shift", "warp", "wide_psf"
+        keys = "gain", "offset", "shift", "wide_psf", "warp"
         return replace(self, **{key: False for key in keys if getattr(self, key) is None})  # type: ignore[arg-type]
 
 

@@ -72,7 +72,7 @@ def warped(image: Tensor, displacement: Tensor, order: int) -> Tensor:
 
     Args:
         image: H×W×B, on the CPU.
-        displacement: The distance, down and to the right [pixels], 2×H×W.
+        displacement: The distance, down and to the right [pixels], 2×H×W, or 2×1×1 if it is the same for all.
         order: Of the splines.
     """
     places = np.indices(image.shape[:2]) + displacement.numpy()
