@@ -136,6 +136,8 @@ def test_an_image_of_displaced_images_lies_where_the_hr_msi_does(refine):
     assert best < 0.01 * ignored and left < 0.4 * ignored
     assert found.scene.hr_msi is displaced.hr_msi and found.scene.resampling_shift == (0, 0)
     assert found.shift == pytest.approx(field.mean((1, 2)).tolist(), abs=0.1)
+    here = torch.from_numpy(found.displacement).mean((1, 2)).tolist()
+    assert found.displacement.shape == (2, 30, 28) and found.shift == pytest.approx(here, abs=0.01)
     assert found.figures["displacement_spread"] == found.warp.spread > 0.5
     missing = found.estimate.image.isnan().any(2)
     assert missing[30:33, 50:60].all() and 0.5 * 16 < missing.sum() - 30 < 2 * 16

@@ -42,7 +42,7 @@ WRITERS = {
     "config.yaml": lambda path: results.write_text(path, "seed: 2\n"),
     "metrics.json": lambda path: results.write_metrics(path, {"psnr": 40.0}),
     "stages.csv": lambda path: results.write_stages(path, [{"stage": "joint", "psnr": 40.0}]),
-    "degradation.npz": lambda path: results.write_degradation(path, networks().degradation, (0, 0), None),
+    "degradation.npz": lambda path: results.write_degradation(path, networks().degradation, (0, 0), None, None),
     "model.ckpt": lambda path: save(path, networks()),
     "overview.png": lambda path: results.write_picture(path, Figure()),
 }
@@ -72,7 +72,7 @@ def test_a_file_is_whole_or_not_there(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("noise", [None, Noise(*(torch.rand(n).double() for n in (BANDS, MSI_BANDS) * 2))])
 def test_the_degradation_reads_back(tmp_path, noise):
     made = networks().degradation
-    results.write_degradation(tmp_path / "degradation.npz", made, (2.5, -7), noise)
+    results.write_degradation(tmp_path / "degradation.npz", made, (2.5, -7), noise, None)
     with np.load(tmp_path / "degradation.npz") as file:
         always = {"psf", "shift", "srf", "gain", "offset", "support"}
         assert set(file) == always | ({"lr_hsi_noise", "hr_msi_noise"} if noise else set())

@@ -220,3 +220,13 @@ def test_a_quicklook_is_stretched_and_transparent_where_there_are_no_data():
     expected = 255 * (colours[0] - low) / (high - low)
     np.testing.assert_allclose(shown[0, :, :3], np.clip(expected, 0, 255), atol=1)
     assert not pictures.quicklook(np.full((2, 2, 3), np.nan)).any()
+
+
+def test_a_displacement_is_drawn_with_arrows_and_a_scale():
+    down, right = np.meshgrid(np.linspace(-1, 1, 60), np.linspace(0, 2, 40), indexing="ij")
+    figure = pictures.displacement_map(np.stack([down, right]))
+    axis, bar = figure.axes
+    np.testing.assert_allclose(axis.images[0].get_array(), np.hypot(down, right))
+    arrows = axis.collections[0]
+    assert 100 < len(arrows.U) < 20 * 20 and arrows.U.max() > 1.8 and arrows.V.min() < -0.9
+    assert bar.get_ylabel() == "displacement [HR pixels]"

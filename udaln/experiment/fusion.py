@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning import seed_everything
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from udaln.consistency.calibration import HeldOut
 from udaln.consistency.fuser import Fuser
@@ -85,6 +86,17 @@ class Fusion:
         """Estimated shift of the LR-HSI against the HR-MSI, down and to the right, or its mean [HR pixels]."""
         windows, removed = self.scene.shift, self.scene.resampling_shift if self.warp is None else self.warp.mean
         return centre_shift(self.psf, self.scene.scale, (windows[0] + removed[0], windows[1] + removed[1]))
+
+    @property
+    def displacement(self) -> NDArray[np.float64] | None:
+        """Displacement of each LR pixel against the HR-MSI, down and to the right, 2×h×w [HR pixels].
+
+        None if it is the same everywhere: then it is ``shift``.
+        """
+        if self.warp is None:
+            return None
+        at_lr = avg_pool2d(self.warp.displacement, self.scene.scale).numpy()
+        return np.asarray(at_lr + np.subtract(self.shift, self.warp.mean)[:, None, None])
 
     @property
     def srf(self) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ QUICKLOOK = 1200  # longer side of the quicklook, at most [pixels]
 
 
 def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None:
-    """Write degradation, model, table of stages and, if pictures are wanted, the overview.
+    """Write degradation, model, table of stages and, if pictures are wanted, the overview and the displacement.
 
     Args:
         job: What was done.
@@ -33,12 +33,15 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
     degradation = fusion.model.degradation
     refinement = fusion.fuser.refinement
     noise = None if refinement is None else refinement.noise
-    results.write_degradation(folder / "degradation.npz", degradation, scene.total_shift, noise)
+    displacement = fusion.displacement
+    results.write_degradation(folder / "degradation.npz", degradation, scene.total_shift, noise, displacement)
     bands = fused_bands(job.pair, scene, filled=True)
     save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.dropped_bands, bands)
     results.write_stages(folder / "stages.csv", rows)
     if config.monitor.pictures is None:
         return
+    if displacement is not None:
+        results.write_picture(folder / "displacement.png", pictures.displacement_map(displacement))
     page = pictures.overview(
         degradation,
         fusion.scene,

@@ -44,17 +44,25 @@ def write_stages(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def write_degradation(path: Path, degradation: Degradation, shift: tuple[float, float], noise: Noise | None) -> None:
+def write_degradation(
+    path: Path,
+    degradation: Degradation,
+    shift: tuple[float, float],
+    noise: Noise | None,
+    displacement: NDArray[np.float64] | None,
+) -> None:
     """Write the estimated degradation as .npz.
 
     Its arrays are ``psf`` k×k, ``shift`` of its window [HR pixels], ``srf`` C×c, ``gain`` and ``offset`` c, ``support``
-    C×c bool and, if it was estimated, the noise of each band, ``lr_hsi_noise`` C and ``hr_msi_noise`` c.
+    C×c bool and, if they were estimated, the noise of each band, ``lr_hsi_noise`` C and ``hr_msi_noise`` c, and
+    ``displacement`` 2×h×w.
 
     Args:
         path: The file.
         degradation: As it was estimated.
         shift: Of the PSF's window, down and to the right [HR pixels].
         noise: Of both images; None if it was not estimated.
+        displacement: Of the LR-HSI, at each of its pixels; None if it is the same everywhere.
     """
     arrays = {
         "psf": degradation.psf,
@@ -66,8 +74,11 @@ def write_degradation(path: Path, degradation: Degradation, shift: tuple[float, 
     }
     if noise is not None:
         arrays |= {"lr_hsi_noise": noise.lr_hsi, "hr_msi_noise": noise.hr_msi}
+    values = {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
+    if displacement is not None:
+        values["displacement"] = displacement
     with atomically(path) as partial:
-        np.savez(partial, allow_pickle=False, **{name: tensor.cpu().numpy() for name, tensor in arrays.items()})
+        np.savez(partial, allow_pickle=False, **values)
 
 
 def write_picture(path: Path, figure: Figure) -> None:
