@@ -99,6 +99,7 @@ class Scene:
         hr_valid: rh×rw bool, the same of the HR-MSI. The values of the other pixels must be finite; they are not used.
         lr_gaps: h×w×C bool, the values of valid LR-HSI pixels that were not measured and are estimated from the pixel's
             other bands; none if all were measured.
+        lr_changed: h×w bool, the LR-HSI pixels that show other ground than the HR-MSI and are not used; none if None.
         shift: Shift of the LR-HSI, down and to the right of its nominal position on the HR-MSI [HR pixels].
         resampling_shift: Additional shift that was removed by resampling the HR-MSI [HR pixels].
         dropped_bands: The bands of the input images that this scene does not contain, if there are any.
@@ -118,6 +119,7 @@ class Scene:
     lr_valid: Tensor | None = None
     hr_valid: Tensor | None = None
     lr_gaps: Tensor | None = None
+    lr_changed: Tensor | None = None
     shift: tuple[int, int] = (0, 0)
     resampling_shift: tuple[float, float] = (0.0, 0.0)
     dropped_bands: DroppedBands | None = None

@@ -42,7 +42,7 @@ WRITERS = {
     "config.yaml": lambda path: results.write_text(path, "seed: 2\n"),
     "metrics.json": lambda path: results.write_metrics(path, {"psnr": 40.0}),
     "stages.csv": lambda path: results.write_stages(path, [{"stage": "joint", "psnr": 40.0}]),
-    "degradation.npz": lambda path: results.write_degradation(path, networks().degradation, (0, 0), None, None),
+    "degradation.npz": lambda path: results.write_degradation(path, networks().degradation, (0, 0), None),
     "model.ckpt": lambda path: save(path, networks()),
     "overview.png": lambda path: results.write_picture(path, Figure()),
 }
@@ -72,10 +72,13 @@ def test_a_file_is_whole_or_not_there(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("noise", [None, Noise(*(torch.rand(n).double() for n in (BANDS, MSI_BANDS) * 2))])
 def test_the_degradation_reads_back(tmp_path, noise):
     made = networks().degradation
-    results.write_degradation(tmp_path / "degradation.npz", made, (2.5, -7), noise, None)
+    results.write_degradation(
+        tmp_path / "degradation.npz", made, (2.5, -7), noise, changed=np.eye(3, dtype=bool), displacement=None
+    )
     with np.load(tmp_path / "degradation.npz") as file:
         always = {"psf", "shift", "srf", "gain", "offset", "support"}
-        assert set(file) == always | ({"lr_hsi_noise", "hr_msi_noise"} if noise else set())
+        np.testing.assert_array_equal(file["changed"], np.eye(3))
+        assert set(file) == always | {"changed"} | ({"lr_hsi_noise", "hr_msi_noise"} if noise else set())
         if noise:
             np.testing.assert_array_equal(file["lr_hsi_noise"], noise.lr_hsi)
             np.testing.assert_array_equal(file["hr_msi_noise"], noise.hr_msi)

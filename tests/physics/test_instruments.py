@@ -21,5 +21,5 @@ def test_open_choices_can_be_closed():
     [("auto", None, OutputGrid.auto), ("alike", False, OutputGrid.hr_msi), ("unlike", True, OutputGrid.auto)],
 )
 def test_presets_match_their_names(name, differ, grid):
-    warp = False if differ is False else None  # of unlike ones, too, it is taken out where there is one only
-    assert instruments_preset(name) == Instruments(name, *[differ] * 4, grid=grid, warp=warp)
+    found = False if differ is False else None  # of unlike ones, too, only where the data show it
+    assert instruments_preset(name) == Instruments(name, *[differ] * 4, grid=grid, warp=found, change=found)

@@ -137,5 +137,6 @@ def _middle(scene: Scene) -> Scene:
         lr_valid=None if lr_valid is None else lr_valid[low],
         hr_valid=None if hr_valid is None else hr_valid[high],
         lr_gaps=None if scene.lr_gaps is None else scene.lr_gaps[low],
+        lr_changed=None if scene.lr_changed is None else scene.lr_changed[low],
         partial=True,
     )

@@ -60,13 +60,17 @@ def outlier_weights(
     rounding = max(RELATIVE_ROUNDING, 10 * torch.finfo(lr.dtype).eps)
     power = float(torch.linalg.vector_norm(lr, dtype=torch.float64)) ** 2 / lr.numel() * rounding**2
     squares = (squares / (squares.median(0).values + power)).mean(1)
-    median = squares.median()
-    degrees = _degrees_of_freedom(squares.numpy(), srf.shape[1])
-    limit = median * float(chi2.isf(FALSE_ALARM_RATE / len(lr), degrees) / chi2.ppf(0.5, degrees))
-    limit = torch.maximum(limit, torch.ones_like(limit))  # rounding errors are no outliers
-    if not (squares > limit).any():
+    outliers = outlying(squares, srf.shape[1])
+    if not outliers.any():
         return torch.ones_like(squares)
-    return (median / squares).sqrt().clamp(max=1.0) if absolute else (squares <= limit).double()
+    return (squares.median() / squares).sqrt().clamp(max=1.0) if absolute else (~outliers).double()
+
+
+def outlying(squares: Tensor, bands: int) -> Tensor:
+    """Which squared residuals, N, means over bands in units of the bands' spread, exceed what chance allows, N bool."""
+    degrees = _degrees_of_freedom(squares.numpy(), bands)
+    limit = squares.median() * float(chi2.isf(FALSE_ALARM_RATE / len(squares), degrees) / chi2.ppf(0.5, degrees))
+    return squares > torch.maximum(limit, torch.ones_like(limit))  # rounding errors are no outliers
 
 
 def _degrees_of_freedom(squares: Array, msi_bands: int) -> float:

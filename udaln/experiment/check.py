@@ -52,7 +52,7 @@ def reduced_resolution(
     assert reduced.truth.image is not None
     options = replace(
         options,
-        instruments=replace(options.instruments, shift=False),
+        instruments=replace(options.instruments, shift=False, change=False),
         known_psf=False,
         known_srf=False,
         kernel_size=scale,

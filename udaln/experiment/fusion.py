@@ -99,6 +99,11 @@ class Fusion:
         return np.asarray(at_lr + np.subtract(self.shift, self.warp.mean)[:, None, None])
 
     @property
+    def changed(self) -> NDArray[np.bool_] | None:
+        """The LR pixels that show other ground than the HR-MSI, h×w; None if there are none. They were not used."""
+        return None if self.scene.lr_changed is None else np.asarray(self.scene.lr_changed.numpy())
+
+    @property
     def srf(self) -> NDArray[np.float64]:
         """The SRF, C×c, columns sum to 1."""
         return np.asarray(self.model.degradation.srf.numpy())
@@ -197,6 +202,8 @@ def with_figures(fusion: Fusion, options: FusionOptions) -> Fusion:
         values["bands_interpolated"] = held_out.bands_interpolated
     if fusion.fuser.refinement is not None:
         values["bands_displaced"] = int(fusion.fuser.refinement.displacement.any(0).sum())
+    if fusion.changed is not None:
+        values["lr_pixels_changed"] = int(fusion.changed.sum())
     if fusion.warp is not None:
         values["displacement_spread"] = fusion.warp.spread
     verdict = assess(degradation, scene, fusion.complete, held_out, options.instruments, options.known(scene))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from udaln.errors import InputError
 from udaln.estimation.alignment import aligned
+from udaln.estimation.change import changed_lr_pixels
 from udaln.estimation.sensors import estimate_sensors, set_sensors
 from udaln.methods.base import Method
 from udaln.physics.blocks import blocks_of
@@ -106,6 +107,8 @@ def align(scene: Scene, options: FusionOptions) -> Aligned:
         else:
             blocks = blocks_of(scene, form.side, scene.hr_msi.dtype)
             estimate_sensors(degradation, blocks, gaussian=form.gaussian, signed=form.signed)
+        if options.instruments.change is not False:
+            scene = replace(scene, lr_changed=changed_lr_pixels(degradation, scene))
     return Aligned(scene, degradation, monotonic() - start, found.warp)
 
 

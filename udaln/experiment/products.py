@@ -33,8 +33,9 @@ def write_products(job: Job, fusion: Fusion, rows: list[dict[str, Any]]) -> None
     degradation = fusion.model.degradation
     refinement = fusion.fuser.refinement
     noise = None if refinement is None else refinement.noise
-    displacement = fusion.displacement
-    results.write_degradation(folder / "degradation.npz", degradation, scene.total_shift, noise, displacement)
+    displacement, file = fusion.displacement, folder / "degradation.npz"
+    maps = {"displacement": displacement, "changed": fusion.changed}
+    results.write_degradation(file, degradation, scene.total_shift, noise, **maps)
     bands = fused_bands(job.pair, scene, filled=True)
     save_model(folder / "model.ckpt", job.options.method, fusion.model, scene.dropped_bands, bands)
     results.write_stages(folder / "stages.csv", rows)

@@ -50,6 +50,11 @@ def estimates(fusion: Fusion) -> list[str]:
         lines.append(
             f"LR-HSI: its place varies by {fusion.warp.spread:.2f} HR pixels (root mean square); this was taken out"
         )
+    if fusion.changed is not None:
+        lines.append(
+            f"LR-HSI: {fusion.changed.mean():.1%} of its pixels show other ground than the HR-MSI (change, clouds); "
+            "they are not used, the fused image shows the ground of the HR-MSI there"
+        )
     if any(scene.resampling_shift):
         lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
     if not degradation.same_units:

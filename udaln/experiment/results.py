@@ -49,20 +49,19 @@ def write_degradation(
     degradation: Degradation,
     shift: tuple[float, float],
     noise: Noise | None,
-    displacement: NDArray[np.float64] | None,
+    **maps: NDArray[Any] | None,
 ) -> None:
     """Write the estimated degradation as .npz.
 
     Its arrays are ``psf`` k×k, ``shift`` of its window [HR pixels], ``srf`` C×c, ``gain`` and ``offset`` c, ``support``
-    C×c bool and, if they were estimated, the noise of each band, ``lr_hsi_noise`` C and ``hr_msi_noise`` c, and
-    ``displacement`` 2×h×w.
+    C×c bool and, if it was estimated, the noise of each band, ``lr_hsi_noise`` C and ``hr_msi_noise`` c.
 
     Args:
         path: The file.
         degradation: As it was estimated.
         shift: Of the PSF's window, down and to the right [HR pixels].
         noise: Of both images; None if it was not estimated.
-        displacement: Of the LR-HSI, at each of its pixels; None if it is the same everywhere.
+        maps: Arrays of the LR pixels, by their names; those that are None are omitted.
     """
     arrays = {
         "psf": degradation.psf,
@@ -75,8 +74,7 @@ def write_degradation(
     if noise is not None:
         arrays |= {"lr_hsi_noise": noise.lr_hsi, "hr_msi_noise": noise.hr_msi}
     values = {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
-    if displacement is not None:
-        values["displacement"] = displacement
+    values |= {name: array for name, array in maps.items() if array is not None}
     with atomically(path) as partial:
         np.savez(partial, allow_pickle=False, **values)
 

@@ -67,6 +67,7 @@ class Pair:
             lr_valid=lr_hsi.valid,
             hr_valid=hr_msi.valid,
             lr_gaps=lr_hsi.gaps,
+            lr_changed=None,
             truth=Truth(),
             partial=True,
         )

@@ -93,6 +93,8 @@ def without_reference(degradation: Degradation, scene: Scene, fused: Tensor) -> 
     lr_hsi, hr_msi = scene.lr_hsi, degradation.matched(scene.hr_msi)
     if scene.lr_valid is not None:
         lr_hsi = torch.where(scene.lr_valid[..., None], lr_hsi, torch.nan)
+    if scene.lr_changed is not None:
+        lr_hsi = torch.where(scene.lr_changed[..., None], torch.nan, lr_hsi)
     if scene.lr_gaps is not None:
         lr_hsi = torch.where(scene.lr_gaps, torch.nan, lr_hsi)
     if scene.hr_valid is not None:

@@ -34,6 +34,7 @@ class Instruments:
         shift: Whether the images are shifted against each other.
         wide_psf: Whether the PSF extends beyond its LR pixel.
         grid: The pixel grid of the fused image.
+        change: Whether the ground may have changed between the images.
         warp: Whether the shift varies over the images. If there is none, or they are fused window by window, it does
             not.
     """
@@ -45,10 +46,11 @@ class Instruments:
     wide_psf: bool | None = None
     grid: OutputGrid = OutputGrid.auto
     warp: bool | None = None
+    change: bool | None = None
 
     def without_open(self) -> Instruments:
         """A copy in which no difference that was left open is estimated."""
-        keys = "gain", "offset", "shift", "wide_psf", "warp"
+        keys = "gain", "offset", "shift", "wide_psf", "warp", "change"
         return replace(self, **{key: False for key in keys if getattr(self, key) is None})  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ def degraded(scene: Scene, image: Tensor, psf: Tensor) -> Tensor:
 def usable_lr_pixels(
     scene: Scene, psf: Tensor, max_invalid: float = MAX_INVALID, max_beyond: float = MAX_INVALID
 ) -> Tensor:
-    """Which LR pixels, N bool, are valid and have (almost) none but valid HR pixels under their PSF, k×k.
+    """Which LR pixels, N bool, are valid, have not changed and have (almost) only valid HR pixels under their PSF, k×k.
 
     Pixels whose PSF reaches beyond the image are excluded, too, unless that would leave less than half of all.
 
@@ -32,6 +32,8 @@ def usable_lr_pixels(
     usable = torch.ones(scene.lr_hsi.shape[:2], dtype=torch.bool, device=scene.lr_hsi.device).flatten()
     if scene.lr_valid is not None:
         usable = scene.lr_valid.flatten()
+    if scene.lr_changed is not None:
+        usable = usable & ~scene.lr_changed.flatten()
     if scene.hr_valid is not None:
         weights = psf.abs() / psf.abs().sum()
         usable = usable & (degraded(scene, (~scene.hr_valid).to(weights)[..., None], weights)[:, 0] < max_invalid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -48,7 +48,7 @@ def agreement(degradation: Degradation, scene: Scene, noise: Noises) -> Agreemen
         noise: Of both images, from `noise_variances`.
     """
     psf, srf = degradation.psf, degradation.srf
-    usable = usable_lr_pixels(scene, psf)
+    usable = usable_lr_pixels(replace(scene, lr_changed=None), psf)
     seen, lr_msi = (way[usable] for way in both_ways(degradation, scene))
     difference = seen - lr_msi
     in_difference = srf.square().T @ noise[0] + psf.square().sum() * noise[1]
