@@ -66,6 +66,14 @@ def test_few_lr_pixels_show_none_and_it_can_be_excluded():
     assert not usable[pair.scene.lr_changed].any() and usable[~changed].double().mean() > 0.9
 
 
+def test_small_differences_are_change_if_it_is_expected():
+    pair = displaced_pair(lr=LR)[0]
+    scene = replace(pair, lr_hsi=pair.lr_hsi.clone())
+    scene.lr_hsi[10:13, 10:13] *= 1.002
+    assert align(scene, options()).scene.lr_changed is None
+    assert align(scene, options(change=True)).scene.lr_changed[10:13, 10:13].all()
+
+
 def test_change_does_not_spoil_the_rest():
     pair = displaced_pair(lr=LR, snr_hsi=35, snr_msi=40)[0]
     scene, changed = with_change(pair)

@@ -87,7 +87,7 @@ def aligned(
         straight = without_displacement(original, displacement)
         there = _registered(straight)
         found = _search(straight, instruments, there, known, form, fixed_side=kernel_size is not None)
-        if found.predicts_better(best):
+        if instruments.warp or found.predicts_better(best):
             place, best = there, found
         else:
             displacement = None

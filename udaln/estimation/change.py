@@ -22,7 +22,7 @@ ROUNDING = 1e-5  # difference that is rounding error [root mean square of a band
 
 
 @torch.no_grad()
-def changed_lr_pixels(degradation: Degradation, scene: Scene) -> Tensor | None:
+def changed_lr_pixels(degradation: Degradation, scene: Scene, *, expected: bool = False) -> Tensor | None:
     """Which LR pixels show other ground than the HR-MSI, h×w bool; None if none are known to.
 
     The difference SpeDnet(Y) − SpaDnet(Z) of an LR pixel is noise and, if PSF and place are not quite right, a share of
@@ -33,6 +33,7 @@ def changed_lr_pixels(degradation: Degradation, scene: Scene) -> Tensor | None:
     Args:
         degradation: Of the pair, as it was estimated, on the CPU.
         scene: The pair, aligned, on the CPU.
+        expected: Whether LR pixels that differ beyond chance have changed in any case.
     """
     usable = usable_lr_pixels(scene, degradation.psf)
     if usable.sum() < FEWEST:
@@ -42,13 +43,11 @@ def changed_lr_pixels(degradation: Degradation, scene: Scene) -> Tensor | None:
     detail = torch.minimum(*(_largest_step(way.view(*sides, -1)).flatten(0, 1) for way in (seen, lr_msi)))[usable]
     difference = (seen - lr_msi)[usable]
     difference = difference - centre_and_spread(difference)[0]
-    rounding = ROUNDING * lr_msi[usable].square().mean(0).sqrt()
-    expected = _expected(difference, detail).clamp(min=0) + rounding.square()
-    flagged = outlying((difference.square() / expected).mean(1), lr_msi.shape[1])
-    excess, power = (
-        (part / lr_msi[usable].var(0)).sum(1)[flagged].sum() for part in (difference.square(), detail.square())
-    )
-    if not flagged.any() or flagged.double().mean() > MOST or excess < BEYOND_DETAIL * power:
+    level = lr_msi[usable].square().mean(0).clamp(min=torch.finfo(torch.float32).tiny)
+    variance = _variance(difference, detail, ROUNDING**2 * level)
+    flagged = outlying((difference.square() / variance).mean(1), lr_msi.shape[1])
+    excess, power = ((part / level).sum(1)[flagged].sum() for part in (difference.square(), detail.square()))
+    if not flagged.any() or flagged.double().mean() > MOST or (excess < BEYOND_DETAIL * power and not expected):
         return None
     changed = torch.zeros_like(usable)
     changed[usable] = flagged
@@ -63,15 +62,18 @@ def _largest_step(image: Tensor) -> Tensor:
     return step
 
 
-def _expected(difference: Tensor, detail: Tensor) -> Tensor:
-    """Variance of differences n×c without change: a constant, and a share of the squared detail, n×c."""
-    expected = torch.empty_like(difference)
+def _variance(difference: Tensor, detail: Tensor, rounding: Tensor) -> Tensor:
+    """Variance of differences n×c without change: a constant, and a share of the squared detail, n×c.
+
+    Rounding errors, of a variance c, are part of it.
+    """
+    variance = torch.empty_like(difference)
     for band, (errors, steps) in enumerate(zip(difference.T, detail.T, strict=True)):
         groups = torch.tensor_split(steps.argsort(), GROUPS)
         spread = np.array([float(centre_and_spread(errors[group][:, None])[1] ** 2) for group in groups])
         power = np.array([float(steps[group].square().median()) for group in groups])
         design = np.stack([np.ones(GROUPS), power], 1)
-        weight = 1 / np.maximum(spread, 1e-3 * spread.max() + np.finfo(float).tiny)
+        weight = 1 / np.maximum(spread, max(1e-3 * spread.max(), float(rounding[band])))
         (constant, share), _ = nnls(design * weight[:, None], spread * weight)
-        expected[:, band] = constant + share * steps.square()
-    return expected
+        variance[:, band] = constant + share * steps.square()
+    return variance + rounding

@@ -20,11 +20,11 @@ from udaln.physics.interpolation import interpolate
 from udaln.physics.observation import degraded, gradients, usable_lr_pixels
 from udaln.scene import Known, Scene
 
-PASSES = 4
+PASSES = 4  # of displacement and degradation in turn
 PLOTS = 100  # about as many plots are compared
 SMALLEST_PLOT, LARGEST_PLOT = 5, 16  # side of a plot [LR pixels]
 FEWEST_PLOTS = 9
-FEWEST_PIXELS = 0.5  # share of the LR pixels of a plot that must be valid
+FULL = 0.5  # share of the LR pixels of a plot that must be usable
 VAGUE = 100.0  # prior variance of the coefficients of an affine field [square HR pixels]
 RANGES = (0.1, 0.2, 0.4)  # of the smooth part of a field [longer side of the pair]
 STEPS = (0.0, 0.1, 0.3, 1.0)  # standard deviation of the smooth part [HR pixels]
@@ -106,7 +106,7 @@ def plots_of(scene: Scene, estimate: DegradationEstimate) -> Plots:
     for block in product(down, right):
         within = np.zeros_like(usable)
         within[np.ix_(*block)] = usable[np.ix_(*block)]
-        if within.sum() < FEWEST_PIXELS * len(block[0]) * len(block[1]):
+        if within.sum() < FULL * len(block[0]) * len(block[1]):
             continue
         g, e, w = slopes[:, within.ravel()], errors[within.ravel()], weight[within.ravel()]
         moments, products = np.einsum("anc,nc,nc->a", g, e, w), np.einsum("anc,bnc,nc->ab", g, g, w)

@@ -107,8 +107,9 @@ def align(scene: Scene, options: FusionOptions) -> Aligned:
         else:
             blocks = blocks_of(scene, form.side, scene.hr_msi.dtype)
             estimate_sensors(degradation, blocks, gaussian=form.gaussian, signed=form.signed)
-        if options.instruments.change is not False:
-            scene = replace(scene, lr_changed=changed_lr_pixels(degradation, scene))
+        change = options.instruments.change
+        if change is not False:
+            scene = replace(scene, lr_changed=changed_lr_pixels(degradation, scene, expected=change is True))
     return Aligned(scene, degradation, monotonic() - start, found.warp)
 
 
