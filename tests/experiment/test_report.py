@@ -12,6 +12,7 @@ from udaln.consistency.fuser import Fuser
 from udaln.experiment import report
 from udaln.experiment.fusion import Fusion
 from udaln.methods.base import Estimate
+from udaln.physics.warp import Warp
 from udaln.scene import Known
 
 
@@ -40,6 +41,20 @@ def test_what_was_found_of_the_instruments():
     assert lines[0].startswith("LR-HSI: +2.25 rows and -3.00 columns")
     assert lines[1].startswith("HR-MSI: resampled")
     assert lines[2:] == ["gains of the MSI bands: 1.5 2 0.25", "offsets of the MSI bands: 0 0 0"]
+
+
+def test_a_shift_that_varies_and_change_are_told():
+    scene = made_up.scene()
+    fusion = Fusion(scene, Fuser(made_up.networks(scene)), Estimate(scene.truth.image), scene.truth.image)
+    assert report.differences(fusion) == []
+    changed = torch.zeros(6, 6, dtype=torch.bool)
+    changed[2, 3:5] = True
+    field = torch.tensor([0.3, -0.4]).double()[:, None, None] * torch.ones(2, 24, 24)
+    field[:, :, 12:] *= -1
+    warp = Warp(field, scene.hr_msi, None, returns=True)
+    varies, change = report.differences(replace(fusion, warp=warp, scene=replace(scene, lr_changed=changed)))
+    assert varies.startswith("LR-HSI: its place varies by 0.50 HR pixels")
+    assert change.startswith("LR-HSI: 5.6% of its pixels show other ground than the HR-MSI (change, clouds)")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

@@ -20,6 +20,7 @@ from udaln.experiment.dataset_schema import BadBands
 from udaln.experiment.fusion import Fusion, fuse_scene, with_figures
 from udaln.experiment.preparation import FusionOptions
 from udaln.experiment.presets import instruments_preset, method_preset
+from udaln.experiment.report import differences
 from udaln.experiment.schema import Refine
 from udaln.io.array_input import check_axes, image_array, mask_array, matrix_array, nodata_numbers
 from udaln.io.assembly import assemble_scene
@@ -145,9 +146,10 @@ def fuse(
 
 
 def _reported(fusion: Fusion, *, filled: bool) -> Fusion:
-    """A copy that fills the bands without a signal, if wanted; what became of them is logged and counted."""
+    """A copy that fills the bands without a signal, if wanted; what became of them, and change, are logged."""
     dropped = fusion.scene.dropped_bands
-    for line in [] if dropped is None else describe_dropped_bands(dropped, filled):
+    lines = [] if dropped is None else describe_dropped_bands(dropped, filled)
+    for line in (*lines, *differences(fusion)):
         logging.getLogger("udaln").warning("%s", line)
     figures = fusion.figures | count_dropped_bands(dropped, filled)
     return replace(fusion, figures=figures, bad_bands=dropped if filled else None)

@@ -46,15 +46,7 @@ def estimates(fusion: Fusion) -> list[str]:
     scene, degradation = fusion.scene, fusion.model.degradation
     down, right = fusion.shift
     lines = [f"LR-HSI: {down:+.2f} rows and {right:+.2f} columns [HR pixels] off its place on the HR-MSI"]
-    if fusion.warp is not None:
-        lines.append(
-            f"LR-HSI: its place varies by {fusion.warp.spread:.2f} HR pixels (root mean square); this was taken out"
-        )
-    if fusion.changed is not None:
-        lines.append(
-            f"LR-HSI: {fusion.changed.mean():.1%} of its pixels show other ground than the HR-MSI (change, clouds); "
-            "they are not used, the fused image shows the ground of the HR-MSI there"
-        )
+    lines += differences(fusion)
     if any(scene.resampling_shift):
         lines.append("HR-MSI: resampled, so that its pixels nest in the LR-HSI's")
     if not degradation.same_units:
@@ -75,6 +67,21 @@ def estimates(fusion: Fusion) -> list[str]:
             power = image.double().square().mean((0, 1)) / level.square().clamp(min=torch.finfo(torch.float64).tiny)
             ratio = f"{10 * float(power.median().log10()):.0f} dB" if float(level.max()) > 0 else "without bounds"
             lines.append(f"{name}: signal-to-noise ratio {ratio} (median of its bands)")
+    return lines
+
+
+def differences(fusion: Fusion) -> list[str]:
+    """Describe what makes parts of the pair unlike: a shift that varies, and change."""
+    lines = []
+    if fusion.warp is not None:
+        lines.append(
+            f"LR-HSI: its place varies by {fusion.warp.spread:.2f} HR pixels (root mean square); this was taken out"
+        )
+    if fusion.changed is not None:
+        lines.append(
+            f"LR-HSI: {fusion.changed.mean():.1%} of its pixels show other ground than the HR-MSI (change, clouds); "
+            "they are not used, the fused image shows the ground of the HR-MSI there"
+        )
     return lines
 
 
