@@ -87,6 +87,16 @@ def test_a_displacement_that_varies_is_found_and_taken_out(slope, smooth, noise)
     assert truth == pytest.approx(found.warp.mean)
 
 
+def test_it_is_found_in_its_place_beside_a_shift_by_whole_pixels():
+    shift = (12, -11)
+    field = displacement((120, 112), 0.0, 1.5) + torch.tensor(shift).double()[:, None, None]
+    found = aligned(displaced_pair(field)[1], AUTO)
+    assert found.scene.shift == shift
+    seen = found.warp.displacement.roll((-shift[0], -shift[1]), (1, 2))  # by the LR pixels, whose windows are moved
+    error = (seen - field)[:, 16:-16, 16:-16]
+    assert (error - error.mean((1, 2), keepdim=True)).square().mean().sqrt() < 0.09
+
+
 def test_it_is_not_looked_for_where_it_is_excluded():
     field = displacement((120, 112), 1.5, 0.0)
     displaced = displaced_pair(field)[1]

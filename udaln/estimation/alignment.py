@@ -95,8 +95,7 @@ def aligned(
         best, removed = on_lr_grid(original, displacement, best.form, place, known)
         displacement = None if displacement is None else removed
     warp = None if displacement is None else Warp(displacement, original.hr_msi, original.hr_valid, not nested)
-    scene = best.scene if warp is None else replace(best.scene, resampling_shift=warp.mean)
-    return Alignment(scene, replace(best.form, side=len(best.estimate.psf)), best.estimate, warp)
+    return Alignment(best.scene, replace(best.form, side=len(best.estimate.psf)), best.estimate, warp)
 
 
 def error_of_given(scene: Scene, instruments: Instruments, form: Form, known: Known) -> float | None:

@@ -61,7 +61,8 @@ def varying_displacement(best: Candidate, place: Registration, known: Known) -> 
         field = fit_field(plots, max(sides))
         if field is None:
             break
-        displacement = interpolate(torch.from_numpy(field.at(centres)).view(*sides, 2), scene.scale).movedim(-1, 0)
+        at_lr = torch.from_numpy(field.at(centres)).view(*sides, 2)
+        displacement = interpolate(at_lr, scene.scale, scene.shift).movedim(-1, 0)
         found = FormSearch(without_displacement(scene, displacement), place, known).candidate(found.form)
     return displacement
 

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning import seed_everything
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from udaln.consistency.calibration import HeldOut
 from udaln.consistency.fuser import Fuser
@@ -26,6 +25,7 @@ from udaln.methods.training.trainer import root_device
 from udaln.metrics.figures import figures, without_reference
 from udaln.monitor.progress import progress_bar
 from udaln.physics.warp import Warp, warped
+from udaln.physics.windows import degrade
 from udaln.scene import DroppedBands, Scene
 from udaln.trust.assessment import assess
 from udaln.trust.verdict import Verdict
@@ -95,7 +95,9 @@ class Fusion:
         """
         if self.warp is None:
             return None
-        at_lr = avg_pool2d(self.warp.displacement, self.scene.scale).numpy()
+        scale = self.scene.scale
+        pixel = torch.full((scale, scale), 1 / scale**2)
+        at_lr = degrade(self.warp.displacement.movedim(0, -1), pixel, scale, self.scene.shift).movedim(-1, 0).numpy()
         return np.asarray(at_lr + np.subtract(self.shift, self.warp.mean)[:, None, None])
 
     @property
